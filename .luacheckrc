@@ -1,0 +1,6 @@
+std = "luajit"
+max_line_length = 130
+cache = false
+exclude_files = { "build" }
+files["spec"] = { std = "+busted" }
+files["lua/rille/command/spec.lua"] = { globals = { "arg", "coroutine", "os" } }

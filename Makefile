@@ -1,0 +1,174 @@
+# Rille: `make help` lists the targets.
+
+# ---- what it stands on ------------------------------------------------------
+# gcc make pkg-config   the compiler and its driver
+# libluajit2-5.1-dev    LuaJIT, OpenResty's branch: keyed string hash, GC64, string.buffer; linked statically
+# libuv1-dev            the event loop
+# node-llhttp           the HTTP/1 parser, as three C files that we compile in its strict mode
+# libpq-dev             PostgreSQL's client
+# libcjson-dev          documents that C itself reads, and the oracle of the decoder's fuzzing
+# postgresql-15         the private development cluster, and every database test
+# lua-busted            specs; lua-check: lint; lua-socket, lua-filesystem: sockets and files in specs
+# libcmocka-dev         C tests
+# iso-codes             the shop's countries and currencies: real ISO 3166 and 4217 data
+# wrk                   load for `make bench`
+# clang libclang-rt-14-dev   libFuzzer
+# curl ca-certificates  the three lines that `make run` prints
+PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev \
+	postgresql-15 lua-busted lua-check lua-socket lua-filesystem libcmocka-dev iso-codes wrk clang \
+	libclang-rt-14-dev curl ca-certificates
+
+# ---- flags ------------------------------------------------------------------
+CC := gcc
+SAN ?=
+comma := ,
+O := build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Werror
+# -fexceptions: a Lua error unwinds through C frames (thread sanitizer crashes without it)
+CFLAGS ?= -O2 -g
+FLAGS = -std=gnu11 -D_GNU_SOURCE -fexceptions -fno-strict-aliasing -pthread $(CFLAGS) $(WARN) \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+# These ask tools that `make deps` may have to install first: so = and not :=
+LUA_LIB = $(shell $(CC) -print-file-name=libluajit-5.1.a)
+PG_INC = $(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)
+LLHTTP := /usr/share/llhttp
+INC = -Icore -Ispec/core -I/usr/include/luajit-2.1 -I$(PG_INC) -I/usr/share/include/llhttp -DRILLE_VERSION='"$(VERSION)"'
+LIBS = $(LUA_LIB) -luv -lpq -lcjson -lm -ldl -lpthread
+# What C modules of Lua (lfs and its like) look up in the program, and no more.
+EXPORTS := -Wl,--dynamic-list=core/vm/exports.txt
+
+SOURCES := $(filter-out core/cli/main.c core/vm/embed.c,$(sort $(wildcard core/*/*.c)))
+OBJECTS := $(SOURCES:%.c=$(O)/%.o) $(O)/llhttp/api.o $(O)/llhttp/http.o $(O)/llhttp/llhttp.o
+C_TESTS := $(sort $(wildcard spec/core/*/*_test.c))
+FUZZ_TARGETS := $(sort $(wildcard spec/core/*/*_fuzz.c))
+LUA_SOURCES := $(sort $(wildcard lua/rille.lua lua/rille/*.lua lua/rille/*/*.lua))
+
+.PHONY: help deps build run test check c-tests specs lint bench fuzz fuzz-build clean install luajit
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run      install what is missing, build, start a private PostgreSQL, serve apps/shop"
+	@echo "make test     install what is missing, then every test; ends with 'N passed, N failed'"
+	@echo "make build    build/rille            SAN=address,undefined or SAN=thread: with sanitizers"
+	@echo "make deps     install the Debian packages that are missing (uses sudo unless root)"
+	@echo "make lint     floors, luacheck"
+	@echo "make bench    throughput and latency of apps/bench"
+	@echo "make fuzz     fuzz the HTTP parser and the JSON decoder; SECONDS=60 each"
+	@echo "make install  to PREFIX=$(PREFIX)"
+	@echo "make clean    remove build/"
+
+# ---- building ----------------------------------------------------------------
+
+deps:
+	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -q '^installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+		echo "installing:" $$missing; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+# Another LuaJIT of the same name has neither the keyed hash nor what the scheduler needs.
+luajit:
+	@nm "$(LUA_LIB)" 2>/dev/null | grep -q luaopen_thread_exdata || \
+		{ echo "no libluajit-5.1.a of libluajit2-5.1-dev: run make deps"; exit 1; }
+
+build: luajit
+	@$(MAKE) --no-print-directory $(O)/rille
+
+$(O)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	@echo "CC $<"
+	@$(CC) $(FLAGS) $(INC) -MMD -MP -c $< -o $@
+
+$(O)/llhttp/%.o: $(LLHTTP)/%.c
+	@mkdir -p $(@D)
+	@echo "CC $<"
+	@$(CC) -std=gnu11 $(CFLAGS) -w $(INC) -DLLHTTP_STRICT_MODE=1 -c $< -o $@
+
+$(O)/librille.a: $(OBJECTS)
+	@echo "AR $@"
+	@rm -f $@ && ar rcs $@ $^
+
+$(O)/embed: core/vm/embed.c
+	@mkdir -p $(@D)
+	@$(CC) $(filter-out -fsanitize%,$(FLAGS)) $(INC) $< -o $@ $(LUA_LIB) -lm -ldl
+
+$(O)/embedded.c: $(LUA_SOURCES) $(O)/embed
+	@echo "EMBED lua/"
+	@$(O)/embed $(LUA_SOURCES) > $@
+
+$(O)/embedded.o: $(O)/embedded.c
+	@$(CC) -std=gnu11 $(CFLAGS) -c $< -o $@
+
+$(O)/rille: $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a core/vm/exports.txt
+	@echo "LD $@"
+	@$(CC) $(FLAGS) $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a -o $@ $(EXPORTS) $(LIBS)
+	@! readelf -d $@ | grep -q 'NEEDED.*luajit' || { echo "$@ links a shared LuaJIT: it must be static"; rm $@; exit 1; }
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+install: build
+	@install -D -m 755 $(O)/rille $(DESTDIR)$(PREFIX)/bin/rille
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/rille"
+
+clean:
+	@rm -rf build
+
+# ---- running ------------------------------------------------------------------
+
+run: deps
+	@$(MAKE) --no-print-directory build
+	@sh apps/run
+
+# ---- testing ------------------------------------------------------------------
+
+test: deps
+	@sh spec/run
+
+# A C test is one program: spec/core/base/buf_test.c tests core/base/buf.c. It
+# links spec/core/mem.c, whose allocations can be made to fail one by one.
+$(O)/spec/core/%_test: $(O)/spec/core/%_test.o $(O)/spec/core/mem.o $(O)/librille.a
+	@echo "LD $@"
+	@$(CC) $(FLAGS) $^ -o $@ $(LIBS) -lcmocka
+
+c-tests: $(C_TESTS:%.c=$(O)/%)
+
+.PRECIOUS: $(O)/spec/core/%.o $(O)/%.o
+
+lint:
+	@sh spec/lint
+
+bench: deps
+	@$(MAKE) --no-print-directory build
+	@sh spec/bench/run
+
+# libFuzzer wants clang, and everything instrumented: an own tree of objects.
+SECONDS ?= 60
+FUZZ_O := build/fuzz
+FUZZ_FLAGS = -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer -pthread $(INC)
+FUZZ_SOURCES := $(sort $(wildcard core/base/*.c core/json/*.c)) $(addprefix core/http/,$(filter-out \
+	access.c body.c conn.c lines.c output.c request.c server.c,$(notdir $(wildcard core/http/*.c))))
+
+$(FUZZ_O)/%: spec/core/%.c $(FUZZ_SOURCES)
+	@mkdir -p $(@D)
+	@echo "FUZZ $<"
+	@clang $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -DLLHTTP_STRICT_MODE=1 -w $< $(FUZZ_SOURCES) \
+		$(LLHTTP)/api.c $(LLHTTP)/http.c $(LLHTTP)/llhttp.c -o $@ -lcjson -lm
+
+fuzz-build: $(FUZZ_TARGETS:spec/core/%.c=$(FUZZ_O)/%)
+
+# New inputs go to a scratch folder, so that the kept corpus stays small.
+fuzz: fuzz-build
+	@for target in $(FUZZ_TARGETS:spec/core/%.c=%); do \
+		mkdir -p $(FUZZ_O)/found/$$target; \
+		$(FUZZ_O)/$$target -max_total_time=$(SECONDS) -verbosity=0 -print_final_stats=0 -timeout=10 -rss_limit_mb=2048 \
+			-artifact_prefix=$(FUZZ_O)/ $(FUZZ_O)/found/$$target spec/core/$$(dirname $$target)/corpus \
+			>$(FUZZ_O)/$$target.log 2>&1 & pids="$$pids $$!"; \
+	done; failed=0; for pid in $$pids; do wait $$pid || failed=1; done; \
+	for target in $(FUZZ_TARGETS:spec/core/%.c=%); do \
+		if grep -qE 'ERROR|SUMMARY' $(FUZZ_O)/$$target.log; then echo "not ok fuzz $$target"; tail -40 $(FUZZ_O)/$$target.log; \
+		else echo "ok fuzz $$target"; fi; \
+	done; exit $$failed
