@@ -1,0 +1,193 @@
+#include "loop/loop.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+
+#include "base/mem.h"
+#include "loop/uv.h"
+
+rl_err rl_err_from_uv(int status) {
+    switch (status) {
+    case 0: return RL_OK;
+    case UV_ENOMEM: return RL_ENOMEM;
+    case UV_EOF: return RL_EOF;
+    case UV_ETIMEDOUT: return RL_ETIMEOUT;
+    case UV_ECANCELED: return RL_ECANCELLED;
+    case UV_EADDRINUSE: return RL_EINUSE;
+    case UV_ECONNRESET:
+    case UV_EPIPE: return RL_ERESET;
+    default: return RL_EIO;
+    }
+}
+
+/* Senders push on a stack; taking it whole and turning it round gives back
+ * the order of arrival without a lock. */
+static void drain_inbox(uv_async_t *async) {
+    rl_loop *loop = async->data;
+    rl_post *stack = atomic_exchange_explicit(&loop->inbox, NULL, memory_order_acquire);
+    rl_post *queue = NULL;
+    while (stack != NULL) {
+        rl_post *next = stack->next;
+        stack->next = queue;
+        queue = stack;
+        stack = next;
+    }
+    while (queue != NULL) {
+        rl_post *post = queue;
+        queue = post->next;
+        post->run(post);
+    }
+}
+
+void rl_loop_post(rl_loop *loop, rl_post *post) {
+    rl_post *top = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
+    do
+        post->next = top;
+    while (!atomic_compare_exchange_weak_explicit(&loop->inbox, &top, post, memory_order_release,
+                                                  memory_order_relaxed));
+    if (top == NULL)
+        uv_async_send(&loop->inbox_async);
+}
+
+static void spin(uv_idle_t *idle) {
+    (void)idle; /* being active is all it does: it makes the poll return at once */
+}
+
+static void run_turns(rl_loop *loop) {
+    bool more = false;
+    loop->turn_wanted = false;
+    /* By way of a second list, so that a hook may remove any hook, itself too. */
+    rl_list due;
+    rl_list_init(&due);
+    rl_list_splice(&due, &loop->turns);
+    for (rl_list *link; (link = rl_list_pop_front(&due)) != NULL;) {
+        rl_turn *turn = RL_CONTAINER(link, rl_turn, link);
+        rl_list_push_back(&loop->turns, link);
+        more |= turn->run(turn);
+    }
+    if (more || loop->turn_wanted)
+        uv_idle_start(&loop->no_wait, spin);
+    else
+        uv_idle_stop(&loop->no_wait);
+}
+
+static void on_after_poll(uv_check_t *check) {
+    run_turns(check->data);
+}
+
+static void on_before_poll(uv_prepare_t *prepare) {
+    rl_loop *loop = prepare->data;
+    if (loop->turn_wanted)
+        run_turns(loop);
+}
+
+void rl_loop_add_turn(rl_loop *loop, rl_turn *turn) {
+    rl_list_push_back(&loop->turns, &turn->link);
+}
+
+void rl_loop_remove_turn(rl_loop *loop, rl_turn *turn) {
+    (void)loop;
+    rl_list_remove(&turn->link);
+}
+
+void rl_loop_wake_turn(rl_loop *loop) {
+    if (loop->turn_wanted)
+        return;
+    loop->turn_wanted = true;
+    /* libuv runs nothing at all, hooks included, while no handle is active. */
+    uv_idle_start(&loop->no_wait, spin);
+}
+
+static void on_next_timer(uv_timer_t *timer) {
+    rl_timer_run_due(timer->data);
+}
+
+void rl_loop_arm(rl_loop *loop, uint64_t least_ms) {
+    if (loop->timers == NULL) {
+        uv_timer_stop(&loop->next_timer);
+        return;
+    }
+    uint64_t now_ms = uv_now(&loop->uv);
+    uint64_t due_ms = loop->timers->due_ms;
+    uint64_t delay_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+    uv_timer_start(&loop->next_timer, on_next_timer, delay_ms < least_ms ? least_ms : delay_ms, 0);
+}
+
+rl_err rl_loop_new(rl_loop **out) {
+    rl_loop *loop = rl_mem_zalloc(1, sizeof *loop);
+    if (loop == NULL)
+        return RL_ENOMEM;
+    int status = uv_loop_init(&loop->uv);
+    if (status == 0) {
+        status = uv_async_init(&loop->uv, &loop->inbox_async, drain_inbox);
+        if (status != 0)
+            uv_loop_close(&loop->uv);
+    }
+    if (status != 0) {
+        rl_mem_free(loop);
+        return rl_err_from_uv(status);
+    }
+    rl_list_init(&loop->turns);
+    loop->inbox_async.data = loop;
+    uv_timer_init(&loop->uv, &loop->next_timer);
+    loop->next_timer.data = loop;
+    uv_check_init(&loop->uv, &loop->after_poll);
+    loop->after_poll.data = loop;
+    uv_check_start(&loop->after_poll, on_after_poll);
+    uv_prepare_init(&loop->uv, &loop->before_poll);
+    loop->before_poll.data = loop;
+    uv_prepare_start(&loop->before_poll, on_before_poll);
+    uv_idle_init(&loop->uv, &loop->no_wait);
+    /* What serves the loop itself must not keep it alive. */
+    uv_unref((uv_handle_t *)&loop->inbox_async);
+    uv_unref((uv_handle_t *)&loop->after_poll);
+    uv_unref((uv_handle_t *)&loop->before_poll);
+    *out = loop;
+    return RL_OK;
+}
+
+void rl_loop_free(rl_loop *loop) {
+    drain_inbox(&loop->inbox_async); /* posts own memory that only their `run` frees */
+    uv_close((uv_handle_t *)&loop->inbox_async, NULL);
+    uv_close((uv_handle_t *)&loop->next_timer, NULL);
+    uv_close((uv_handle_t *)&loop->after_poll, NULL);
+    uv_close((uv_handle_t *)&loop->before_poll, NULL);
+    uv_close((uv_handle_t *)&loop->no_wait, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    int status = uv_loop_close(&loop->uv);
+    assert(status == 0 && "something opened on the loop was not closed");
+    (void)status;
+    rl_mem_free(loop);
+}
+
+/* A post in the inbox is something to do, though its handle does not count. */
+static void heed_inbox(rl_loop *loop) {
+    if (atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL)
+        rl_loop_wake_turn(loop);
+}
+
+void rl_loop_run(rl_loop *loop) {
+    heed_inbox(loop);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void rl_loop_hold(rl_loop *loop) {
+    uv_ref((uv_handle_t *)&loop->inbox_async);
+}
+
+bool rl_loop_turn(rl_loop *loop, bool may_wait) {
+    heed_inbox(loop);
+    return uv_run(&loop->uv, may_wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+}
+
+void rl_loop_stop(rl_loop *loop) {
+    uv_stop(&loop->uv);
+}
+
+uint64_t rl_loop_now_ms(const rl_loop *loop) {
+    return uv_now(&loop->uv);
+}
+
+uint64_t rl_clock_ns(void) {
+    return uv_hrtime();
+}

@@ -1,0 +1,33 @@
+/* uv -- what the files of this floor share of libuv. No other floor sees it. */
+#ifndef RL_LOOP_UV_H
+#define RL_LOOP_UV_H
+
+#include <uv.h>
+
+#include "loop/loop.h"
+#include "loop/timer.h"
+
+enum { RL_READ_BUFFER_LEN = 65536 /* one read takes what a socket buffer usually holds */ };
+
+struct rl_loop {
+    uv_loop_t uv;
+    uv_async_t inbox_async;
+    uv_timer_t next_timer;
+    uv_check_t after_poll;
+    uv_prepare_t before_poll;
+    uv_idle_t no_wait; /* active while some turn hook has more to do */
+    _Atomic(rl_post *) inbox;
+    rl_list turns;
+    rl_timer *timers; /* pairing heap, the next one at the top */
+    uint64_t timer_count;
+    bool turn_wanted;
+    char read_buffer[RL_READ_BUFFER_LEN];
+};
+
+/* Arms the loop's one uv timer for the next rl_timer, `least_ms` from now or later. */
+void rl_loop_arm(rl_loop *loop, uint64_t least_ms);
+/* Fires what is due; called by the loop. */
+void rl_timer_run_due(rl_loop *loop);
+rl_err rl_err_from_uv(int status);
+
+#endif
