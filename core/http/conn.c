@@ -1,0 +1,504 @@
+#include "http/conn.h"
+
+#include <assert.h>
+
+#include "base/mem.h"
+
+static void on_read(void *owner, rl_slice bytes);
+static void on_ended(void *owner, rl_err why);
+static void on_closed(void *owner);
+static int on_head(void *owner);
+static int on_body(void *owner, rl_slice bytes);
+static void on_timer(rl_timer *timer);
+
+static const rl_stream_events STREAM_EVENTS = {
+    .read = on_read, .ended = on_ended, .written = rl_conn_on_written, .closed = on_closed};
+static const rl_parser_events PARSER_EVENTS = {.head = on_head, .body = on_body};
+
+/* ---- birth and death --------------------------------------------------- */
+
+void rl_conn_open(rl_server *server, rl_stream *stream) {
+    rl_conn *conn = rl_mem_zalloc(1, sizeof *conn);
+    if (conn == NULL) {
+        rl_stream_close(stream);
+        return;
+    }
+    conn->server = server;
+    conn->stream = stream;
+    rl_parser_init(&conn->parser, &server->limits->parser, &PARSER_EVENTS, conn);
+    rl_timer_init(&conn->timer, on_timer);
+    rl_list_init(&conn->requests);
+    rl_list_init(&conn->flush_link);
+    rl_buf_init(&conn->held, 2 * RL_CONN_HELD_MOST);
+    rl_list_push_back(&server->conns, &conn->link);
+    server->stats.connections++;
+    conn->idle_ms = rl_loop_now_ms(server->loop);
+    rl_stream_own(stream, &STREAM_EVENTS, conn);
+    rl_stream_resume(stream);
+    rl_conn_settle(conn);
+}
+
+static void on_closed(void *owner) {
+    rl_conn *conn = owner;
+    rl_parser_clear(&conn->parser);
+    rl_buf_clear(&conn->held);
+    if (conn->out != NULL)
+        rl_server_give_buf(conn->server, conn->out);
+    if (conn->sending != NULL)
+        rl_server_give_buf(conn->server, conn->sending);
+    rl_list_remove(&conn->flush_link);
+    rl_list_remove(&conn->link);
+    conn->server->stats.connections--;
+    rl_mem_free(conn);
+}
+
+/* From here on the requests have no connection, and it has none. */
+static void orphan_requests(rl_conn *conn) {
+    rl_request *half = conn->reading;
+    conn->reading = NULL;
+    for (rl_list *link; (link = rl_list_pop_front(&conn->requests)) != NULL;) {
+        rl_request *request = RL_CONTAINER(link, rl_request, link);
+        conn->live--;
+        if (request == half)
+            half = NULL;
+        request->conn = NULL;
+        if (!rl_request_keep(request))
+            request->body.failed = 503;
+        if (!request->body.done && request->body.failed == 0)
+            request->body.failed = 400;
+        bool was_waiting_for_body = request->is_dispatched && !request->is_released && !request->body.done;
+        request->is_answered = true; /* nothing written from now on can arrive */
+        if (!request->is_dispatched) {
+            rl_request_drop(request);
+            continue;
+        }
+        if (rl_request_settle(request))
+            continue;
+        if (was_waiting_for_body)
+            conn->server->handler->body(conn->server->owner, request);
+        conn->server->handler->gone(conn->server->owner, request);
+    }
+    if (half != NULL)
+        rl_request_drop(half);
+}
+
+static void end(rl_conn *conn, bool reset) {
+    if (conn->is_dead)
+        return;
+    conn->is_dead = true;
+    rl_timer_stop(conn->server->loop, &conn->timer);
+    orphan_requests(conn);
+    if (reset)
+        rl_stream_reset(conn->stream);
+    else
+        rl_stream_close(conn->stream);
+}
+
+void rl_conn_abort(rl_conn *conn) {
+    end(conn, true);
+}
+
+void rl_conn_close(rl_conn *conn) {
+    conn->is_closing = true;
+    rl_conn_settle(conn);
+}
+
+bool rl_conn_is_idle(const rl_conn *conn) {
+    return rl_list_is_empty(&conn->requests) && conn->out == NULL && conn->sending == NULL &&
+           (conn->reading == NULL || !rl_parser_has_begun(&conn->parser));
+}
+
+/* ---- refusing ---------------------------------------------------------- */
+
+static const char *code_of(int status) {
+    switch (status) {
+    case 408: return "timeout";
+    case 413: return "too_large";
+    case 414: return "uri_too_long";
+    case 417: return "expectation_failed";
+    case 431: return "headers_too_large";
+    case 501: return "not_implemented";
+    case 503: return "overloaded";
+    case 505: return "version_not_supported";
+    case 507: return "insufficient_storage";
+    default: return "bad_request";
+    }
+}
+
+/* The message being read cannot be served: its answer is the last one. What
+ * is due to earlier requests is still sent before it. */
+static void refuse(rl_conn *conn, int status, const char *reason) {
+    rl_request *request = conn->reading;
+    conn->reading = NULL;
+    conn->is_closing = true;
+    if (request == NULL)
+        return;
+    request->body.failed = status;
+    if (request->is_dispatched) {
+        if (!request->is_released)
+            conn->server->handler->body(conn->server->owner, request);
+        else
+            rl_conn_advance(conn);
+        return;
+    }
+    if (!request->has_head) { /* a head that broke: it takes its place in the queue */
+        request->has_head = true;
+        request->head.keep_alive = false;
+        rl_list_push_back(&conn->requests, &request->link);
+        conn->live++;
+    }
+    conn->server->stats.refused++;
+    request->is_dispatched = request->is_released = true;
+    conn->server->live++;
+    if (!rl_request_keep(request)) {
+        rl_conn_abort(conn);
+        return;
+    }
+    rl_request_fail(request, status, code_of(status), reason);
+    rl_conn_advance(conn);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+static int on_head(void *owner) {
+    rl_conn *conn = owner;
+    rl_request *request = conn->reading;
+    request->has_head = true;
+    request->started_ns = rl_clock_ns();
+    conn->progress_ms = rl_loop_now_ms(conn->server->loop);
+    conn->discarded = 0;
+    rl_list_push_back(&conn->requests, &request->link);
+    conn->live++;
+    if (!request->head.keep_alive)
+        conn->is_closing = true; /* nothing behind this one will be read */
+    return 0;
+}
+
+static int on_body(void *owner, rl_slice bytes) {
+    rl_conn *conn = owner;
+    rl_request *request = conn->reading;
+    conn->progress_ms = rl_loop_now_ms(conn->server->loop);
+    if (!request->is_answered)
+        return rl_body_append(&request->body, bytes);
+    conn->discarded += (uint32_t)bytes.len;
+    return conn->discarded > RL_CONN_DRAIN_MOST ? 413 : 0;
+}
+
+/* A request may run when it is alone, or when it and all that run are safe. */
+static bool may_dispatch(const rl_conn *conn, const rl_request *request) {
+    if (conn->requests.next == &request->link)
+        return true;
+    if (!rl_request_is_safe(request))
+        return false;
+    for (const rl_list *at = conn->requests.next; at != &request->link; at = at->next)
+        if (!rl_request_is_safe(RL_CONTAINER(at, rl_request, link)))
+            return false;
+    return true;
+}
+
+static void dispatch(rl_request *request) {
+    rl_server *server = request->server;
+    uint32_t slot = request->slot, epoch = request->epoch;
+    request->is_dispatched = true;
+    server->stats.requests++;
+    if (server->live++ >= server->limits->max_requests) {
+        request->is_released = true;
+        rl_request_fail(request, 503, "overloaded", "too many requests at once: try again soon");
+        rl_conn_advance(request->conn);
+        return;
+    }
+    server->handler->request(server->owner, request);
+    if (rl_server_request(server, slot, epoch) == request && !request->is_kept)
+        (void)rl_request_keep(request);
+}
+
+/* Dispatch what waits in the queue and may run now. */
+static void dispatch_waiting(rl_conn *conn) {
+    for (rl_list *at = conn->requests.next; at != &conn->requests; at = at->next) {
+        rl_request *request = RL_CONTAINER(at, rl_request, link);
+        if (request->is_dispatched)
+            continue;
+        if (!may_dispatch(conn, request))
+            return;
+        dispatch(request);
+        if (conn->is_dead)
+            return;
+        at = &conn->requests; /* the list may have changed: start again */
+    }
+}
+
+static bool may_parse(const rl_conn *conn) {
+    if (conn->is_dead || conn->is_lingering)
+        return false;
+    if (conn->reading != NULL && conn->reading->has_head)
+        return true; /* the rest of a body that is being read */
+    if (conn->is_closing || conn->live >= conn->server->limits->pipeline)
+        return false;
+    if (rl_conn_backlog(conn) > RL_CONN_HIGH_WATER)
+        return false;
+    /* one that waits for its turn stands for all behind it */
+    return rl_list_is_empty(&conn->requests) ||
+           RL_CONTAINER(conn->requests.prev, rl_request, link)->is_dispatched;
+}
+
+static bool begin_request(rl_conn *conn) {
+    conn->reading = rl_request_acquire(conn->server, conn);
+    if (conn->reading == NULL) {
+        rl_conn_abort(conn);
+        return false;
+    }
+    conn->head_ms = rl_loop_now_ms(conn->server->loop);
+    rl_parser_begin(&conn->parser, &conn->reading->head);
+    return true;
+}
+
+/* Hand the parsed request up, unless that was done. It may be over afterwards. */
+static void head_is_here(rl_conn *conn, rl_request *request) {
+    if (request->is_dispatched)
+        return;
+    if (may_dispatch(conn, request))
+        dispatch(request);
+    else if (!rl_request_keep(request))
+        rl_conn_abort(conn);
+}
+
+/* Parse as much of `bytes` as may be; returns what is left. */
+static rl_slice parse(rl_conn *conn, rl_slice bytes) {
+    conn->is_parsing = true;
+    while (bytes.len > 0 && may_parse(conn)) {
+        if (conn->reading == NULL && !begin_request(conn))
+            break;
+        rl_request *request = conn->reading;
+        size_t used;
+        rl_parse got = rl_parser_execute(&conn->parser, bytes, &used);
+        bytes = rl_slice_of(bytes.ptr + used, bytes.len - used);
+        if (got == RL_PARSE_REFUSED) {
+            refuse(conn, conn->parser.status, conn->parser.reason);
+            break;
+        }
+        bool was_dispatched = request->is_dispatched;
+        if (got == RL_PARSE_END) {
+            request->body.done = true;
+            conn->reading = NULL;
+        }
+        if (!request->has_head)
+            continue;
+        if (!was_dispatched)
+            head_is_here(conn, request);
+        else if (got == RL_PARSE_END && request->is_released)
+            rl_conn_advance(conn);
+        else if (got == RL_PARSE_END)
+            conn->server->handler->body(conn->server->owner, request);
+        if (conn->reading == request && request->body.borrowed.len > 0) {
+            int status = rl_body_keep(&request->body);
+            if (status != 0)
+                refuse(conn, status, "no room to keep the body");
+        }
+    }
+    conn->is_parsing = false;
+    return bytes;
+}
+
+static void on_read(void *owner, rl_slice bytes) {
+    rl_conn *conn = owner;
+    if (conn->is_lingering) {
+        conn->discarded += (uint32_t)bytes.len;
+        if (conn->discarded > RL_CONN_DRAIN_MOST)
+            end(conn, false);
+        return;
+    }
+    if (rl_buf_len(&conn->held) > 0) {
+        if (rl_buf_append(&conn->held, bytes) != RL_OK)
+            rl_conn_abort(conn);
+    } else {
+        rl_slice rest = parse(conn, bytes);
+        if (rest.len > 0 && !conn->is_closing && !conn->is_dead &&
+            rl_buf_append(&conn->held, rest) != RL_OK)
+            rl_conn_abort(conn);
+    }
+    rl_conn_settle(conn);
+}
+
+static void parse_held(rl_conn *conn) {
+    rl_slice held = rl_buf_live(&conn->held);
+    if (conn->is_parsing || held.len == 0 || !may_parse(conn))
+        return;
+    rl_slice rest = parse(conn, held);
+    if (conn->is_dead)
+        return;
+    rl_buf_consume(&conn->held, held.len - rest.len);
+    if (rl_buf_len(&conn->held) == 0)
+        rl_buf_clear(&conn->held);
+}
+
+/* ---- the next step ----------------------------------------------------- */
+
+void rl_conn_advance(rl_conn *conn) {
+    if (conn->is_dead)
+        return;
+    while (!rl_list_is_empty(&conn->requests)) {
+        rl_request *first = RL_CONTAINER(conn->requests.next, rl_request, link);
+        rl_conn_release_held(conn, first);
+        if (!first->is_answered)
+            break;
+        /* A body nobody read: worth reading on for, if it is short. */
+        if (!rl_request_settle(first)) {
+            if (conn->reading == first && conn->is_closing && first->is_released)
+                conn->reading = NULL;
+            else
+                break;
+            first->body.failed = first->body.failed != 0 ? first->body.failed : 413;
+            if (!rl_request_settle(first))
+                break;
+        }
+    }
+    if (!conn->is_parsing) {
+        dispatch_waiting(conn);
+        parse_held(conn);
+    }
+    if (!conn->is_dead)
+        rl_conn_flush_later(conn);
+}
+
+/* Our side is done: say so, and let the peer read what is under way before
+ * the socket closes. A close with unread bytes in it would reset the
+ * connection and take our last answer from the peer (RFC 9112, 9.6). */
+static void linger(rl_conn *conn) {
+    conn->is_lingering = true;
+    conn->discarded = 0;
+    conn->ended_ms = rl_loop_now_ms(conn->server->loop);
+    rl_buf_clear(&conn->held);
+    if (conn->reading != NULL) {
+        rl_request_drop(conn->reading);
+        conn->reading = NULL;
+    }
+    rl_stream_shutdown(conn->stream);
+    rl_stream_resume(conn->stream);
+}
+
+/* The moment after which `on_timer` has something to do; UINT64_MAX: none. */
+static uint64_t deadline(const rl_conn *conn) {
+    const rl_server_limits *limits = conn->server->limits;
+    if (conn->sending != NULL)
+        return conn->progress_ms + limits->write_timeout_ms;
+    if (conn->is_lingering)
+        return conn->ended_ms + RL_CONN_LINGER_MS;
+    if (conn->peer_ended)
+        return conn->ended_ms + limits->half_close_grace_ms;
+    if (conn->reading != NULL && conn->reading->has_head)
+        return conn->reading->head.expect_continue ? UINT64_MAX : conn->progress_ms + limits->body_timeout_ms;
+    if (conn->reading != NULL && rl_parser_has_begun(&conn->parser))
+        return conn->head_ms + limits->header_timeout_ms;
+    if (!rl_list_is_empty(&conn->requests))
+        return UINT64_MAX; /* the request has a deadline of its own */
+    return conn->idle_ms + limits->keepalive_timeout_ms;
+}
+
+static void arm(rl_conn *conn) {
+    uint64_t due_ms = deadline(conn);
+    if (due_ms == UINT64_MAX || (rl_timer_is_running(&conn->timer) && conn->timer.due_ms <= due_ms))
+        return; /* one that fires early looks again */
+    uint64_t now_ms = rl_loop_now_ms(conn->server->loop);
+    rl_timer_start(conn->server->loop, &conn->timer, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+/* The peer ended its side in the middle of a message. */
+static void input_is_over(rl_conn *conn) {
+    if (conn->reading->has_head) {
+        refuse(conn, 400, "the body ended before its length was reached");
+        return;
+    }
+    rl_request_drop(conn->reading);
+    conn->reading = NULL;
+    conn->is_closing = true;
+}
+
+/* After every event: send, read or not, close or not, and for how long. */
+void rl_conn_settle(rl_conn *conn) {
+    if (conn->is_dead)
+        return;
+    rl_conn_flush(conn);
+    if (conn->is_dead)
+        return;
+    if (conn->peer_ended && conn->reading != NULL && rl_buf_len(&conn->held) == 0)
+        input_is_over(conn);
+    bool is_quiet = rl_list_is_empty(&conn->requests) && conn->out == NULL && conn->sending == NULL;
+    if (is_quiet && !conn->is_lingering) {
+        if (conn->reading == NULL) {
+            conn->idle_ms = rl_loop_now_ms(conn->server->loop);
+            rl_parser_clear(&conn->parser);
+        }
+        if (conn->peer_ended && (rl_buf_len(&conn->held) == 0 || conn->is_closing)) {
+            end(conn, false);
+            return;
+        }
+        if (conn->is_closing)
+            linger(conn);
+    }
+    if (!conn->is_lingering && !conn->peer_ended) {
+        if (rl_buf_len(&conn->held) >= RL_CONN_HELD_MOST)
+            rl_stream_pause(conn->stream);
+        else
+            rl_stream_resume(conn->stream);
+    }
+    arm(conn);
+}
+
+/* ---- ends -------------------------------------------------------------- */
+
+/* The client has left: requests nobody waits for any more may stop. */
+static void tell_gone(rl_conn *conn) {
+    for (rl_list *at = conn->requests.next, *next; at != &conn->requests; at = next) {
+        next = at->next;
+        rl_request *request = RL_CONTAINER(at, rl_request, link);
+        if (request->is_dispatched && !request->is_released)
+            conn->server->handler->gone(conn->server->owner, request);
+    }
+}
+
+static void on_ended(void *owner, rl_err why) {
+    rl_conn *conn = owner;
+    if (why != RL_EOF || conn->is_lingering) {
+        end(conn, false);
+        return;
+    }
+    conn->peer_ended = true;
+    conn->ended_ms = rl_loop_now_ms(conn->server->loop);
+    rl_conn_settle(conn);
+}
+
+/* One byte now and then is progress, but would hold the request for days. */
+static bool body_is_too_slow(const rl_conn *conn) {
+    if (conn->reading == NULL || !conn->reading->has_head || conn->reading->head.expect_continue)
+        return false;
+    const rl_server_limits *limits = conn->server->limits;
+    uint64_t took_ms = rl_loop_now_ms(conn->server->loop) - conn->head_ms;
+    return took_ms > limits->body_timeout_ms && conn->reading->body.len * 1000 < limits->body_min_rate * took_ms;
+}
+
+static void on_timer(rl_timer *timer) {
+    rl_conn *conn = RL_CONTAINER(timer, rl_conn, timer);
+    if (rl_loop_now_ms(conn->server->loop) < deadline(conn)) {
+        if (body_is_too_slow(conn))
+            refuse(conn, 408, "the body comes too slowly");
+        rl_conn_settle(conn);
+        return;
+    }
+    if (conn->sending != NULL) {
+        if (!rl_conn_made_progress(conn))
+            rl_conn_abort(conn);
+    } else if (conn->is_lingering) {
+        end(conn, false);
+    } else if (conn->peer_ended) {
+        conn->ended_ms = UINT64_MAX / 2; /* told once */
+        tell_gone(conn);
+    } else if (conn->reading != NULL && conn->reading->has_head) {
+        refuse(conn, 408, "the body did not come in time");
+    } else if (conn->reading != NULL && rl_parser_has_begun(&conn->parser)) {
+        refuse(conn, 408, "the request's head did not come in time");
+    } else {
+        end(conn, false);
+    }
+    if (!conn->is_dead)
+        rl_conn_settle(conn);
+}

@@ -1,0 +1,122 @@
+/* conn -- one HTTP/1 connection: bytes to requests, answers to bytes.
+ *
+ *   read --> parser --> requests: [r1 answered][r2 running][r3 waiting]
+ *                                     |          |
+ *                         out  <------+          +--> r2.held until r1 is out
+ *   write <-- sending <-- out
+ *
+ * Answers go out in the order of the requests. Requests run one after another
+ * unless all of them are GET or HEAD. Bytes that may not be parsed yet (a
+ * request is running, or the client does not read its answers) are held, and
+ * beyond the bound the socket is not read: the peer feels it as a full window.
+ *
+ * One timer serves every timeout of the connection. What it waits for follows
+ * from the state (see deadline in conn.c), so nothing has to be stopped. */
+#ifndef RL_HTTP_CONN_H
+#define RL_HTTP_CONN_H
+
+#include "http/server.h"
+#include "loop/timer.h"
+
+enum {
+    RL_CONN_HELD_MOST = 65536,          /* bytes held unparsed; one read buffer */
+    RL_CONN_HIGH_WATER = 256 * 1024,    /* unsent bytes beyond which nothing more is parsed or asked for */
+    RL_CONN_DRAIN_MOST = 65536,         /* body bytes read and dropped to keep a connection */
+    RL_CONN_LINGER_MS = 2000,           /* how long a refused client may read its answer */
+    RL_CONN_OUT_MOST = 1024 * 1024 * 1024 /* the ceiling of one answer */
+};
+
+struct rl_conn {
+    rl_list link; /* in the server's connections */
+    rl_server *server;
+    rl_stream *stream;
+    rl_parser parser;
+    rl_timer timer;
+    rl_list requests;    /* live, in the order of arrival; their heads are whole */
+    rl_request *reading; /* whose head or body is being read; NULL between requests */
+    rl_buf *out;         /* to be sent; NULL: nothing */
+    rl_buf *sending;     /* being sent by the stream */
+    rl_buf held;         /* received, not parsed yet */
+    size_t queued;       /* bytes the stream had still to send when we last looked */
+    uint64_t idle_ms;     /* since when nothing is going on */
+    uint64_t head_ms;     /* when the current head began */
+    uint64_t progress_ms; /* when a body byte came, or a byte was taken from us */
+    uint64_t ended_ms;    /* when the peer ended its side, or when we began to linger */
+    uint32_t live;        /* requests in the list */
+    uint32_t discarded;   /* bytes read only to be dropped */
+    bool is_parsing;      /* in the parsing loop: do not enter it again */
+    bool is_closing;      /* no more requests; close once all is answered */
+    bool is_lingering;    /* our side is shut: reading until the peer ends */
+    bool is_dead;         /* rl_stream_close was called */
+    bool peer_ended;
+    rl_list flush_link; /* among the server's to_flush, or alone */
+};
+
+/* Takes the stream over; closes it when memory ran out. */
+void rl_conn_open(rl_server *server, rl_stream *stream);
+/* Nothing is going on: no request, no half a head. */
+bool rl_conn_is_idle(const rl_conn *conn);
+/* Close after what is due was sent. */
+void rl_conn_close(rl_conn *conn);
+/* Break it now: the requests on it lose their client. */
+void rl_conn_abort(rl_conn *conn);
+/* An answer or a handler ended: what may be sent, dispatched or parsed now? */
+void rl_conn_advance(rl_conn *conn);
+/* After every event: flush, read on or not, close or not, arm the timer. */
+void rl_conn_settle(rl_conn *conn);
+
+/* ---- output.c ---- */
+
+/* Where the bytes of `request` go now: the connection's buffer, or its own
+ * while others are before it. NULL when memory ran out. */
+rl_buf *rl_conn_output(rl_request *request);
+/* Bytes not taken by the socket yet. */
+size_t rl_conn_backlog(const rl_conn *conn);
+/* Send what there is; what the socket does not take is sent when it can. */
+void rl_conn_flush(rl_conn *conn);
+/* Flush at the end of this turn. */
+void rl_conn_flush_later(rl_conn *conn);
+/* A write is under way: has the socket taken any of it since the last look? */
+bool rl_conn_made_progress(rl_conn *conn);
+/* The stream's `written` event. */
+void rl_conn_on_written(void *owner, rl_err err);
+/* `request` became the first: what it held goes out. */
+void rl_conn_release_held(rl_conn *conn, rl_request *request);
+
+/* ---- server.c ---- */
+
+struct rl_server {
+    rl_loop *loop;
+    const rl_server_limits *limits;
+    rl_body_budget *budget;
+    const rl_handler *handler;
+    void *owner;
+    rl_log *log;
+    rl_list conns;
+    rl_list to_flush;
+    rl_turn flush_turn;
+    rl_request **slots; /* every request ever made, by slot */
+    uint32_t slot_count, slot_cap;
+    rl_list free_requests;
+    rl_buf **free_bufs;
+    size_t free_buf_count;
+    uint64_t live; /* dispatched, not over */
+    rl_server_stats stats;
+    uint64_t last_number;
+    uint64_t id_prefix; /* random: request ids of two processes differ */
+    int64_t date_s;     /* the second that `date` shows */
+    size_t date_len;
+    char date[96]; /* "Server: ...\r\nDate: ...\r\n" */
+    bool access_log;
+    bool is_draining;
+};
+
+/* An empty buffer from the pool; NULL without memory. */
+rl_buf *rl_server_take_buf(rl_server *server);
+void rl_server_give_buf(rl_server *server, rl_buf *buf);
+/* The Server and Date lines of this second. */
+rl_slice rl_server_date(rl_server *server);
+/* The access log's line. */
+void rl_server_log_request(const rl_request *request);
+
+#endif

@@ -1,0 +1,58 @@
+#include "http/host.h"
+
+#include "http/byte.h"
+
+static bool is_port(rl_slice text) {
+    unsigned port = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (!rl_byte_is(text.ptr[i], RL_BYTE_DIGIT))
+            return false;
+        port = port * 10 + (unsigned)(text.ptr[i] - '0');
+        if (port > 65535)
+            return false;
+    }
+    return true;
+}
+
+/* What is inside the brackets. Not the whole grammar of IPv6: nobody resolves
+ * it, it only must not hold what could mean something elsewhere. */
+static bool is_ip_literal(rl_slice text) {
+    size_t colons = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == ':')
+            colons++;
+        else if (rl_byte_hex(text.ptr[i]) < 0 && text.ptr[i] != '.')
+            return false;
+    }
+    return colons >= 2 && colons <= 8 && text.len <= 45; /* INET6_ADDRSTRLEN - 1 */
+}
+
+static bool is_escape(rl_slice text, size_t at) {
+    return at + 2 < text.len && rl_byte_hex(text.ptr[at + 1]) >= 0 && rl_byte_hex(text.ptr[at + 2]) >= 0;
+}
+
+/* The length of the name at the front of `host`; 0 when there is no valid one. */
+static size_t reg_name_len(rl_slice host) {
+    size_t len = 0;
+    for (; len < host.len && rl_byte_is(host.ptr[len], RL_BYTE_NAME); len++)
+        if (host.ptr[len] == '%' && !is_escape(host, len))
+            return 0;
+    return len;
+}
+
+static size_t ip_literal_len(rl_slice host) {
+    const char *close = memchr(host.ptr, ']', host.len);
+    if (close == NULL)
+        return 0;
+    size_t len = (size_t)(close - host.ptr) + 1;
+    return is_ip_literal(rl_slice_of(host.ptr + 1, len - 2)) ? len : 0;
+}
+
+bool rl_host_is_valid(rl_slice host) {
+    if (host.len == 0)
+        return false;
+    size_t len = host.ptr[0] == '[' ? ip_literal_len(host) : reg_name_len(host);
+    if (len == 0 || len == host.len)
+        return len > 0;
+    return host.ptr[len] == ':' && is_port(rl_slice_of(host.ptr + len + 1, host.len - len - 1));
+}

@@ -1,0 +1,18 @@
+/* host -- the host of a request, as Host fields and absolute targets have it:
+ *
+ *   example.com   example.com:8080   127.0.0.1   [::1]:80
+ */
+#ifndef RL_HTTP_HOST_H
+#define RL_HTTP_HOST_H
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+
+/* A name (RFC 3986's reg-name, but without ','), an IPv4 address or an IPv6
+ * address in brackets, then perhaps ':' and a port up to 65535, which may be
+ * empty. Neither user information nor an empty name: both are how a request
+ * comes to mean another host than it seems to. */
+bool rl_host_is_valid(rl_slice host);
+
+#endif

@@ -1,0 +1,358 @@
+#include "http/request.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "http/conn.h"
+#include "http/status.h"
+
+enum {
+    ARENA_MOST = 256 * 1024,  /* a head, its decoded parts and the response's header lines */
+    FIELDS_MOST = 64 * 1024   /* response header lines */
+};
+
+/* ---- the pool ----------------------------------------------------------- */
+
+static bool grow_slots(rl_server *server) {
+    uint32_t cap = server->slot_cap == 0 ? 64 : server->slot_cap * 2;
+    rl_request **slots = rl_mem_realloc(server->slots, cap * sizeof *slots);
+    if (slots == NULL)
+        return false;
+    server->slots = slots;
+    server->slot_cap = cap;
+    return true;
+}
+
+static rl_request *make(rl_server *server) {
+    if (server->slot_count == server->slot_cap && !grow_slots(server))
+        return NULL;
+    uint32_t field_cap = server->limits->parser.max_header_count;
+    rl_request *request = rl_mem_zalloc(1, sizeof *request);
+    if (request == NULL)
+        return NULL;
+    request->head.fields = rl_mem_alloc(field_cap * sizeof(rl_field));
+    if (request->head.fields == NULL) {
+        rl_mem_free(request);
+        return NULL;
+    }
+    request->head.field_cap = field_cap;
+    request->server = server;
+    request->slot = server->slot_count;
+    request->epoch = 1;
+    rl_arena_init(&request->arena, ARENA_MOST);
+    rl_buf_init(&request->fields, FIELDS_MOST);
+    rl_body_init(&request->body, server->limits->max_body_memory, server->budget);
+    server->slots[server->slot_count++] = request;
+    return request;
+}
+
+rl_request *rl_request_acquire(rl_server *server, rl_conn *conn) {
+    rl_list *link = rl_list_pop_front(&server->free_requests);
+    rl_request *request = link != NULL ? RL_CONTAINER(link, rl_request, link) : make(server);
+    if (request == NULL)
+        return NULL;
+    rl_list_init(&request->link);
+    request->conn = conn;
+    request->number = ++server->last_number;
+    return request;
+}
+
+static void recycle(rl_request *request) {
+    rl_server *server = request->server;
+    rl_list_remove(&request->link);
+    if (request->held != NULL)
+        rl_server_give_buf(server, request->held);
+    rl_arena_clear(&request->arena);
+    if (request->fields.base != NULL)
+        rl_buf_clear(&request->fields);
+    rl_body_clear(&request->body);
+    rl_body_init(&request->body, server->limits->max_body_memory, server->budget);
+    request->epoch++;
+    request->conn = NULL;
+    request->held = NULL;
+    request->handling = NULL;
+    request->route = NULL;
+    request->sent = request->started_ns = 0;
+    request->status = 0;
+    request->has_head = request->is_kept = request->is_dispatched = false;
+    request->is_released = request->is_answered = request->is_chunking = false;
+    request->finish_on_disconnect = false;
+    rl_list_push_front(&server->free_requests, &request->link);
+}
+
+bool rl_request_settle(rl_request *request) {
+    bool input_over = request->body.done || request->body.failed != 0 || request->conn == NULL;
+    if (!request->is_answered || !request->is_released || !input_over)
+        return false;
+    if (request->conn != NULL) {
+        request->conn->live--;
+        if (request->conn->reading == request)
+            request->conn->reading = NULL;
+    }
+    request->server->live--;
+    rl_server_log_request(request);
+    recycle(request);
+    return true;
+}
+
+void rl_request_drop(rl_request *request) {
+    assert(!request->is_dispatched);
+    recycle(request);
+}
+
+rl_request *rl_server_request(const rl_server *server, uint32_t slot, uint32_t epoch) {
+    if (slot >= server->slot_count || server->slots[slot]->epoch != epoch)
+        return NULL;
+    return server->slots[slot];
+}
+
+static const char *moved(const char *ptr, rl_slice from, const char *to) {
+    return ptr >= from.ptr && ptr <= from.ptr + from.len ? to + (ptr - from.ptr) : ptr;
+}
+
+bool rl_request_keep(rl_request *request) {
+    if (!request->is_kept) {
+        rl_slice old = {request->head.base, request->head.len}, copy;
+        if (old.len > 0) {
+            if (rl_arena_copy(&request->arena, old, &copy) != RL_OK)
+                return false;
+            request->head.base = copy.ptr;
+            for (uint32_t i = 0; i < request->match.count; i++)
+                request->match.params[i].ptr = moved(request->match.params[i].ptr, old, copy.ptr);
+        }
+        request->is_kept = true;
+    }
+    int status = rl_body_keep(&request->body);
+    if (status != 0)
+        request->body.failed = status;
+    return status == 0;
+}
+
+void rl_request_id(const rl_request *request, char out[RL_REQUEST_ID_LEN]) {
+    static const char digits[] = "0123456789abcdef";
+    uint64_t prefix = request->server->id_prefix, number = request->number;
+    for (int i = RL_REQUEST_ID_LEN - 1; i >= 12; i--, number >>= 4)
+        out[i] = digits[number & 15];
+    for (int i = 11; i >= 0; i--, prefix >>= 4)
+        out[i] = digits[prefix & 15];
+}
+
+size_t rl_request_peer(const rl_request *request, char *out, size_t cap) {
+    return request->conn == NULL ? 0 : rl_stream_peer(request->conn->stream, out, cap);
+}
+
+/* ---- answering ----------------------------------------------------------- */
+
+static char *put(char *at, rl_slice bytes) {
+    memcpy(at, bytes.ptr, bytes.len);
+    return at + bytes.len;
+}
+
+static char *put_number(char *at, uint64_t number) {
+    char digits[20];
+    size_t count = 0;
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
+}
+
+/* A connection may stay when the client wants it, we are not stopping, and
+ * what is left of the body can be read and dropped at a bounded price. */
+static bool keeps_connection(const rl_request *request) {
+    const rl_conn *conn = request->conn;
+    const rl_body *body = &request->body;
+    if (!request->head.keep_alive || conn->is_closing || request->server->is_draining || body->failed != 0)
+        return false;
+    if (body->done || request->head.chunked)
+        return true;
+    uint64_t left = request->head.content_length - body->len;
+    return left <= RL_CONN_DRAIN_MOST && !request->head.expect_continue;
+}
+
+/* Longest status line, Server, Date, Connection, Content-Length and the names around. */
+enum { HEAD_MOST = 400 };
+#define CHUNKED_LINE "Transfer-Encoding: chunked\r\n"
+
+/* How the body is delimited. */
+typedef enum framing { BY_LENGTH, BY_CHUNKS, BY_CLOSE } framing;
+
+static bool write_head(rl_request *request, const rl_answer *answer, framing how, rl_buf *out) {
+    rl_slice early = rl_buf_live(&request->fields);
+    rl_slice date = rl_server_date(request->server);
+    bool keep = keeps_connection(request) && how != BY_CLOSE;
+    rl_slice reason = rl_status_reason(answer->status);
+    char *start;
+    if (rl_buf_reserve(out, HEAD_MOST + date.len + early.len + answer->type.len + answer->fields.len, &start) != RL_OK)
+        return false;
+    char *at = put(start, RL_LIT("HTTP/1.1 "));
+    at = put_number(at, (uint64_t)answer->status);
+    *at++ = ' ';
+    at = put(at, reason);
+    at = put(at, RL_LIT("\r\n"));
+    at = put(at, date);
+    if (answer->type.len > 0) {
+        at = put(at, RL_LIT("Content-Type: "));
+        at = put(at, answer->type);
+        at = put(at, RL_LIT("\r\n"));
+    }
+    if (early.len > 0)
+        at = put(at, early);
+    if (answer->fields.len > 0)
+        at = put(at, answer->fields);
+    if (!keep)
+        at = put(at, RL_LIT("Connection: close\r\n"));
+    else if (request->head.minor == 0)
+        at = put(at, RL_LIT("Connection: keep-alive\r\n"));
+    if (how == BY_CHUNKS) {
+        at = put(at, RL_LIT(CHUNKED_LINE));
+    } else if (how == BY_LENGTH && rl_status_has_body(answer->status)) {
+        at = put(at, RL_LIT("Content-Length: "));
+        at = put_number(at, answer->status == 205 ? 0 : answer->body.len);
+        at = put(at, RL_LIT("\r\n"));
+    }
+    at = put(at, RL_LIT("\r\n"));
+    rl_buf_commit(out, (size_t)(at - start));
+    request->status = answer->status;
+    if (!keep)
+        request->conn->is_closing = true;
+    return true;
+}
+
+static bool sends_body(const rl_request *request, int status) {
+    return request->head.method != RL_HEAD && rl_status_has_body(status) && status != 205;
+}
+
+/* The connection's stream of answers has a hole now: nothing after it is right. */
+static bool out_of_memory(rl_request *request) {
+    rl_conn_abort(request->conn);
+    return false;
+}
+
+static void over(rl_request *request) {
+    if (request->conn != NULL)
+        rl_conn_advance(request->conn);
+    else
+        (void)rl_request_settle(request);
+}
+
+bool rl_request_answer(rl_request *request, const rl_answer *answer) {
+    if (request->is_answered || request->is_chunking)
+        return false;
+    if (request->conn == NULL) {
+        request->is_answered = true;
+        return false;
+    }
+    rl_buf *out = rl_conn_output(request);
+    if (out == NULL || !write_head(request, answer, BY_LENGTH, out))
+        return out_of_memory(request);
+    if (sends_body(request, answer->status) && answer->body.len > 0) {
+        if (rl_buf_append(out, answer->body) != RL_OK)
+            return out_of_memory(request);
+        request->sent = answer->body.len;
+    }
+    request->is_answered = true;
+    rl_conn_flush_later(request->conn);
+    return true;
+}
+
+bool rl_request_begin(rl_request *request, const rl_answer *head) {
+    if (request->is_answered || request->is_chunking)
+        return false;
+    if (request->conn == NULL) {
+        request->is_answered = true;
+        return false;
+    }
+    rl_buf *out = rl_conn_output(request);
+    framing how = request->head.minor >= 1 ? BY_CHUNKS : BY_CLOSE;
+    if (out == NULL || !write_head(request, head, how, out))
+        return out_of_memory(request);
+    request->is_chunking = true;
+    rl_conn_flush_later(request->conn);
+    return true;
+}
+
+bool rl_request_write(rl_request *request, rl_slice bytes) {
+    if (!request->is_chunking || request->conn == NULL)
+        return false;
+    if (bytes.len == 0 || !sends_body(request, request->status))
+        return true; /* an empty chunk would end the body */
+    rl_buf *out = rl_conn_output(request);
+    if (out == NULL)
+        return out_of_memory(request);
+    rl_err err = RL_OK;
+    if (request->head.minor >= 1)
+        err = rl_buf_appendf(out, "%zx\r\n", bytes.len);
+    if (err == RL_OK)
+        err = rl_buf_append(out, bytes);
+    if (err == RL_OK && request->head.minor >= 1)
+        err = rl_buf_append(out, RL_LIT("\r\n"));
+    if (err != RL_OK)
+        return out_of_memory(request);
+    request->sent += bytes.len;
+    rl_conn_flush_later(request->conn);
+    return true;
+}
+
+void rl_request_end(rl_request *request) {
+    if (!request->is_chunking)
+        return;
+    request->is_chunking = false;
+    request->is_answered = true;
+    if (request->conn == NULL)
+        return;
+    if (request->head.minor >= 1 && sends_body(request, request->status)) {
+        rl_buf *out = rl_conn_output(request);
+        if (out == NULL || rl_buf_append(out, RL_LIT("0\r\n\r\n")) != RL_OK) {
+            rl_conn_abort(request->conn);
+            return;
+        }
+    }
+    rl_conn_flush_later(request->conn);
+}
+
+bool rl_request_has_room(const rl_request *request) {
+    if (request->conn == NULL)
+        return true;
+    size_t held = request->held == NULL ? 0 : rl_buf_len(request->held);
+    return held + rl_conn_backlog(request->conn) < RL_CONN_HIGH_WATER;
+}
+
+bool rl_request_fail(rl_request *request, int status, const char *code, const char *message) {
+    char id[RL_REQUEST_ID_LEN], text[512];
+    rl_request_id(request, id);
+    /* both texts are ours: words without anything to escape */
+    int len = snprintf(text, sizeof text, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\",\"request_id\":\"%.*s\"}}", code,
+                       message, RL_REQUEST_ID_LEN, id);
+    return rl_request_answer(request, &(rl_answer){.status = status,
+                                                   .type = RL_LIT("application/json"),
+                                                   .body = rl_slice_of(text, (size_t)len)});
+}
+
+void rl_request_want_body(rl_request *request) {
+    if (!request->head.expect_continue || request->body.done || request->conn == NULL)
+        return;
+    request->head.expect_continue = false;
+    request->conn->progress_ms = rl_loop_now_ms(request->server->loop);
+    /* Only the first in the queue may speak; the others' clients send after a
+     * while without being asked (RFC 9110, 10.1.1). */
+    if (request->conn->requests.next != &request->link)
+        return;
+    rl_buf *out = rl_conn_output(request);
+    if (out == NULL || rl_buf_append(out, RL_LIT("HTTP/1.1 100 Continue\r\n\r\n")) != RL_OK)
+        rl_conn_abort(request->conn);
+    else
+        rl_conn_flush_later(request->conn);
+}
+
+void rl_request_release(rl_request *request) {
+    if (request->is_chunking)
+        rl_request_end(request);
+    if (!request->is_answered)
+        (void)rl_request_fail(request, 500, "internal", "the handler gave no answer");
+    request->is_released = true;
+    over(request);
+}

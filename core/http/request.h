@@ -1,0 +1,100 @@
+/* request -- one request, from its first byte to the last byte of its answer.
+ *
+ *   client --head, body--> rl_request --handler->request--> the VM
+ *   client <---- answer / begin, write..., end -----------  the VM, then release
+ *
+ * A request is not its connection: a connection has any number of live
+ * requests, and a request may outlive its connection (then everything written
+ * is dropped). It is over when it was answered, released by the handler, and
+ * its input has ended; its memory and its slot are then used again.
+ *
+ * Whoever may come late holds {slot, epoch}, never a pointer: the epoch changes
+ * when the request is over, so a late one finds nothing. */
+#ifndef RL_HTTP_REQUEST_H
+#define RL_HTTP_REQUEST_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "http/body.h"
+#include "http/head.h"
+#include "http/router.h"
+
+typedef struct rl_request rl_request;
+typedef struct rl_conn rl_conn;
+typedef struct rl_server rl_server;
+
+enum { RL_REQUEST_ID_LEN = 24 /* hexadecimal digits */ };
+
+struct rl_request {
+    rl_list link; /* among its connection's requests, in the order of arrival */
+    rl_server *server;
+    rl_conn *conn; /* NULL once the connection is gone */
+    uint32_t slot, epoch;
+    rl_head head;
+    rl_match match;
+    rl_body body;
+    rl_arena arena; /* copies that live as long as the request */
+    rl_buf fields;  /* response header lines set before the answer, each with its CRLF */
+    rl_buf *held;   /* what is to be sent once the requests before this one are answered */
+    void *handling; /* the handler's own */
+    const char *route; /* the pattern that matched, for the log; NULL: none did */
+    uint64_t number;   /* of this server; the request id is made of it */
+    uint64_t started_ns;
+    uint64_t sent; /* bytes of the answer's body */
+    int status;    /* of the answer; 0 before */
+    bool has_head; /* the head is whole: it is in the connection's list */
+    bool is_kept;  /* nothing is borrowed from the read buffer any more */
+    bool is_dispatched; /* the handler was given it */
+    bool is_released;   /* ... and has done with it */
+    bool is_answered;   /* the last byte of the answer was handed over */
+    bool is_chunking;   /* between begin and end: the body goes out in chunks */
+    bool finish_on_disconnect; /* the client's leaving does not cancel it */
+};
+
+typedef struct rl_answer {
+    int status;      /* 200 to 599 */
+    rl_slice type;   /* Content-Type; empty: none */
+    rl_slice fields; /* more header lines, each with its CRLF, as rl_lines_append makes them */
+    rl_slice body;
+} rl_answer;
+
+/* ---- for the handler ---- */
+
+/* Answer at once, with the whole body. The first answer counts: false when there was one. */
+bool rl_request_answer(rl_request *request, const rl_answer *answer);
+/* Answer with a body whose length is not known: write pieces, then end. */
+bool rl_request_begin(rl_request *request, const rl_answer *head);
+/* False when the client is gone, or memory ran out: then the connection ends. */
+bool rl_request_write(rl_request *request, rl_slice bytes);
+void rl_request_end(rl_request *request);
+/* Whether more may be written now; when not, the handler's `drained` comes. */
+bool rl_request_has_room(const rl_request *request);
+/* Answer with the one JSON form of an error. `message` is for people. */
+bool rl_request_fail(rl_request *request, int status, const char *code, const char *message);
+/* The handler wants the body: asks a waiting client for it (100 Continue). */
+void rl_request_want_body(rl_request *request);
+/* The peer's address as text; returns its length, 0 when it has gone. */
+size_t rl_request_peer(const rl_request *request, char *out, size_t cap);
+/* The handler's last call. An unanswered request is answered 500. */
+void rl_request_release(rl_request *request);
+
+/* Copy what is borrowed from the read buffer, before control leaves the read
+ * event. False when memory ran out: the request was then answered 503. */
+bool rl_request_keep(rl_request *request);
+/* Writes RL_REQUEST_ID_LEN digits. */
+void rl_request_id(const rl_request *request, char out[RL_REQUEST_ID_LEN]);
+
+/* ---- for the connection ---- */
+
+/* A fresh request in some slot, its head ready for rl_parser_begin; NULL without memory. */
+rl_request *rl_request_acquire(rl_server *server, rl_conn *conn);
+/* Ends it when all has been done: its slot gets the next epoch. Returns whether it did. */
+bool rl_request_settle(rl_request *request);
+/* Only for one that was never dispatched. */
+void rl_request_drop(rl_request *request);
+
+static inline bool rl_request_is_safe(const rl_request *request) {
+    return request->head.method == RL_GET || request->head.method == RL_HEAD;
+}
+
+#endif

@@ -1,0 +1,162 @@
+#include "http/server.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "http/conn.h"
+
+enum {
+    POOLED_BUFS = 256,
+    POOLED_BUF_CAP = 64 * 1024 /* a larger one is given back: one big answer must not stay */
+};
+
+static bool flush_all(rl_turn *turn) {
+    rl_server *server = RL_CONTAINER(turn, rl_server, flush_turn);
+    for (rl_list *link; (link = rl_list_pop_front(&server->to_flush)) != NULL;)
+        rl_conn_settle(RL_CONTAINER(link, rl_conn, flush_link));
+    return false;
+}
+
+rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budget *budget,
+                     const rl_handler *handler, void *owner, rl_log *log, bool access_log, rl_server **out) {
+    rl_server *server = rl_mem_zalloc(1, sizeof *server);
+    if (server == NULL)
+        return RL_ENOMEM;
+    server->free_bufs = rl_mem_alloc(POOLED_BUFS * sizeof(rl_buf *));
+    if (server->free_bufs == NULL) {
+        rl_mem_free(server);
+        return RL_ENOMEM;
+    }
+    server->loop = loop;
+    server->limits = limits;
+    server->budget = budget;
+    server->handler = handler;
+    server->owner = owner;
+    server->log = log;
+    server->access_log = access_log;
+    rl_list_init(&server->conns);
+    rl_list_init(&server->to_flush);
+    rl_list_init(&server->free_requests);
+    if (getrandom(&server->id_prefix, sizeof server->id_prefix, 0) < 0)
+        server->id_prefix = rl_clock_ns();
+    server->flush_turn.run = flush_all;
+    rl_loop_add_turn(loop, &server->flush_turn);
+    *out = server;
+    return RL_OK;
+}
+
+void rl_server_free(rl_server *server) {
+    rl_loop_remove_turn(server->loop, &server->flush_turn);
+    for (uint32_t i = 0; i < server->slot_count; i++) {
+        rl_mem_free(server->slots[i]->head.fields);
+        rl_mem_free(server->slots[i]);
+    }
+    rl_mem_free(server->slots);
+    while (server->free_buf_count > 0) {
+        rl_buf *buf = server->free_bufs[--server->free_buf_count];
+        rl_buf_clear(buf);
+        rl_mem_free(buf);
+    }
+    rl_mem_free(server->free_bufs);
+    rl_mem_free(server);
+}
+
+rl_buf *rl_server_take_buf(rl_server *server) {
+    if (server->free_buf_count > 0)
+        return server->free_bufs[--server->free_buf_count];
+    rl_buf *buf = rl_mem_alloc(sizeof *buf);
+    if (buf != NULL)
+        rl_buf_init(buf, RL_CONN_OUT_MOST);
+    return buf;
+}
+
+void rl_server_give_buf(rl_server *server, rl_buf *buf) {
+    if (server->free_buf_count == POOLED_BUFS) {
+        rl_buf_clear(buf);
+        rl_mem_free(buf);
+        return;
+    }
+    if (buf->cap > POOLED_BUF_CAP)
+        rl_buf_clear(buf);
+    else
+        rl_buf_reset(buf);
+    server->free_bufs[server->free_buf_count++] = buf;
+}
+
+rl_slice rl_server_date(rl_server *server) {
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    if (RL_UNLIKELY(now.tv_sec != server->date_s)) {
+        struct tm tm;
+        gmtime_r(&now.tv_sec, &tm);
+        server->date_s = now.tv_sec;
+        /* IMF-fixdate (RFC 9110, 5.6.7), by hand: strftime would ask the locale */
+        int len = snprintf(server->date, sizeof server->date,
+                           "Server: Rille\r\nDate: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday % 7],
+                           tm.tm_mday % 100, months[tm.tm_mon % 12], (tm.tm_year + 1900) % 10000, tm.tm_hour % 100,
+                           tm.tm_min % 100, tm.tm_sec % 100);
+        server->date_len = (size_t)len;
+    }
+    return rl_slice_of(server->date, server->date_len);
+}
+
+static void turn_away(rl_stream *stream) {
+    rl_slice text = RL_LIT("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n"
+                           "Retry-After: 1\r\n\r\n");
+    size_t written;
+    if (rl_stream_try_write(stream, &text, 1, &written) == RL_OK)
+        rl_stream_shutdown(stream);
+    rl_stream_close(stream);
+}
+
+void rl_server_accept(void *owner, rl_stream *stream) {
+    rl_server *server = owner;
+    server->stats.accepted++;
+    if (server->stats.connections >= server->limits->max_connections) {
+        server->stats.refused++;
+        turn_away(stream);
+        return;
+    }
+    rl_conn_open(server, stream);
+}
+
+void rl_server_drain(rl_server *server) {
+    server->is_draining = true;
+}
+
+static void each_conn(rl_server *server, void (*act)(rl_conn *conn)) {
+    for (rl_list *at = server->conns.next, *next; at != &server->conns; at = next) {
+        next = at->next;
+        act(RL_CONTAINER(at, rl_conn, link));
+    }
+}
+
+static void close_if_idle(rl_conn *conn) {
+    if (rl_conn_is_idle(conn))
+        rl_conn_close(conn);
+}
+
+void rl_server_close_idle(rl_server *server) {
+    each_conn(server, close_if_idle);
+}
+
+void rl_server_abort(rl_server *server) {
+    each_conn(server, rl_conn_abort);
+}
+
+bool rl_server_is_idle(const rl_server *server) {
+    return server->stats.connections == 0 && server->live == 0;
+}
+
+uint64_t rl_server_live(const rl_server *server) {
+    return server->live;
+}
+
+rl_server_stats rl_server_read_stats(const rl_server *server) {
+    return server->stats;
+}

@@ -1,0 +1,107 @@
+#include "http/start_line.h"
+
+#include "http/byte.h"
+#include "http/host.h"
+
+static rl_refusal refuse(int status, const char *reason) {
+    return (rl_refusal){status, reason};
+}
+
+static rl_refusal accept(void) {
+    return (rl_refusal){0, NULL};
+}
+
+/* The bytes from `from` to the end of the target are a path and a query. */
+static void split_path(rl_head *head, uint32_t from) {
+    uint32_t end = head->target + head->target_len;
+    const char *mark = memchr(head->base + from, '?', end - from);
+    uint32_t path_end = mark == NULL ? end : (uint32_t)(mark - head->base);
+    head->path = from;
+    head->path_len = path_end - from;
+    head->query = mark == NULL ? end : path_end + 1;
+    head->query_len = end - head->query;
+}
+
+/* The length of "http://" or "https://" in front of `target`, 0 without one. */
+static uint32_t scheme_len(rl_slice target) {
+    if (target.len >= 7 && rl_slice_ieq(rl_slice_of(target.ptr, 7), RL_LIT("http://")))
+        return 7;
+    if (target.len >= 8 && rl_slice_ieq(rl_slice_of(target.ptr, 8), RL_LIT("https://")))
+        return 8;
+    return 0;
+}
+
+static rl_refusal parse_absolute(rl_head *head) {
+    rl_slice target = rl_head_target(head);
+    uint32_t authority = scheme_len(target);
+    if (authority == 0)
+        return refuse(400, "the request target has no form we know");
+    uint32_t end = authority;
+    while (end < target.len && target.ptr[end] != '/' && target.ptr[end] != '?')
+        end++;
+    head->host = head->target + authority;
+    head->host_len = end - authority;
+    if (!rl_host_is_valid(rl_head_host(head)))
+        return refuse(400, "the request target has no valid host");
+    split_path(head, head->target + end);
+    if (head->path_len == 0) {
+        /* No path means "/" (RFC 9110, 4.2.3), and the scheme has one to point at. */
+        head->path = head->target + authority - 1;
+        head->path_len = 1;
+    }
+    return accept();
+}
+
+static rl_refusal parse_target(rl_head *head) {
+    rl_slice target = rl_head_target(head);
+    if (target.len == 0)
+        return refuse(400, "the request target is missing");
+    if (!rl_byte_all(target, RL_BYTE_TARGET))
+        return refuse(400, "the request target holds a byte that has to be escaped");
+    if (target.ptr[0] == '/') {
+        split_path(head, head->target);
+        return accept();
+    }
+    if (target.len == 1 && target.ptr[0] == '*' && head->method == RL_OPTIONS) {
+        head->asterisk = true;
+        return accept();
+    }
+    return parse_absolute(head);
+}
+
+/* Major versions differ in how a message is framed, minor ones do not: a
+ * higher minor is served as 1.1 (RFC 9110, 2.5). */
+static rl_refusal parse_version(rl_slice text, rl_head *head) {
+    if (text.len != 8 || memcmp(text.ptr, "HTTP/", 5) != 0 || !rl_byte_is(text.ptr[5], RL_BYTE_DIGIT) ||
+        text.ptr[6] != '.' || !rl_byte_is(text.ptr[7], RL_BYTE_DIGIT))
+        return refuse(400, "the request line is malformed");
+    if (text.ptr[5] != '1')
+        return refuse(505, "the HTTP version is not 1");
+    head->minor = text.ptr[7] != '0';
+    return accept();
+}
+
+rl_refusal rl_start_line_parse(rl_slice line, rl_head *head) {
+    const char *space = line.len > 0 ? memchr(line.ptr, ' ', line.len) : NULL;
+    if (space == NULL || space == line.ptr)
+        return refuse(400, "the request line is malformed");
+    rl_slice method = rl_slice_of(line.ptr, (size_t)(space - line.ptr));
+    if (!rl_byte_all(method, RL_BYTE_TOKEN))
+        return refuse(400, "the method is malformed");
+    head->method = rl_method_of(method);
+    head->target = (uint32_t)method.len + 1;
+
+    rl_slice rest = rl_slice_of(space + 1, line.len - method.len - 1);
+    space = rest.len > 0 ? memchr(rest.ptr, ' ', rest.len) : NULL;
+    if (space == NULL)
+        return refuse(400, "the request line is malformed");
+    head->target_len = (uint32_t)(space - rest.ptr);
+
+    rl_slice version = rl_slice_of(space + 1, rest.len - head->target_len - 1);
+    rl_refusal refusal = parse_version(version, head);
+    if (refusal.status != 0)
+        return refusal;
+    if (head->method == RL_METHOD_OTHER)
+        return refuse(501, "the method is not one we serve");
+    return parse_target(head);
+}
