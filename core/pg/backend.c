@@ -1,0 +1,230 @@
+#include "pg/backend.h"
+
+#include <assert.h>
+
+#include "base/mem.h"
+#include "pg/backend_state.h"
+
+static void on_ready(void *owner, int ready);
+static void on_timer(rl_timer *timer);
+
+/* Notices have nobody to read them here, and libpq would print them. */
+static void ignore_notice(void *owner, const PGresult *notice) {
+    (void)owner;
+    (void)notice;
+}
+
+rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options *options,
+                         const rl_backend_events *events, void *owner, rl_backend **out) {
+    rl_err err = RL_ENOMEM;
+    rl_backend *backend = rl_mem_zalloc(1, sizeof *backend);
+    if (backend == NULL)
+        goto fail;
+    *backend = (rl_backend){.pg = pg, .loop = loop, .events = events, .owner = owner, .options = *options, .was_quiet = true};
+    rl_list_init(&backend->in_flight);
+    rl_list_init(&backend->evicted);
+    rl_timer_init(&backend->timer, on_timer);
+    err = rl_statements_init(&backend->statements, options->max_statements);
+    if (err != RL_OK)
+        goto fail;
+    PQsetNoticeReceiver(pg, ignore_notice, NULL);
+    if (PQsetnonblocking(pg, 1) != 0 || PQenterPipelineMode(pg) != 1) {
+        err = RL_ERESET;
+        goto fail;
+    }
+    err = rl_poll_open(loop, PQsocket(pg), on_ready, backend, &backend->poll);
+    if (err != RL_OK)
+        goto fail;
+    rl_poll_watch(backend->poll, RL_POLL_READ); /* idle too: a dead connection must be noticed */
+    *out = backend;
+    return RL_OK;
+fail:
+    if (backend != NULL)
+        rl_statements_clear(&backend->statements);
+    rl_mem_free(backend);
+    PQfinish(pg);
+    return err;
+}
+
+void *rl_backend_owner(const rl_backend *backend) {
+    return backend->owner;
+}
+
+bool rl_backend_is_lost(const rl_backend *backend) {
+    return backend->lost;
+}
+
+bool rl_backend_is_quiet(const rl_backend *backend) {
+    return rl_list_is_empty(&backend->in_flight) && backend->cancel == NULL;
+}
+
+bool rl_backend_is_busy_telling(const rl_backend *backend) {
+    return backend->telling;
+}
+
+bool rl_backend_is_dirty(const rl_backend *backend) {
+    return backend->dirty;
+}
+
+void rl_backend_mark_clean(rl_backend *backend) {
+    backend->dirty = false;
+}
+
+rl_tx_state rl_backend_tx_state(const rl_backend *backend) {
+    switch (PQtransactionStatus(backend->pg)) {
+    case PQTRANS_IDLE: return RL_TX_NONE;
+    case PQTRANS_INERROR: return RL_TX_FAILED;
+    default: return RL_TX_OPEN;
+    }
+}
+
+/* The rest of a dead connection's queries would hear nothing from libpq. */
+static void fail_in_flight(rl_backend *backend, rl_err why, const char *text) {
+    bool before = backend->telling;
+    backend->telling = true;
+    while (!rl_list_is_empty(&backend->in_flight)) {
+        rl_query *query = RL_CONTAINER(backend->in_flight.next, rl_query, link);
+        rl_query_fail(query, why, "08006", "%s", text);
+        query->failure.sent = true;
+        rl_dispatch_detach(backend, query);
+        query->done(query);
+    }
+    backend->telling = before;
+}
+
+/* The poll goes first: libpq has closed the descriptor, or is about to, and its
+ * number may be somebody else's in a moment. */
+static void lose(rl_backend *backend, rl_err why, const char *text) {
+    if (backend->lost)
+        return;
+    backend->lost = true;
+    rl_poll_close(backend->poll);
+    backend->poll = NULL;
+    rl_timer_stop(backend->loop, &backend->timer);
+    if (backend->cancel != NULL)
+        backend->cancel->done = NULL;
+    backend->cancel = NULL;
+    fail_in_flight(backend, why, text);
+}
+
+/* Last in every handler: the events may close the connection. */
+static void tell(rl_backend *backend) {
+    if (backend->lost) {
+        backend->events->lost(backend->owner);
+        return;
+    }
+    bool quiet = rl_backend_is_quiet(backend);
+    bool became = quiet && !backend->was_quiet;
+    backend->was_quiet = quiet;
+    if (!became)
+        return;
+    backend->cancelling = false;
+    rl_timer_stop(backend->loop, &backend->timer);
+    backend->events->quiet(backend->owner);
+}
+
+static void flush(rl_backend *backend) {
+    int left = PQflush(backend->pg);
+    if (left < 0)
+        backend->broken = true;
+    else if (backend->poll != NULL)
+        rl_poll_watch(backend->poll, left == 0 ? RL_POLL_READ : RL_POLL_READ | RL_POLL_WRITE);
+}
+
+/* Notifications are for the listener's own connection: none is expected. */
+static void drop_notifications(rl_backend *backend) {
+    for (PGnotify *one; (one = PQnotifies(backend->pg)) != NULL;)
+        PQfreemem(one);
+}
+
+static void on_ready(void *owner, int ready) {
+    rl_backend *backend = owner;
+    bool alive = true;
+    backend->telling = true;
+    if (ready & RL_POLL_READ)
+        alive = PQconsumeInput(backend->pg) == 1;
+    bool understood = rl_dispatch_receive(backend);
+    drop_notifications(backend); /* parses what came unasked, too */
+    if (alive && understood)
+        flush(backend);
+    if (!understood)
+        lose(backend, RL_EINVAL, "COPY ended this connection");
+    else if (!alive || backend->broken || PQstatus(backend->pg) == CONNECTION_BAD)
+        lose(backend, RL_ERESET, "the connection to the database broke");
+    backend->telling = false;
+    tell(backend);
+}
+
+rl_err rl_backend_run(rl_backend *backend, rl_query *query) {
+    assert(!query->script || rl_list_is_empty(&backend->in_flight));
+    rl_query_reset_answer(query);
+    query->retried = query->heard = false;
+    if (backend->lost) {
+        rl_query_fail(query, RL_ERESET, "08006", "the connection to the database is gone");
+        return RL_ERESET;
+    }
+    rl_list_push_back(&backend->in_flight, &query->link);
+    rl_err err = rl_dispatch_send(backend, query);
+    if (err == RL_OK)
+        flush(backend);
+    if (backend->broken) {
+        /* Told later, by the poll: the caller's own failure needs no event, and
+         * a failed flush may still have let the server see the statement. */
+        if (err != RL_OK)
+            lose(backend, RL_ERESET, "the connection to the database broke");
+        else
+            rl_timer_start(backend->loop, &backend->timer, 0);
+        backend->was_quiet = false;
+        return err;
+    }
+    if (err != RL_OK)
+        return err;
+    backend->was_quiet = false;
+    if (query->timeout_ms > 0 && !backend->cancelling)
+        rl_timer_start(backend->loop, &backend->timer, query->timeout_ms);
+    return RL_OK;
+}
+
+static void on_cancelled(void *owner) {
+    rl_backend *backend = owner;
+    backend->cancel = NULL;
+    tell(backend);
+}
+
+/* libpq 15 would send the cancel in clear text even beside a TLS connection:
+ * there, and when no thread is free, the connection is given up instead. */
+void rl_backend_cancel(rl_backend *backend) {
+    if (backend->lost || backend->cancelling || rl_list_is_empty(&backend->in_flight))
+        return;
+    backend->cancelling = true;
+    uint64_t grace_ms = backend->options.cancel_grace_ms;
+    if (PQsslInUse(backend->pg) ||
+        rl_cancel_start(backend->options.canceller, backend->pg, on_cancelled, backend, &backend->cancel) != RL_OK)
+        grace_ms = 0;
+    rl_timer_start(backend->loop, &backend->timer, grace_ms);
+}
+
+static void on_timer(rl_timer *timer) {
+    rl_backend *backend = RL_CONTAINER(timer, rl_backend, timer);
+    if (!backend->broken && !backend->cancelling) {
+        rl_backend_cancel(backend);
+        return;
+    }
+    lose(backend, backend->broken ? RL_ERESET : RL_ETIMEOUT,
+         backend->broken ? "the connection to the database broke" : "the database gave no answer in time");
+    tell(backend);
+}
+
+void rl_backend_abort(rl_backend *backend) {
+    lose(backend, RL_ECLOSED, "the database pool was closed");
+}
+
+void rl_backend_close(rl_backend *backend) {
+    assert(!backend->telling);
+    rl_backend_abort(backend);
+    for (rl_list *link; (link = rl_list_pop_front(&backend->evicted)) != NULL;)
+        rl_statement_free(RL_CONTAINER(link, rl_statement, link));
+    rl_statements_clear(&backend->statements);
+    PQfinish(backend->pg);
+    rl_mem_free(backend);
+}

@@ -1,0 +1,66 @@
+/* backend -- one established connection to a server process, attached to a loop.
+ *
+ * Always in libpq's pipeline mode, a Sync behind every query:
+ *
+ *     [close evicted, Sync]  [prepare, describe]  execute  Sync
+ *
+ * so a statement's first run costs one round trip like every later one, and
+ * a query is settled only when its own Sync has answered: a deferred constraint
+ * may still refuse what looked done. Scripts (several statements in one text,
+ * for migrations only) leave the mode for their run.
+ *
+ * `quiet`: nothing in flight and no cancel on its way. A cancel that is still
+ * under way would hit the *next* statement (seen in half of all tries), so a
+ * connection changes hands only when quiet, and one that does not become so
+ * within the grace is given up. */
+#ifndef RL_PG_BACKEND_H
+#define RL_PG_BACKEND_H
+
+#include <libpq-fe.h>
+
+#include "loop/loop.h"
+#include "pg/crew.h"
+#include "pg/query.h"
+
+typedef struct rl_backend rl_backend;
+
+/* Both are the last thing the connection does in its turn: it may be closed in
+ * them, and new queries may be run. */
+typedef struct rl_backend_events {
+    void (*quiet)(void *owner); /* became quiet */
+    void (*lost)(void *owner);  /* broke; every query in flight has been told already */
+} rl_backend_events;
+
+typedef struct rl_backend_options {
+    uint32_t max_statements;
+    uint64_t cancel_grace_ms;
+    rl_crew *canceller; /* outlives the connection */
+} rl_backend_options;
+
+typedef enum rl_tx_state { RL_TX_NONE, RL_TX_OPEN, RL_TX_FAILED } rl_tx_state;
+
+/* Takes `pg` always. */
+RL_MUST_USE rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options *options,
+                                     const rl_backend_events *events, void *owner, rl_backend **out);
+/* Fails what is in flight; no event comes after this. Not from within a `done`. */
+void rl_backend_close(rl_backend *backend);
+
+/* The query must live until its `done`, which comes later, never from here.
+ * On failure there will be no `done`: query->failure says why. */
+RL_MUST_USE rl_err rl_backend_run(rl_backend *backend, rl_query *query);
+/* Have the server stop what runs; its `done` comes all the same. */
+void rl_backend_cancel(rl_backend *backend);
+/* Break the connection now: what is in flight fails, `lost` is not called. */
+void rl_backend_abort(rl_backend *backend);
+
+void *rl_backend_owner(const rl_backend *backend);
+bool rl_backend_is_lost(const rl_backend *backend);
+bool rl_backend_is_quiet(const rl_backend *backend);
+/* In the middle of telling of an answer: wait for its `quiet` or `lost`. */
+bool rl_backend_is_busy_telling(const rl_backend *backend);
+rl_tx_state rl_backend_tx_state(const rl_backend *backend);
+/* Whether a statement may have left something in the session. */
+bool rl_backend_is_dirty(const rl_backend *backend);
+void rl_backend_mark_clean(rl_backend *backend);
+
+#endif

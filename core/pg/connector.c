@@ -1,0 +1,162 @@
+#include "pg/connector.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "pg/crew.h"
+
+enum {
+    THREADS = 2,          /* a stuck host must not keep the other one waiting */
+    MAX_DIALS = 256,      /* more than any pool's bound */
+    SETTINGS_LEN = 16384, /* ceiling of a connection string with everything in it */
+    LEAST_TIMEOUT_S = 2   /* libpq takes 1 for 2 */
+};
+
+/* What one dial hands to libpq; a thread may hold it after the connector went. */
+struct rl_connector {
+    rl_crew *crew;
+    char *url, *options;
+    char timeout_s[24];
+};
+
+typedef struct dial {
+    rl_crew_job job;
+    rl_connected_fn *connected;
+    void *owner;
+    char *url, *options;
+    char timeout_s[24];
+    PGconn *pg;
+} dial;
+
+static void free_dial(dial *call) {
+    rl_mem_free(call->url);
+    rl_mem_free(call->options);
+    rl_mem_free(call);
+}
+
+/* Those before `dbname` are defaults that the URL may override; those after it
+ * override the URL. */
+static void connect_on_thread(rl_crew_job *job) {
+    dial *call = RL_CONTAINER(job, dial, job);
+    const char *const keys[] = {"application_name", "tcp_user_timeout", "keepalives_idle", "dbname",
+                                "connect_timeout",  "client_encoding",  "options",         NULL};
+    const char *const values[] = {"rille",         "10000", "30",          call->url,
+                                  call->timeout_s, "UTF8",  call->options, NULL};
+    call->pg = PQconnectdbParams(keys, values, 1);
+}
+
+/* libpq's messages span lines and end in one: ours are one line. */
+static void one_line(const char *text, char *out, size_t cap) {
+    size_t len = 0;
+    for (; *text != '\0' && len + 1 < cap; text++) {
+        char ch = *text == '\n' || *text == '\t' ? ' ' : *text;
+        if (ch != ' ' || (len > 0 && out[len - 1] != ' '))
+            out[len++] = ch;
+    }
+    while (len > 0 && out[len - 1] == ' ')
+        len--;
+    out[len] = '\0';
+}
+
+static void hand_over(rl_crew_job *job) {
+    dial *call = RL_CONTAINER(job, dial, job);
+    char why[512] = "out of memory";
+    if (call->pg != NULL && PQstatus(call->pg) != CONNECTION_OK) {
+        one_line(PQerrorMessage(call->pg), why, sizeof why);
+        PQfinish(call->pg);
+        call->pg = NULL;
+    }
+    rl_connected_fn *connected = call->connected;
+    void *owner = call->owner;
+    PGconn *pg = call->pg;
+    free_dial(call);
+    connected(owner, pg, pg == NULL ? why : NULL);
+}
+
+static void drop(rl_crew_job *job) {
+    dial *call = RL_CONTAINER(job, dial, job);
+    PQfinish(call->pg);
+    free_dial(call);
+}
+
+/* The value of `options` in the URL, which ours must not throw away. */
+static rl_err options_of_url(const char *url, char *out, size_t cap) {
+    out[0] = '\0';
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &message);
+    PQfreemem(message);
+    if (options == NULL)
+        return RL_EINVAL;
+    int len = 0;
+    for (PQconninfoOption *one = options; one->keyword != NULL; one++)
+        if (strcmp(one->keyword, "options") == 0 && one->val != NULL)
+            len = snprintf(out, cap, "%s", one->val);
+    PQconninfoFree(options);
+    return len >= 0 && (size_t)len < cap ? RL_OK : RL_EINVAL;
+}
+
+static rl_err compose_options(const char *url, uint64_t statement_timeout_ms, char **out) {
+    char own[SETTINGS_LEN / 2], all[SETTINGS_LEN];
+    rl_err err = options_of_url(url, own, sizeof own);
+    if (err != RL_OK)
+        return err;
+    snprintf(all, sizeof all,
+             "-c statement_timeout=%" PRIu64 " %s -c timezone=UTC -c datestyle=ISO -c bytea_output=hex",
+             statement_timeout_ms, own);
+    *out = rl_mem_strndup(all, strlen(all));
+    return *out == NULL ? RL_ENOMEM : RL_OK;
+}
+
+rl_err rl_connector_new(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
+                        uint64_t statement_timeout_ms, rl_connector **out) {
+    rl_connector *connector = rl_mem_zalloc(1, sizeof *connector);
+    if (connector == NULL)
+        return RL_ENOMEM;
+    uint64_t timeout_s = (connect_timeout_ms + 999) / 1000;
+    snprintf(connector->timeout_s, sizeof connector->timeout_s, "%" PRIu64,
+             timeout_s < LEAST_TIMEOUT_S ? LEAST_TIMEOUT_S : timeout_s);
+    rl_err err = compose_options(url, statement_timeout_ms, &connector->options);
+    if (err != RL_OK)
+        goto fail;
+    err = RL_ENOMEM;
+    connector->url = rl_mem_strndup(url, strlen(url));
+    if (connector->url == NULL)
+        goto fail;
+    err = rl_crew_new(loop, THREADS, MAX_DIALS, &connector->crew);
+    if (err != RL_OK)
+        goto fail;
+    *out = connector;
+    return RL_OK;
+fail:
+    rl_mem_free(connector->url);
+    rl_mem_free(connector->options);
+    rl_mem_free(connector);
+    return err;
+}
+
+rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner) {
+    dial *call = rl_mem_zalloc(1, sizeof *call);
+    if (call == NULL)
+        return RL_ENOMEM;
+    call->job = (rl_crew_job){.work = connect_on_thread, .done = hand_over, .drop = drop};
+    call->connected = connected;
+    call->owner = owner;
+    memcpy(call->timeout_s, connector->timeout_s, sizeof call->timeout_s);
+    call->url = rl_mem_strndup(connector->url, strlen(connector->url));
+    call->options = rl_mem_strndup(connector->options, strlen(connector->options));
+    rl_err err = RL_ENOMEM;
+    if (call->url != NULL && call->options != NULL)
+        err = rl_crew_submit(connector->crew, &call->job);
+    if (err != RL_OK)
+        free_dial(call);
+    return err;
+}
+
+void rl_connector_close(rl_connector *connector) {
+    rl_crew_close(connector->crew);
+    rl_mem_free(connector->url);
+    rl_mem_free(connector->options);
+    rl_mem_free(connector);
+}

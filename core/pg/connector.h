@@ -1,0 +1,33 @@
+/* connector -- new connections, made where blocking does no harm.
+ *
+ * libpq's asynchronous connect still resolves names in the caller, ignores
+ * connect_timeout and spends milliseconds of CPU on SCRAM (all of it measured),
+ * so the plain blocking call runs on a crew of threads and the connection comes
+ * back to the loop when it is ready for queries. */
+#ifndef RL_PG_CONNECTOR_H
+#define RL_PG_CONNECTOR_H
+
+#include <libpq-fe.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+
+typedef struct rl_connector rl_connector;
+
+/* `pg` belongs to the callee from here on; it is NULL when the connection
+ * failed, and `why` then says so in one line. */
+typedef void rl_connected_fn(void *owner, PGconn *pg, const char *why);
+
+/* The session begins, and after RESET ALL is again, in UTF-8, UTC and ISO dates,
+ * with `statement_timeout_ms` as the server's own backstop (0: none); what the
+ * URL's `options` say about that timeout wins.
+ * RL_EINVAL when `url` is no PostgreSQL connection string. */
+RL_MUST_USE rl_err rl_connector_new(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
+                                    uint64_t statement_timeout_ms, rl_connector **out);
+/* Calls `connected` once, later, on the loop. RL_EFULL when too many are being
+ * made already. */
+RL_MUST_USE rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner);
+/* No `connected` comes after this. */
+void rl_connector_close(rl_connector *connector);
+
+#endif

@@ -1,0 +1,71 @@
+/* errand -- one statement of a scope: borrow a connection, run, give it back.
+ *
+ *                     a transaction is open here
+ *        start ----------------------------------> wait for its turn --+
+ *          |  else                                                      v
+ *          +--> wait for a connection -----------------------------> running --> done
+ *                        |                                              |
+ *                        +------ drop, or the end of the scope ---------+--> orphan
+ *
+ * The errand is lent to the scope, so nothing that Lua does or fails to do can
+ * leave it behind. One that is dropped while it runs becomes an orphan: what
+ * only reads is cancelled, as is whatever runs inside a transaction; a write of
+ * its own is let finish, since nobody could tell whether a cancel came too late.
+ * Its late answer goes nowhere. A statement that was never sent, because the
+ * connection had died in its sleep, is run again elsewhere. */
+#ifndef RL_PG_ERRAND_H
+#define RL_PG_ERRAND_H
+
+#include "loop/scope.h"
+#include "pg/pool.h"
+#include "pg/query.h"
+#include "pg/transaction.h"
+
+typedef enum rl_errand_kind {
+    RL_ERRAND_STATEMENT,
+    RL_ERRAND_BEGIN, /* opens a transaction that then belongs to the scope */
+    RL_ERRAND_END    /* COMMIT or ROLLBACK: it ends with this, whatever the answer */
+} rl_errand_kind;
+
+typedef enum rl_errand_state {
+    RL_ERRAND_NEW,
+    RL_ERRAND_QUEUED, /* for a connection */
+    RL_ERRAND_TURN,   /* for the transaction's connection */
+    RL_ERRAND_RUNNING,
+    RL_ERRAND_DONE
+} rl_errand_state;
+
+typedef struct rl_errand rl_errand;
+struct rl_errand {
+    rl_lent lent;
+    rl_query query; /* filled by the caller before the start, read by it after */
+    rl_errand_kind kind;
+    rl_errand_state state;
+    rl_pool *pool;
+    rl_scope *scope;
+    rl_acquire acquire;
+    struct rl_backend *backend;        /* borrowed for this errand alone, while it runs */
+    rl_transaction *transaction; /* whose turn it takes, or which it opened */
+    uint8_t tries;
+    bool orphan;
+    void (*done)(rl_errand *errand);  /* on the loop, or from within start; then DONE */
+    void (*freed)(rl_errand *errand); /* frees the memory it is part of */
+};
+
+/* Lent to the scope from here on; the end is rl_errand_drop, or the scope's. */
+void rl_errand_init(rl_errand *errand, rl_errand_kind kind, rl_pool *pool, rl_scope *scope,
+                    void (*done)(rl_errand *errand), void (*freed)(rl_errand *errand));
+/* Failures too come through `done`, in errand->query.failure. */
+void rl_errand_start(rl_errand *errand);
+/* Nobody wants it any more, or its answer has been read. */
+void rl_errand_drop(rl_errand *errand);
+
+/* The newest errand of the scope that is done; NULL when there is none. */
+rl_errand *rl_errand_newest_done(const rl_scope *scope);
+
+/* For transaction.c. Its turn has come; false when that ended the transaction. */
+RL_MUST_USE bool rl_errand_take_turn(rl_errand *errand);
+/* Its turn will not come. */
+void rl_errand_refuse_turn(rl_errand *errand);
+
+#endif

@@ -1,0 +1,100 @@
+#include "pg/query.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+
+/* A statement with its parameters; whoever has more bytes than this to send
+ * wants COPY, and a stranger shall not choose how much we buffer. */
+enum { TEXT_CEILING = 64 * 1024 * 1024 };
+
+void rl_query_init(rl_query *query, void (*done)(rl_query *query)) {
+    *query = (rl_query){.done = done};
+    rl_list_init(&query->link);
+    rl_buf_init(&query->text, TEXT_CEILING);
+}
+
+void rl_query_reset_answer(rl_query *query) {
+    rl_result_free(query->result);
+    rl_result_free(query->failure.server);
+    query->result = NULL;
+    query->failure = (rl_failure){0};
+}
+
+void rl_query_clear(rl_query *query) {
+    rl_query_reset_answer(query);
+    rl_buf_clear(&query->text);
+    rl_mem_free(query->params);
+    query->params = NULL;
+}
+
+rl_err rl_query_set_sql(rl_query *query, rl_slice sql) {
+    assert(rl_buf_len(&query->text) == 0);
+    if (sql.len > 0 && memchr(sql.ptr, '\0', sql.len) != NULL)
+        return RL_EINVAL;
+    rl_err err = rl_buf_append(&query->text, sql);
+    if (err == RL_OK)
+        err = rl_buf_append_byte(&query->text, '\0');
+    if (err == RL_OK)
+        query->sql_len = sql.len;
+    return err;
+}
+
+rl_err rl_query_begin_param(rl_query *query, rl_param_kind kind) {
+    if (query->param_count == RL_QUERY_MAX_PARAMS)
+        return RL_EFULL;
+    if (query->param_count == query->param_cap) {
+        uint32_t cap = query->param_cap == 0 ? 8 : query->param_cap * 2;
+        rl_param *params = rl_mem_realloc(query->params, cap * sizeof *params);
+        if (params == NULL)
+            return RL_ENOMEM;
+        query->params = params;
+        query->param_cap = cap;
+    }
+    query->params[query->param_count] = (rl_param){.kind = kind, .offset = rl_buf_len(&query->text)};
+    return RL_OK;
+}
+
+rl_err rl_query_end_param(rl_query *query) {
+    rl_param *param = &query->params[query->param_count];
+    param->len = rl_buf_len(&query->text) - param->offset;
+    rl_err err = rl_buf_append_byte(&query->text, '\0');
+    if (err == RL_OK)
+        query->param_count++;
+    return err;
+}
+
+rl_err rl_query_add(rl_query *query, rl_param_kind kind, rl_slice value) {
+    rl_err err = rl_query_begin_param(query, kind);
+    if (err == RL_OK)
+        err = rl_buf_append(&query->text, value);
+    return err == RL_OK ? rl_query_end_param(query) : err;
+}
+
+void rl_query_fail(rl_query *query, rl_err err, const char *sqlstate, const char *fmt, ...) {
+    rl_failure *failure = &query->failure;
+    if (failure->err != RL_OK)
+        return;
+    failure->err = err;
+    snprintf(failure->sqlstate, sizeof failure->sqlstate, "%s", sqlstate);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(failure->message, sizeof failure->message, fmt, args);
+    va_end(args);
+}
+
+void rl_query_fail_take(rl_query *query, rl_result *server) {
+    if (query->failure.err != RL_OK) {
+        rl_result_free(server);
+        return;
+    }
+    /* libpq's own failures (a broken connection) carry no SQLSTATE. */
+    const char *sqlstate = rl_result_error_field(server, RL_FIELD_SQLSTATE);
+    const char *message = rl_result_error_field(server, RL_FIELD_MESSAGE);
+    rl_query_fail(query, RL_EIO, sqlstate == NULL ? "08006" : sqlstate, "%s",
+                  message == NULL ? "the connection to the database broke" : message);
+    query->failure.server = server;
+    query->failure.sent = true;
+}

@@ -1,0 +1,95 @@
+/* query -- one statement with its parameters, and later its answer.
+ *
+ *     rl_query_init(&query, done);
+ *     rl_query_set_sql(&query, RL_LIT("select name from users where id = $1"));
+ *     rl_query_add(&query, RL_PARAM_TEXT, RL_LIT("7"));
+ *     ... a connection runs it; done(&query) ...
+ *     if (query.failure.err == RL_OK)  read query.result
+ *     rl_query_clear(&query);
+ *
+ * Values travel beside the text, never in it. Everything is copied in, so the
+ * caller's bytes may go at once. The result, or the server's words about a
+ * failure, belong to the query and die with rl_query_clear. */
+#ifndef RL_PG_QUERY_H
+#define RL_PG_QUERY_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "pg/result.h"
+
+typedef enum rl_param_kind {
+    RL_PARAM_NULL,
+    RL_PARAM_TEXT,   /* the text form of a number, boolean, array, document: no NUL in it */
+    RL_PARAM_STRING, /* somebody's string: bytes where the statement wants bytea, else text */
+    RL_PARAM_BYTES   /* bytea, said so by the caller */
+} rl_param_kind;
+
+typedef struct rl_param {
+    rl_param_kind kind;
+    size_t offset, len; /* in query->text, a NUL behind it */
+} rl_param;
+
+enum { RL_QUERY_MAX_PARAMS = 65535 /* the protocol counts them in 16 bits */ };
+
+/* What went wrong. `err` is RL_OK when nothing did. */
+typedef struct rl_failure {
+    rl_err err;
+    char sqlstate[6];
+    bool sent;          /* whether the server may have seen the statement */
+    rl_result *server;  /* the server's own error, or NULL: then `message` says it */
+    char message[256];
+} rl_failure;
+
+struct rl_statement;
+typedef struct rl_query rl_query;
+
+enum { RL_QUERY_MAX_STEPS = 10 };
+
+struct rl_query {
+    rl_list link; /* whoever holds the query keeps it in a queue by this */
+    void (*done)(rl_query *query); /* on the loop, once per run */
+    bool script;         /* the simple protocol: several statements, no parameters */
+    uint64_t timeout_ms; /* 0: none */
+    rl_result *result;   /* of the last statement that gave one */
+    rl_failure failure;
+
+    rl_buf text; /* the SQL, NUL, parameter, NUL, ... */
+    size_t sql_len;
+    rl_param *params;
+    uint32_t param_count, param_cap;
+
+    /* The connection's, while it runs: */
+    struct rl_statement *statement;
+    uint8_t steps[RL_QUERY_MAX_STEPS]; /* what was sent, in order */
+    uint8_t step_count, step;          /* and which of it answers now */
+    bool heard;                        /* that step has given a result */
+    bool was_ready;                    /* the statement had been prepared before this run */
+    bool retried;                      /* prepared anew once already */
+    bool was_idle;                     /* no transaction was open when it began */
+};
+
+void rl_query_init(rl_query *query, void (*done)(rl_query *query));
+/* Frees all it holds; it must not be running. */
+void rl_query_clear(rl_query *query);
+
+/* First of all, and once. RL_EINVAL for a NUL in the text, RL_EFULL past the ceiling. */
+RL_MUST_USE rl_err rl_query_set_sql(rl_query *query, rl_slice sql);
+RL_MUST_USE rl_err rl_query_add(rl_query *query, rl_param_kind kind, rl_slice value);
+/* A parameter written piece by piece: append to query->text between the two. */
+RL_MUST_USE rl_err rl_query_begin_param(rl_query *query, rl_param_kind kind);
+RL_MUST_USE rl_err rl_query_end_param(rl_query *query);
+
+static inline const char *rl_query_sql(const rl_query *query) {
+    return rl_buf_live(&query->text).ptr;
+}
+
+/* The first failure stays: what follows it is its consequence. */
+void rl_query_fail(rl_query *query, rl_err err, const char *sqlstate, const char *fmt, ...) RL_PRINTF(4, 5);
+/* The same with the server's error, which is taken. */
+void rl_query_fail_take(rl_query *query, rl_result *server);
+/* Forget the answer of an earlier run. */
+void rl_query_reset_answer(rl_query *query);
+
+#endif

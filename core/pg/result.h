@@ -1,0 +1,72 @@
+/* result -- what PostgreSQL answered, read cell by cell.
+ *
+ * An rl_result is libpq's own memory: whoever holds one frees it. Slices taken
+ * from it live as long as it does. */
+#ifndef RL_PG_RESULT_H
+#define RL_PG_RESULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+typedef struct pg_result rl_result;
+
+/* Object ids of built-in types: pg_type.dat, the same in every PostgreSQL. */
+enum {
+    RL_OID_BOOL = 16,
+    RL_OID_BYTEA = 17,
+    RL_OID_INT8 = 20,
+    RL_OID_INT2 = 21,
+    RL_OID_INT4 = 23,
+    RL_OID_TEXT = 25,
+    RL_OID_OID = 26,
+    RL_OID_JSON = 114,
+    RL_OID_FLOAT4 = 700,
+    RL_OID_FLOAT8 = 701,
+    RL_OID_BPCHAR = 1042,
+    RL_OID_VARCHAR = 1043,
+    RL_OID_DATE = 1082,
+    RL_OID_TIME = 1083,
+    RL_OID_TIMESTAMP = 1114,
+    RL_OID_TIMESTAMPTZ = 1184,
+    RL_OID_NUMERIC = 1700,
+    RL_OID_UUID = 2950,
+    RL_OID_JSONB = 3802
+};
+
+/* The element type of a built-in array type; 0 for what is no such array. */
+uint32_t rl_oid_element(uint32_t oid);
+
+void rl_result_free(rl_result *result); /* NULL is allowed */
+
+uint32_t rl_result_rows(const rl_result *result);
+uint32_t rl_result_columns(const rl_result *result);
+rl_slice rl_result_name(const rl_result *result, uint32_t column);
+uint32_t rl_result_oid(const rl_result *result, uint32_t column);
+/* False for SQL NULL; else `*out` is the text form, NUL-terminated too. */
+bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t column, rl_slice *out);
+/* Rows that the command touched; 0 for commands that touch none. */
+uint64_t rl_result_affected(const rl_result *result);
+/* The command as the server named it: "INSERT 0 1", "ROLLBACK". */
+const char *rl_result_command(const rl_result *result);
+
+typedef enum rl_field_code {
+    RL_FIELD_SEVERITY,
+    RL_FIELD_SQLSTATE,
+    RL_FIELD_MESSAGE,
+    RL_FIELD_DETAIL,
+    RL_FIELD_HINT,
+    RL_FIELD_POSITION,
+    RL_FIELD_SCHEMA,
+    RL_FIELD_TABLE,
+    RL_FIELD_COLUMN,
+    RL_FIELD_CONSTRAINT,
+    RL_FIELD_CONTEXT
+} rl_field_code;
+
+/* A field of the server's error; NULL when it has none. */
+const char *rl_result_error_field(const rl_result *result, rl_field_code code);
+
+#endif

@@ -1,0 +1,52 @@
+/* cluster -- a real PostgreSQL for a test program, and a plain connection to it.
+ *
+ * Start it in the group's setup and stop it in its teardown. */
+#ifndef RL_SPEC_PG_CLUSTER_H
+#define RL_SPEC_PG_CLUSTER_H
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CLUSTER_SCRIPT "spec/core/pg/cluster.sh"
+
+typedef struct cluster {
+    char dir[128], url[256];
+    PGconn *admin; /* for what the tested code must not do itself */
+} cluster;
+
+static inline int cluster_start(cluster *self) {
+    FILE *script = popen(CLUSTER_SCRIPT " start", "r");
+    if (script == NULL)
+        return -1;
+    char *line = fgets(self->dir, sizeof self->dir, script);
+    if (pclose(script) != 0 || line == NULL)
+        return -1;
+    self->dir[strcspn(self->dir, "\n")] = '\0';
+    snprintf(self->url, sizeof self->url, "host=%s user=rille dbname=postgres", self->dir);
+    self->admin = PQconnectdb(self->url);
+    return PQstatus(self->admin) == CONNECTION_OK ? 0 : -1;
+}
+
+static inline void cluster_stop(cluster *self) {
+    PQfinish(self->admin);
+    char command[256];
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " stop %s", self->dir);
+    if (system(command) != 0)
+        fprintf(stderr, "cluster.sh could not stop %s\n", self->dir);
+}
+
+/* Run SQL as the administrator; the first cell of the answer goes to `out`. */
+static inline int cluster_run(cluster *self, const char *sql, char *out, size_t cap) {
+    PGresult *result = PQexec(self->admin, sql);
+    int status = PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -1;
+    if (status != 0)
+        fprintf(stderr, "%s: %s", sql, PQerrorMessage(self->admin));
+    if (out != NULL)
+        snprintf(out, cap, "%s", PQntuples(result) > 0 && PQnfields(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    return status;
+}
+
+#endif

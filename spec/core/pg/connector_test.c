@@ -1,0 +1,160 @@
+#include "pg/connector.h"
+
+#include "mem.h"
+#include "pg/cluster.h"
+#include "pg/turn.h"
+
+static cluster server;
+
+typedef struct answer {
+    bool here;
+    PGconn *pg;
+    char why[512];
+} answer;
+
+static void take_answer(void *owner, PGconn *pg, const char *why) {
+    answer *got = owner;
+    got->here = true;
+    got->pg = pg;
+    snprintf(got->why, sizeof got->why, "%s", why == NULL ? "" : why);
+}
+
+static answer dial(const char *url) {
+    answer got = {.here = false};
+    rl_loop *loop;
+    rl_connector *connector;
+    assert_int_equal(rl_loop_new(&loop), RL_OK);
+    assert_int_equal(rl_connector_new(loop, url, 2000, 12345, &connector), RL_OK);
+    assert_int_equal(rl_connector_dial(connector, take_answer, &got), RL_OK);
+    turn_until_set(loop, &got.here);
+    rl_connector_close(connector);
+    rl_loop_free(loop);
+    return got;
+}
+
+static void expect_setting(PGconn *pg, const char *name, const char *value) {
+    char sql[64];
+    snprintf(sql, sizeof sql, "show %s", name);
+    PGresult *result = PQexec(pg, sql);
+    assert_string_equal(PQgetvalue(result, 0, 0), value);
+    PQclear(result);
+}
+
+static void begins_sessions_in_utc_and_returns_there(void **state) {
+    (void)state;
+    answer got = dial(server.url);
+    assert_non_null(got.pg);
+    PQclear(PQexec(got.pg, "set timezone = 'Asia/Tokyo'; set datestyle = 'German'; set statement_timeout = 0"));
+    PQclear(PQexec(got.pg, "reset all"));
+    expect_setting(got.pg, "timezone", "UTC");
+    expect_setting(got.pg, "datestyle", "ISO, MDY");
+    expect_setting(got.pg, "client_encoding", "UTF8");
+    expect_setting(got.pg, "statement_timeout", "12345ms");
+    expect_setting(got.pg, "application_name", "rille");
+    PQfinish(got.pg);
+}
+
+static void keeps_the_options_of_the_url(void **state) {
+    (void)state;
+    char url[512];
+    snprintf(url, sizeof url, "%s application_name=mine options='-c work_mem=5MB -c statement_timeout=777'",
+             server.url);
+    answer got = dial(url);
+    assert_non_null(got.pg);
+    expect_setting(got.pg, "work_mem", "5MB");
+    expect_setting(got.pg, "statement_timeout", "777ms");
+    expect_setting(got.pg, "application_name", "mine");
+    expect_setting(got.pg, "timezone", "UTC");
+    PQfinish(got.pg);
+}
+
+static void says_in_one_line_why_it_failed(void **state) {
+    (void)state;
+    answer got = dial("postgres://nobody:hidden@127.0.0.1:1/nothing");
+    assert_null(got.pg);
+    assert_non_null(strstr(got.why, "Connection refused"));
+    assert_null(strchr(got.why, '\n'));
+    assert_null(strstr(got.why, "hidden"));
+}
+
+static void names_a_missing_database(void **state) {
+    (void)state;
+    char url[512];
+    snprintf(url, sizeof url, "host=%s user=rille dbname=absent", server.dir);
+    answer got = dial(url);
+    assert_null(got.pg);
+    assert_non_null(strstr(got.why, "database \"absent\" does not exist"));
+}
+
+static void refuses_what_is_no_url(void **state) {
+    (void)state;
+    rl_loop *loop;
+    rl_connector *connector;
+    assert_int_equal(rl_loop_new(&loop), RL_OK);
+    assert_int_equal(rl_connector_new(loop, "postgres://[::1", 2000, 0, &connector), RL_EINVAL);
+    assert_int_equal(rl_connector_new(loop, "nonsense", 2000, 0, &connector), RL_EINVAL);
+    rl_loop_free(loop);
+}
+
+static void forgets_a_dial_that_is_under_way_when_closed(void **state) {
+    (void)state;
+    rl_loop *loop;
+    rl_connector *connector;
+    answer got = {.here = false};
+    assert_int_equal(rl_loop_new(&loop), RL_OK);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(rl_connector_new(loop, server.url, 2000, 0, &connector), RL_OK);
+        assert_int_equal(rl_connector_dial(connector, take_answer, &got), RL_OK);
+        if (i % 2 == 0)
+            rl_loop_turn(loop, false);
+        got.here = false;
+        rl_connector_close(connector);
+        rl_loop_turn(loop, false);
+        assert_false(got.here);
+    }
+    rl_loop_free(loop);
+}
+
+static rl_loop *shared_loop;
+
+static void dial_once(void) {
+    rl_connector *connector;
+    answer got = {.here = false};
+    if (rl_connector_new(shared_loop, server.url, 2000, 0, &connector) != RL_OK)
+        return;
+    if (rl_connector_dial(connector, take_answer, &got) == RL_OK)
+        turn_until_set(shared_loop, &got.here);
+    PQfinish(got.pg);
+    rl_connector_close(connector);
+}
+
+static void survives_each_refused_allocation(void **state) {
+    (void)state;
+    assert_int_equal(rl_loop_new(&shared_loop), RL_OK);
+    each_allocation_fails(dial_once);
+    rl_loop_free(shared_loop);
+}
+
+static int set_up(void **state) {
+    (void)state;
+    return cluster_start(&server);
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    cluster_stop(&server);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(begins_sessions_in_utc_and_returns_there),
+        cmocka_unit_test(keeps_the_options_of_the_url),
+        cmocka_unit_test(says_in_one_line_why_it_failed),
+        cmocka_unit_test(names_a_missing_database),
+        cmocka_unit_test(refuses_what_is_no_url),
+        cmocka_unit_test(forgets_a_dial_that_is_under_way_when_closed),
+        cmocka_unit_test(survives_each_refused_allocation),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
