@@ -1,0 +1,235 @@
+#include "vm/answer.h"
+
+#include <stdio.h>
+
+#include "http/lines.h"
+#include "vm/json.h"
+#include "vm/kind.h"
+
+enum {
+    BODY_MOST = 256 * 1024 * 1024, /* one JSON answer */
+    FIELDS_MOST = 64 * 1024,
+    KEPT = 256 * 1024 /* a larger buffer is given back after its answer */
+};
+
+static const rl_slice TEXT = {"text/plain; charset=utf-8", 25};
+static const rl_slice JSON = {"application/json", 16};
+
+void rl_answerer_init(rl_answerer *answerer, rl_vm *vm) {
+    answerer->vm = vm;
+    rl_buf_init(&answerer->body, BODY_MOST);
+    rl_buf_init(&answerer->fields, FIELDS_MOST);
+}
+
+void rl_answerer_clear(rl_answerer *answerer) {
+    rl_buf_clear(&answerer->body);
+    rl_buf_clear(&answerer->fields);
+}
+
+static void reset(rl_answerer *answerer) {
+    if (answerer->body.cap > KEPT)
+        rl_buf_clear(&answerer->body);
+    else
+        rl_buf_reset(&answerer->body);
+    rl_buf_reset(&answerer->fields);
+}
+
+static rl_slice text_at(lua_State *co, int index) {
+    size_t len;
+    const char *text = lua_tolstring(co, index, &len);
+    return rl_slice_of(text, len);
+}
+
+/* ---- header fields -------------------------------------------------------- */
+
+static const char *complain(char *message, size_t cap, rl_slice name, const char *why) {
+    snprintf(message, cap, "header '%.*s': %s", (int)(name.len < 64 ? name.len : 64), name.ptr, why);
+    return message;
+}
+
+static const char *append_value(lua_State *L, rl_slice name, rl_buf *lines, char *message, size_t cap) {
+    char number[32];
+    rl_slice value;
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        value = text_at(L, -1);
+    } else if (lua_type(L, -1) == LUA_TNUMBER) {
+        int len = snprintf(number, sizeof number, "%.14g", lua_tonumber(L, -1));
+        value = rl_slice_of(number, (size_t)len);
+    } else {
+        return complain(message, cap, name, "its value must be a string, a number or a list of them");
+    }
+    const char *why;
+    if (rl_lines_append(lines, name, value, &why) != RL_OK)
+        return complain(message, cap, name, why);
+    return NULL;
+}
+
+static const char *append_list(lua_State *L, rl_slice name, rl_buf *lines, char *message, size_t cap) {
+    const char *wrong = NULL;
+    for (int i = 1; wrong == NULL && i <= (int)lua_objlen(L, -1); i++) {
+        lua_rawgeti(L, -1, i);
+        wrong = append_value(L, name, lines, message, cap);
+        lua_pop(L, 1);
+    }
+    return wrong;
+}
+
+static const char *append_field(lua_State *L, rl_buf *lines, rl_slice *type, char *message, size_t cap) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+        snprintf(message, cap, "headers must be a table of names and values");
+        return message;
+    }
+    rl_slice name = text_at(L, -2);
+    if (lua_type(L, -1) == LUA_TTABLE)
+        return append_list(L, name, lines, message, cap);
+    size_t before = rl_buf_len(lines);
+    const char *wrong = append_value(L, name, lines, message, cap);
+    if (wrong == NULL && type != NULL && lua_type(L, -1) == LUA_TSTRING && rl_slice_ieq(name, RL_LIT("content-type"))) {
+        rl_buf_truncate(lines, before); /* it was checked; it has a place of its own */
+        *type = text_at(L, -1);
+    }
+    return wrong;
+}
+
+const char *rl_answer_fields(lua_State *L, int index, rl_buf *lines, rl_slice *type, char *message, size_t cap) {
+    int top = lua_gettop(L);
+    const char *wrong = NULL;
+    lua_pushnil(L);
+    while (wrong == NULL && lua_next(L, index) != 0) {
+        wrong = append_field(L, lines, type, message, cap);
+        lua_pop(L, 1);
+    }
+    lua_settop(L, top);
+    return wrong;
+}
+
+/* ---- results --------------------------------------------------------------- */
+
+typedef struct encoding {
+    rl_answerer *answerer;
+    lua_State *co;
+    int index;
+    rl_err err;
+} encoding;
+
+static int encode(lua_State *L, void *arg) {
+    (void)L;
+    encoding *work = arg;
+    work->err = rl_vm_json_encode(work->co, work->index, &work->answerer->body, work->answerer->message,
+                                  sizeof work->answerer->message);
+    return 0;
+}
+
+static const char *encode_json(rl_answerer *answerer, lua_State *co, int index, rl_answer *answer) {
+    encoding work = {answerer, co, index, RL_OK};
+    rl_err err = rl_vm_protect(answerer->vm, encode, &work, NULL, 0);
+    if (err == RL_OK)
+        err = work.err;
+    if (err == RL_EFULL)
+        return "the answer is larger than 256 MB: stream it or page it";
+    if (err == RL_ENOMEM)
+        return "out of memory while the answer was encoded";
+    if (err != RL_OK)
+        return answerer->message;
+    answer->body = rl_buf_live(&answerer->body);
+    if (answer->type.len == 0)
+        answer->type = JSON;
+    return NULL;
+}
+
+static const char *read_status(rl_answerer *answerer, lua_State *co, int index, int *status) {
+    if (index == 0 || lua_isnil(co, index))
+        return NULL;
+    lua_Number number = lua_type(co, index) == LUA_TNUMBER ? lua_tonumber(co, index) : 0;
+    if (number >= 200 && number <= 599 && number == (lua_Number)(int)number) {
+        *status = (int)number;
+        return NULL;
+    }
+    if (lua_type(co, index) == LUA_TNUMBER)
+        snprintf(answerer->message, sizeof answerer->message,
+                 "handler returned status %.14g: a status is an integer from 200 to 599", number);
+    else
+        snprintf(answerer->message, sizeof answerer->message, "handler returned a %s as the status",
+                 luaL_typename(co, index));
+    return answerer->message;
+}
+
+static const char *read_headers(rl_answerer *answerer, lua_State *co, int index, rl_answer *answer) {
+    if (index == 0 || lua_isnil(co, index))
+        return NULL;
+    if (lua_type(co, index) != LUA_TTABLE)
+        return "handler returned headers that are no table";
+    return rl_answer_fields(co, index, &answerer->fields, &answer->type, answerer->message, sizeof answerer->message);
+}
+
+static const char *read_body(rl_answerer *answerer, lua_State *co, int index, rl_answer *answer) {
+    if (index == 0)
+        return NULL;
+    switch (lua_type(co, index)) {
+    case LUA_TSTRING:
+        answer->body = text_at(co, index);
+        if (answer->type.len == 0)
+            answer->type = TEXT;
+        return NULL;
+    case LUA_TTABLE: return encode_json(answerer, co, index, answer);
+    case LUA_TNIL: return "handler returned nil: return nothing for 204, or the answer";
+    default:
+        snprintf(answerer->message, sizeof answerer->message,
+                 "handler returned a %s: a body is a string or a table (tostring() makes a text of it)",
+                 luaL_typename(co, index));
+        return answerer->message;
+    }
+}
+
+/* Where on the stack what the handler returned lies; 0: it did not. */
+typedef struct parts {
+    int body, status, headers, type, more_headers;
+} parts;
+
+/* Push field `number` of the answer value at 1. The metatable's [number] is its
+ * name, a Lua string already, so that nothing is allocated here. */
+static int push_field(lua_State *co, int number) {
+    lua_getmetatable(co, 1);
+    lua_rawgeti(co, -1, number);
+    lua_rawget(co, 1);
+    lua_remove(co, -2);
+    return lua_isnil(co, -1) ? 0 : lua_gettop(co);
+}
+
+static parts parts_of(lua_State *co, int count) {
+    parts found = {.body = count >= 1 ? 1 : 0, .status = count >= 2 ? 2 : 0, .headers = count >= 3 ? 3 : 0};
+    if (count < 1 || lua_type(co, 1) != LUA_TTABLE)
+        return found;
+    int kind = rl_kind_of(co, 1);
+    if (kind == RL_KIND_ROW)
+        lua_pop(co, 1);
+    if (kind != RL_KIND_ANSWER)
+        return found;
+    found.body = push_field(co, 1);
+    int own_status = push_field(co, 2);
+    if (found.status == 0 || lua_isnil(co, found.status))
+        found.status = own_status;
+    found.more_headers = push_field(co, 3);
+    found.type = push_field(co, 4);
+    return found;
+}
+
+const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count) {
+    reset(answerer);
+    parts found = parts_of(co, count);
+    rl_answer answer = {.status = found.body == 0 ? 204 : 200};
+    if (found.type != 0 && lua_type(co, found.type) == LUA_TSTRING)
+        answer.type = text_at(co, found.type);
+    const char *wrong = read_status(answerer, co, found.status, &answer.status);
+    if (wrong == NULL)
+        wrong = read_headers(answerer, co, found.more_headers, &answer);
+    if (wrong == NULL)
+        wrong = read_headers(answerer, co, found.headers, &answer);
+    if (wrong == NULL)
+        wrong = read_body(answerer, co, found.body, &answer);
+    if (wrong != NULL)
+        return wrong;
+    answer.fields = rl_buf_live(&answerer->fields);
+    (void)rl_request_answer(request, &answer); /* a client that has left wants none */
+    return NULL;
+}

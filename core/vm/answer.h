@@ -1,0 +1,35 @@
+/* answer -- what a handler returned, as the bytes that are sent.
+ *
+ *   (nothing)                    204
+ *   "text"                       200 text/plain
+ *   table, row, list             200 application/json
+ *   answer value                 what it says: body, status, type, headers
+ *   each with status, headers    behind it
+ *
+ * Anything else is a fault of the handler, told in words. */
+#ifndef RL_VM_ANSWER_H
+#define RL_VM_ANSWER_H
+
+#include "http/request.h"
+#include "vm/vm.h"
+
+/* Buffers used again for every answer of a VM. */
+typedef struct rl_answerer {
+    rl_vm *vm;
+    rl_buf body, fields;
+    char message[512];
+} rl_answerer;
+
+void rl_answerer_init(rl_answerer *answerer, rl_vm *vm);
+void rl_answerer_clear(rl_answerer *answerer);
+
+/* Answer `request` with the `count` results on the stack of `co`, which has
+ * returned. NULL, or what is wrong with them; nothing was answered then. Never raises. */
+const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count);
+
+/* Append the header fields of the table at `index` to `lines`: texts, numbers,
+ * or lists of them. A Content-Type goes to `type` instead, borrowed from the
+ * table. NULL, or what is wrong, written to `message`. Never raises. */
+const char *rl_answer_fields(lua_State *L, int index, rl_buf *lines, rl_slice *type, char *message, size_t cap);
+
+#endif

@@ -1,0 +1,39 @@
+/* config -- a Lua file that returns a flat table of settings.
+ *
+ *     return { port = 8081, max_body = "16M", access_log = false }
+ *
+ * It runs in a throwaway state of its own: 10 MB, a bounded number of steps,
+ * and of the library only what computes values (string, table, math, and of os
+ * getenv, time and date), so that an endless loop or a stray io call is a line
+ * that says so, and not a server that never starts. */
+#ifndef RL_VM_CONFIG_H
+#define RL_VM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+typedef enum rl_config_type { RL_CONFIG_STRING, RL_CONFIG_NUMBER, RL_CONFIG_BOOLEAN } rl_config_type;
+
+/* One pair of the file; all of it is borrowed for the call. */
+typedef struct rl_config_pair {
+    rl_slice key;
+    rl_config_type type;
+    rl_slice text; /* as written in an environment: "16M", "8081", "true" */
+    unsigned line; /* where the file seems to set it; 0 when that cannot be told */
+} rl_config_pair;
+
+/* Any failure ends the reading and is handed on. */
+typedef rl_err rl_config_fn(void *owner, const rl_config_pair *pair);
+
+/* Calls `each` for every pair, in alphabetical order of the keys. os.getenv
+ * sees `environment` ("NAME=value"s up to a NULL; NULL: none) and nothing else.
+ * RL_ENOTFOUND when there is no such file; RL_EINVAL when it is wrong, with
+ * "path:line: what is wrong" in `message` (cut to fit, NUL-terminated; may be
+ * NULL); RL_EIO when it cannot be read; RL_ENOMEM without memory. */
+RL_MUST_USE rl_err rl_config_read(const char *path, const char *const *environment, rl_config_fn *each,
+                                  void *owner, char *message, size_t message_cap);
+
+#endif

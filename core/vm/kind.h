@@ -1,0 +1,37 @@
+/* kind -- how C tells Rille's own tables from an app's.
+ *
+ *     value --metatable--> { [0] = kind, ... }
+ *
+ * A metatable that Rille makes carries a number at key 0: one raw read in the
+ * array part, where a name would cost a hash, and a set of known metatables a
+ * lookup in the registry for each of them. */
+#ifndef RL_VM_KIND_H
+#define RL_VM_KIND_H
+
+#include <lua.h>
+
+enum {
+    RL_KIND_NONE = 0,
+    RL_KIND_ROW = 1,    /* a database row; its metatable's [1..n] are the column names, in order */
+    RL_KIND_ARRAY = 2,  /* a list, also when it is empty */
+    RL_KIND_ANSWER = 3, /* what a handler may return besides text and data */
+    RL_KIND_JSONB = 4   /* [1] is a value to be sent to the database as jsonb */
+};
+
+/* The kind of the value at `index`. A row leaves its metatable on the stack, as
+ * its columns are what the caller wants next; nothing else leaves anything.
+ * Needs two free stack slots; never raises. */
+static inline int rl_kind_of(lua_State *L, int index) {
+    if (!lua_getmetatable(L, index))
+        return RL_KIND_NONE;
+    if (!lua_istable(L, -1)) {
+        lua_pop(L, 1);
+        return RL_KIND_NONE;
+    }
+    lua_rawgeti(L, -1, 0);
+    int kind = lua_type(L, -1) == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : RL_KIND_NONE;
+    lua_pop(L, kind == RL_KIND_ROW ? 1 : 2);
+    return kind;
+}
+
+#endif

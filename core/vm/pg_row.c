@@ -1,0 +1,211 @@
+#include "vm/pg_row.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "vm/json.h"
+#include "vm/pg_value.h"
+
+#define SHAPES "rille.pg.shapes"
+#define NEW_SHAPE "rille.pg.new_shape"
+
+enum { MOST_SHAPES = 1000 /* an app writes fewer; beyond it somebody composes column lists */ };
+
+int rl_vm_pg_set_shape(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, NEW_SHAPE);
+    lua_newtable(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, SHAPES);
+    return 0;
+}
+
+/* The names with a NUL behind each: no name holds one. */
+static void push_signature(lua_State *L, const rl_result *result) {
+    luaL_Buffer signature;
+    luaL_buffinit(L, &signature);
+    for (uint32_t i = 0; i < rl_result_columns(result); i++) {
+        rl_slice name = rl_result_name(result, i);
+        luaL_addlstring(&signature, name.ptr, name.len + 1);
+    }
+    luaL_pushresult(&signature);
+}
+
+static void push_names(lua_State *L, const rl_result *result) {
+    int count = (int)rl_result_columns(result);
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        rl_slice name = rl_result_name(result, (uint32_t)i);
+        lua_pushlstring(L, name.ptr, name.len);
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
+/* Stack: shapes, signature. Leaves shapes, metatable. */
+static bool make_shape(lua_State *L, const rl_result *result, char *message, size_t message_cap) {
+    int shapes = lua_gettop(L) - 1;
+    lua_getfield(L, LUA_REGISTRYINDEX, NEW_SHAPE);
+    push_names(L, result);
+    lua_call(L, 1, 2);
+    if (lua_isnil(L, -2)) {
+        snprintf(message, message_cap, "two columns are called \"%s\": name them with AS", lua_tostring(L, -1));
+        return false;
+    }
+    lua_pop(L, 1);
+    lua_rawgeti(L, shapes, 0); /* how many there are; no signature is a number */
+    lua_Integer count = lua_tointeger(L, -1) + 1;
+    lua_pop(L, 1);
+    if (count > MOST_SHAPES) {
+        lua_newtable(L);
+        lua_replace(L, shapes);
+        lua_pushvalue(L, shapes);
+        lua_setfield(L, LUA_REGISTRYINDEX, SHAPES);
+        count = 1;
+    }
+    lua_pushinteger(L, count);
+    lua_rawseti(L, shapes, 0);
+    lua_insert(L, -2); /* metatable, signature */
+    lua_pushvalue(L, -2);
+    lua_rawset(L, shapes);
+    return true;
+}
+
+/* Pushes one value: the metatable of the result's rows. */
+static bool push_shape(lua_State *L, const rl_result *result, char *message, size_t message_cap) {
+    int top = lua_gettop(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, SHAPES);
+    push_signature(L, result);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3);
+    if (!lua_isnil(L, -1)) {
+        lua_replace(L, top + 1);
+        lua_settop(L, top + 1);
+        return true;
+    }
+    lua_pop(L, 1);
+    if (!make_shape(L, result, message, message_cap))
+        return false;
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+    return true;
+}
+
+typedef struct reader {
+    lua_State *L;
+    const rl_result *result;
+    uint32_t columns;
+    int names, meta; /* stack: the first name, the rows' metatable */
+    rl_pg_value_reader value;
+} reader;
+
+static bool push_row(reader *r, uint32_t row) {
+    lua_State *L = r->L;
+    lua_createtable(L, 0, (int)r->columns);
+    for (uint32_t i = 0; i < r->columns; i++) {
+        rl_slice text;
+        if (!rl_result_cell(r->result, row, i, &text))
+            continue;
+        lua_pushvalue(L, r->names + (int)i);
+        r->value.column = i;
+        if (!rl_pg_value_push(&r->value, rl_result_oid(r->result, i), text))
+            return false;
+        lua_rawset(L, -3);
+    }
+    lua_pushvalue(L, r->meta);
+    lua_setmetatable(L, -2);
+    return true;
+}
+
+bool rl_vm_pg_push_rows(lua_State *L, const rl_result *result, uint32_t most, bool bigint_is_string,
+                        char *message, size_t message_cap) {
+    int top = lua_gettop(L);
+    uint32_t rows = result == NULL ? 0 : rl_result_rows(result);
+    uint32_t count = rows < most ? rows : most;
+    lua_createtable(L, (int)count, 0);
+    rl_vm_push_array_meta(L);
+    lua_setmetatable(L, top + 1);
+    if (count == 0)
+        return true;
+    reader r = {.L = L, .result = result, .columns = rl_result_columns(result)};
+    luaL_checkstack(L, (int)r.columns + LUA_MINSTACK, "too many columns");
+    if (!push_shape(L, result, message, message_cap)) {
+        lua_settop(L, top);
+        return false;
+    }
+    r.meta = lua_gettop(L);
+    r.names = r.meta + 1;
+    for (uint32_t i = 0; i < r.columns; i++) {
+        rl_slice name = rl_result_name(result, i);
+        lua_pushlstring(L, name.ptr, name.len);
+    }
+    r.value = (rl_pg_value_reader){
+        .L = L, .result = result, .bigint_is_string = bigint_is_string, .message = message, .message_cap = message_cap};
+    for (uint32_t row = 0; row < count; row++) {
+        if (!push_row(&r, row)) {
+            lua_settop(L, top);
+            return false;
+        }
+        lua_rawseti(L, top + 1, (int)row + 1);
+    }
+    lua_settop(L, top + 1);
+    return true;
+}
+
+static void set_text(lua_State *L, const char *key, const char *text) {
+    if (text == NULL || text[0] == '\0')
+        return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, key);
+}
+
+/* FACE rule 3: a unique violation is a conflict, a pool without a connection
+ * is an overloaded service; the rest is our own fault until an app maps it. */
+static int status_of(const rl_failure *failure) {
+    if (failure->err == RL_EFULL || failure->err == RL_ECLOSED || strcmp(failure->sqlstate, "08001") == 0 ||
+        failure->sqlstate[0] == '\0')
+        return 503;
+    return strcmp(failure->sqlstate, "23505") == 0 ? 409 : 500;
+}
+
+static bool is_about_the_connection(const rl_failure *failure) {
+    return failure->err == RL_ERESET || strncmp(failure->sqlstate, "08", 2) == 0 ||
+           strncmp(failure->sqlstate, "57P", 3) == 0;
+}
+
+static void push_server_fields(lua_State *L, const rl_result *server) {
+    static const struct {
+        rl_field_code code;
+        const char *key;
+    } fields[] = {
+        {RL_FIELD_SEVERITY, "severity"}, {RL_FIELD_MESSAGE, "message"}, {RL_FIELD_DETAIL, "detail"},
+        {RL_FIELD_HINT, "hint"},         {RL_FIELD_SCHEMA, "schema"},   {RL_FIELD_TABLE, "table"},
+        {RL_FIELD_COLUMN, "column"},     {RL_FIELD_CONSTRAINT, "constraint"}, {RL_FIELD_CONTEXT, "context"},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        set_text(L, fields[i].key, rl_result_error_field(server, fields[i].code));
+    const char *position = rl_result_error_field(server, RL_FIELD_POSITION);
+    if (position != NULL) {
+        lua_pushinteger(L, atoi(position)); /* in characters, from 1 */
+        lua_setfield(L, -2, "position");
+    }
+}
+
+void rl_vm_pg_push_failure(lua_State *L, const rl_failure *failure, const char *sql) {
+    lua_createtable(L, 0, 12);
+    if (failure->sqlstate[0] == '\0')
+        lua_pushliteral(L, "overloaded");
+    else
+        lua_pushfstring(L, "db.%s", failure->sqlstate);
+    lua_setfield(L, -2, "code");
+    lua_pushinteger(L, status_of(failure));
+    lua_setfield(L, -2, "status");
+    set_text(L, "message", failure->message);
+    set_text(L, "sql", sql);
+    if (failure->server != NULL)
+        push_server_fields(L, failure->server);
+    if (is_about_the_connection(failure)) {
+        lua_pushboolean(L, failure->sent);
+        lua_setfield(L, -2, "sent");
+    }
+}

@@ -1,0 +1,25 @@
+/* pg_row -- a database's answer as Lua tables.
+ *
+ * A row is a plain table of its columns that are not NULL. Its metatable, one
+ * for each list of column names, knows them all: a NULL reads as nil, an unknown
+ * name raises, and JSON gets the columns in their order. */
+#ifndef RL_VM_PG_ROW_H
+#define RL_VM_PG_ROW_H
+
+#include <lua.h>
+
+#include "pg/query.h"
+
+/* Push the list of at most `most` rows. False, with nothing pushed and `message`
+ * saying why, for a value that Lua cannot hold (it names the column). Raises
+ * when Lua's memory runs out: the result must belong to somebody else. */
+RL_MUST_USE bool rl_vm_pg_push_rows(lua_State *L, const rl_result *result, uint32_t most, bool bigint_is_string,
+                                    char *message, size_t message_cap);
+/* Push the table of an error: code, status, message, and what the server said. */
+void rl_vm_pg_push_failure(lua_State *L, const rl_failure *failure, const char *sql);
+
+/* pg_shape(fn): fn(names) makes a row's metatable, or returns nil and a name
+ * that occurs twice */
+int rl_vm_pg_set_shape(lua_State *L);
+
+#endif

@@ -1,0 +1,248 @@
+#include "vm/sched.h"
+
+#include <assert.h>
+
+#include "base/mem.h"
+
+enum {
+    MOST_RESUMES = 1000,         /* per turn, and */
+    MOST_TURN_NS = 1000 * 1000,  /* at most this long */
+    RESUMES_PER_CLOCK_READ = 32, /* a clock read costs as much as a resume */
+    MOST_IDLE = 1024             /* coroutines kept: the collector walks each one's stack */
+};
+
+typedef struct idle_coroutine {
+    lua_State *co;
+    int ref; /* keeps it from the collector */
+} idle_coroutine;
+
+struct rl_sched {
+    rl_vm *vm;
+    rl_turn turn;
+    rl_list ready;
+    rl_task *running;
+    size_t idle_count;
+    idle_coroutine idle[MOST_IDLE];
+};
+
+static bool run_ready(rl_turn *turn);
+
+/* The yielded mark of a wait. Its address is the value: nobody can forge it by accident. */
+static const char PARK;
+
+static int set_park(lua_State *L, void *arg) {
+    (void)arg;
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&PARK);
+    lua_setfield(L, LUA_REGISTRYINDEX, "rille.park");
+    return 0;
+}
+
+rl_err rl_sched_new(rl_vm *vm, rl_sched **out) {
+    rl_sched *sched = rl_mem_alloc(sizeof *sched);
+    if (sched == NULL)
+        return RL_ENOMEM;
+    sched->vm = vm;
+    sched->turn.run = run_ready;
+    sched->running = NULL;
+    sched->idle_count = 0;
+    rl_list_init(&sched->ready);
+    rl_err err = rl_vm_protect(vm, set_park, NULL, NULL, 0);
+    if (err != RL_OK) {
+        rl_mem_free(sched);
+        return err;
+    }
+    rl_loop_add_turn(vm->loop, &sched->turn);
+    *out = sched;
+    return RL_OK;
+}
+
+void rl_sched_free(rl_sched *sched) {
+    assert(rl_list_is_empty(&sched->ready));
+    rl_loop_remove_turn(sched->vm->loop, &sched->turn);
+    rl_mem_free(sched);
+}
+
+/* ---- coroutines ------------------------------------------------------- */
+
+static int make_coroutine(lua_State *L, void *arg) {
+    idle_coroutine *made = arg;
+    made->co = lua_newthread(L);
+    made->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+static rl_err acquire_coroutine(rl_sched *sched, rl_task *task) {
+    idle_coroutine one;
+    if (RL_LIKELY(sched->idle_count > 0)) {
+        one = sched->idle[--sched->idle_count];
+    } else {
+        rl_err err = rl_vm_protect(sched->vm, make_coroutine, &one, NULL, 0);
+        if (err != RL_OK)
+            return err;
+    }
+    task->co = one.co;
+    task->ref = one.ref;
+    return RL_OK;
+}
+
+static void drop_coroutine(rl_sched *sched, int ref) {
+    luaL_unref(sched->vm->L, LUA_REGISTRYINDEX, ref);
+}
+
+static void reuse_coroutine(rl_sched *sched, idle_coroutine one) {
+    if (sched->idle_count == MOST_IDLE) {
+        drop_coroutine(sched, one.ref);
+        return;
+    }
+    lua_settop(one.co, 0);
+    sched->idle[sched->idle_count++] = one;
+}
+
+/* ---- tasks ------------------------------------------------------------ */
+
+static void make_ready(rl_task *task) {
+    rl_list_push_back(&task->vm->sched->ready, &task->run_link);
+    rl_loop_wake_turn(task->vm->loop);
+}
+
+static void on_woken(rl_waiter *waiter, uint32_t number) {
+    rl_task *task = RL_CONTAINER(waiter, rl_task, waiter);
+    task->won = number;
+    make_ready(task);
+}
+
+static void on_scope_cancelled(rl_scope *scope) {
+    rl_task *task = RL_CONTAINER(scope, rl_task, scope);
+    if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
+        rl_waiter_wake(&task->waiter);
+}
+
+rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
+                    void (*ended)(rl_task *task, int status, int count)) {
+    task->vm = vm;
+    rl_err err = acquire_coroutine(vm->sched, task);
+    if (err != RL_OK)
+        return err;
+    rl_scope_init(&task->scope, vm->loop, parent, on_scope_cancelled);
+    rl_waiter_init(&task->waiter, vm->loop, on_woken);
+    rl_list_init(&task->run_link);
+    task->ended = ended;
+    task->won = 0;
+    return RL_OK;
+}
+
+static void finish(rl_task *task, int status) {
+    rl_sched *sched = task->vm->sched;
+    int count = status == 0 ? lua_gettop(task->co) : 1;
+    idle_coroutine one = {task->co, task->ref};
+    task->ended(task, status, count); /* which may free the task, never the coroutine */
+    if (status == 0)
+        reuse_coroutine(sched, one);
+    else
+        drop_coroutine(sched, one.ref);
+}
+
+static void resume(rl_task *task, int argc) {
+    rl_sched *sched = task->vm->sched;
+    rl_task *outer = sched->running;
+    sched->running = task;
+    int status = lua_resume(task->co, argc);
+    sched->running = outer;
+    if (status != LUA_YIELD) {
+        finish(task, status);
+        return;
+    }
+    if (RL_UNLIKELY(lua_gettop(task->co) != 1 || lua_touserdata(task->co, 1) != (const void *)&PARK)) {
+        /* coroutine.yield outside of a coroutine of the user's own */
+        lua_settop(task->co, 0);
+        lua_pushliteral(task->co, "coroutine.yield: there is no coroutine here to yield to "
+                                  "(a handler or task waits with rille's own calls)");
+        finish(task, LUA_ERRRUN);
+        return;
+    }
+    lua_settop(task->co, 0);
+}
+
+void rl_task_run(rl_task *task, int argc) {
+    resume(task, argc);
+}
+
+static void start_in_turn(rl_task *task) {
+    int argc = (int)task->won;
+    task->won = 0;
+    task->is_fresh = false;
+    resume(task, argc);
+}
+
+void rl_task_start(rl_task *task, int argc) {
+    task->is_fresh = true;
+    task->won = (uint32_t)argc;
+    make_ready(task);
+}
+
+void rl_task_abandon(rl_task *task) {
+    if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
+        rl_waiter_wake(&task->waiter);
+    rl_list_remove(&task->run_link);
+    rl_scope_end(&task->scope);
+    drop_coroutine(task->vm->sched, task->ref);
+}
+
+static void continue_in_turn(rl_task *task) {
+    lua_pushinteger(task->co, (lua_Integer)task->won);
+    resume(task, 1);
+}
+
+static bool run_ready(rl_turn *turn) {
+    rl_sched *sched = RL_CONTAINER(turn, rl_sched, turn);
+    if (rl_list_is_empty(&sched->ready))
+        return false;
+    uint64_t until_ns = rl_clock_ns() + MOST_TURN_NS;
+    for (int resumes = 0; resumes < MOST_RESUMES; resumes++) {
+        rl_list *link = rl_list_pop_front(&sched->ready);
+        if (link == NULL)
+            return false;
+        rl_task *task = RL_CONTAINER(link, rl_task, run_link);
+        if (task->is_fresh)
+            start_in_turn(task);
+        else
+            continue_in_turn(task);
+        if (resumes % RESUMES_PER_CLOCK_READ == RESUMES_PER_CLOCK_READ - 1 && rl_clock_ns() > until_ns)
+            break;
+    }
+    return !rl_list_is_empty(&sched->ready);
+}
+
+/* ---- for the bindings -------------------------------------------------- */
+
+rl_task *rl_task_current(lua_State *L) {
+    rl_vm *vm = rl_vm_of(L);
+    return vm == NULL ? NULL : vm->sched->running;
+}
+
+int rl_task_raise(lua_State *L, rl_err why) {
+    /* lua/rille/error.lua puts the two error tables here */
+    lua_getfield(L, LUA_REGISTRYINDEX, why == RL_ETIMEOUT ? "rille.timeout" : "rille.cancelled");
+    if (lua_isnil(L, -1))
+        return luaL_error(L, "%s", rl_err_name(why));
+    return lua_error(L);
+}
+
+rl_task *rl_task_may_wait(lua_State *L) {
+    rl_task *task = rl_task_current(L);
+    if (task == NULL)
+        luaL_error(L, "this call waits, and nothing here can wait: make it in a handler, a task or while the app loads");
+    if (!lua_isyieldable(L))
+        luaL_error(L, "this call waits, and it cannot wait inside a C function's callback "
+                      "(table.sort, string.gsub, string.format's tostring, an xpcall handler): "
+                      "make it before or after");
+    if (task->scope.why != RL_OK && !task->is_shielded)
+        rl_task_raise(L, task->scope.why);
+    return task;
+}
+
+int rl_task_wait(lua_State *L, rl_task *task) {
+    rl_waiter_park(&task->waiter);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&PARK);
+    return lua_yield(L, 1);
+}

@@ -1,0 +1,37 @@
+/* sched -- whose coroutine runs next.
+ *
+ *   start/woken --> run queue --> resume --> returned   (coroutine reused)
+ *                      ^             |-----> parked     (waits for its waiter)
+ *                      +-------------+-----> failed     (coroutine dropped)
+ *
+ * The queue is drained after each poll, for at most one millisecond or 1,000
+ * resumes: then the loop polls, so that tasks that wake each other for ever
+ * do not starve the sockets. Only a coroutine whose function returned is used
+ * again: one that failed keeps upvalues open, and a closure of the dead
+ * request would read the next request's arguments. */
+#ifndef RL_VM_SCHED_H
+#define RL_VM_SCHED_H
+
+#include "vm/task.h"
+
+typedef struct rl_sched rl_sched;
+
+RL_MUST_USE rl_err rl_sched_new(rl_vm *vm, rl_sched **out);
+void rl_sched_free(rl_sched *sched);
+
+/* Make `task` ready for a first resume: parent scope, loop and end are set, and
+ * it has a coroutine from the pool, on which the caller pushes the function and
+ * its arguments (at most 16 values without growing the stack, nothing that allocates).
+ * RL_ENOMEM when no coroutine could be made. */
+RL_MUST_USE rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
+                                void (*ended)(rl_task *task, int status, int count));
+/* Run it now, in the caller's stack, with `argc` arguments above the function.
+ * Not from within another task. It may be over when this returns. */
+void rl_task_run(rl_task *task, int argc);
+/* Run it in the next turn. */
+void rl_task_start(rl_task *task, int argc);
+/* Give up a task that does not run: releases all it holds. `ended` is not
+ * called, its coroutine is never resumed again. */
+void rl_task_abandon(rl_task *task);
+
+#endif

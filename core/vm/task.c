@@ -1,0 +1,180 @@
+/* task -- spawning, cancelling and signalling, for Lua.
+ *
+ * lua/rille/task.lua builds await, all and any from these: a task there is a
+ * Lua table that holds its results, and a signal that its end fires. */
+#include "vm/task.h"
+
+#include "base/mem.h"
+#include "vm/sched.h"
+
+#define SIGNAL_META "rille.signal"
+#define TASK_META "rille.task"
+
+/* A spawned task, and the userdata that may still point to it. */
+typedef struct handle {
+    struct spawned *spawned; /* NULL once it has ended */
+} handle;
+
+typedef struct spawned {
+    rl_task task;
+    handle *handle; /* NULL once it was collected */
+    bool has_ended; /* its coroutine has; children may not have */
+} spawned;
+
+static void try_free(spawned *one) {
+    if (!one->has_ended || !rl_list_is_empty(&one->task.scope.children))
+        return;
+    if (one->handle != NULL)
+        one->handle->spawned = NULL;
+    one->task.scope.emptied = NULL;
+    rl_scope_end(&one->task.scope);
+    rl_mem_free(one);
+}
+
+static void on_emptied(rl_scope *scope) {
+    try_free(RL_CONTAINER(scope, spawned, task.scope));
+}
+
+static void on_ended(rl_task *task, int status, int count) {
+    (void)status; /* lua/rille/task.lua catches what the function raises */
+    (void)count;
+    spawned *one = RL_CONTAINER(task, spawned, task);
+    one->has_ended = true;
+    rl_scope_cancel_children(&task->scope, RL_ECANCELLED);
+    try_free(one);
+}
+
+/* spawn(detached, fn, ...) -> task; it runs in the next turn. A detached one
+ * belongs to the app, any other to the current task. */
+static int spawn(lua_State *L) {
+    rl_vm *vm = rl_vm_of(L);
+    bool detached = lua_toboolean(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    int argc = lua_gettop(L) - 2;
+    rl_task *current = rl_task_current(L);
+    handle *at = lua_newuserdata(L, sizeof *at);
+    at->spawned = NULL;
+    luaL_getmetatable(L, TASK_META);
+    lua_setmetatable(L, -2);
+    lua_insert(L, 1);
+    spawned *one = rl_mem_zalloc(1, sizeof *one);
+    if (one == NULL)
+        return luaL_error(L, "not enough memory");
+    rl_scope *parent = detached || current == NULL ? &vm->scope : &current->scope;
+    if (rl_task_init(&one->task, vm, parent, on_ended) != RL_OK) {
+        rl_mem_free(one);
+        return luaL_error(L, "not enough memory");
+    }
+    one->task.scope.emptied = on_emptied;
+    if (!lua_checkstack(one->task.co, argc + 1)) {
+        rl_task_abandon(&one->task);
+        rl_mem_free(one);
+        return luaL_error(L, "too many arguments for a task");
+    }
+    at->spawned = one;
+    one->handle = at;
+    lua_xmove(L, one->task.co, argc + 1);
+    rl_task_start(&one->task, argc);
+    lua_settop(L, 1);
+    return 1;
+}
+
+static handle *check_handle(lua_State *L) {
+    return luaL_checkudata(L, 1, TASK_META);
+}
+
+/* cancel(task): it raises at its next wait; nothing when it has ended */
+static int cancel(lua_State *L) {
+    handle *at = check_handle(L);
+    if (at->spawned != NULL)
+        rl_scope_cancel(&at->spawned->task.scope, RL_ECANCELLED);
+    return 0;
+}
+
+static int collect_handle(lua_State *L) {
+    handle *at = lua_touserdata(L, 1);
+    if (at->spawned != NULL)
+        at->spawned->handle = NULL;
+    return 0;
+}
+
+/* signal() -> signal */
+static int new_signal(lua_State *L) {
+    rl_signal *signal = lua_newuserdata(L, sizeof *signal);
+    rl_signal_init(signal);
+    luaL_getmetatable(L, SIGNAL_META);
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+/* signal_wait(signal[, timeout_ms]) -> case: 1 the signal, 2 the timeout */
+static int wait_signal(lua_State *L) {
+    rl_signal *signal = luaL_checkudata(L, 1, SIGNAL_META);
+    lua_Number timeout_ms = luaL_optnumber(L, 2, -1);
+    rl_task *task = rl_task_may_wait(L);
+    return rl_signal_wait(L, task, signal, timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms);
+}
+
+/* signal_all(signal) */
+static int fire_signal(lua_State *L) {
+    rl_signal_all(luaL_checkudata(L, 1, SIGNAL_META));
+    return 0;
+}
+
+/* deadline(seconds): the current task is cancelled with "timeout" then */
+static int set_deadline(lua_State *L) {
+    rl_task *task = rl_task_current(L);
+    if (task == NULL)
+        return luaL_error(L, "there is no task here");
+    rl_scope_set_deadline(&task->scope, (uint64_t)(luaL_checknumber(L, 1) * 1000));
+    return 0;
+}
+
+/* remaining() -> seconds until the current deadline, or nil */
+static int remaining(lua_State *L) {
+    rl_task *task = rl_task_current(L);
+    uint64_t left_ms = task == NULL ? UINT64_MAX : rl_scope_remaining_ms(&task->scope);
+    if (left_ms == UINT64_MAX)
+        lua_pushnil(L);
+    else
+        lua_pushnumber(L, (lua_Number)left_ms / 1000);
+    return 1;
+}
+
+/* why() -> nil, "timeout" or "cancelled": of the current task's scope */
+static int why(lua_State *L) {
+    rl_task *task = rl_task_current(L);
+    if (task == NULL || task->scope.why == RL_OK)
+        lua_pushnil(L);
+    else
+        lua_pushstring(L, task->scope.why == RL_ETIMEOUT ? "timeout" : "cancelled");
+    return 1;
+}
+
+/* register_errors(timeout, cancelled): the values that waits raise */
+static int register_errors(lua_State *L) {
+    lua_settop(L, 2);
+    lua_setfield(L, LUA_REGISTRYINDEX, "rille.cancelled");
+    lua_setfield(L, LUA_REGISTRYINDEX, "rille.timeout");
+    return 0;
+}
+
+void rl_vm_open_task(lua_State *L) {
+    const luaL_Reg functions[] = {{"spawn", spawn},
+                                  {"cancel", cancel},
+                                  {"signal", new_signal},
+                                  {"signal_wait", wait_signal},
+                                  {"signal_all", fire_signal},
+                                  {"set_deadline", set_deadline},
+                                  {"remaining", remaining},
+                                  {"why", why},
+                                  {"register_errors", register_errors},
+                                  {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+    luaL_newmetatable(L, SIGNAL_META);
+    lua_pop(L, 1);
+    luaL_newmetatable(L, TASK_META);
+    lua_pushcfunction(L, collect_handle);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,85 @@
+/* task -- one coroutine that the scheduler runs: a request's handler, a
+ * spawned function, a background task.
+ *
+ *   rl_task_spawn -> READY -> running -> PARKED -> READY -> ... -> ended
+ *                      ^         |          |
+ *                      +---------+ run queue +--- waiter woken
+ *
+ * How a binding waits (core/vm/timer.c is the shortest example):
+ *
+ *     rl_task *task = rl_task_may_wait(L);       // raises where it cannot
+ *     rl_waiter_add(&task->waiter, &one, 1, unlink);
+ *     ... hand `one` to whoever will claim it ...
+ *     return rl_task_wait(L, task);              // yields
+ *
+ * and in Lua the call's result is the number of the case that won, after
+ * lua/rille/wait.lua has turned RL_CASE_CANCEL into the raised cancellation.
+ * The private PARK value that is yielded lets a wait pass outward through a
+ * user's own coroutines. */
+#ifndef RL_VM_TASK_H
+#define RL_VM_TASK_H
+
+#include "base/list.h"
+#include "loop/scope.h"
+#include "loop/waiter.h"
+#include "vm/vm.h"
+
+enum { RL_CASE_CANCEL = 0 /* in every wait: the task's scope was cancelled */ };
+
+typedef struct rl_task rl_task;
+struct rl_task {
+    rl_scope scope; /* deadline, lent things, children */
+    rl_waiter waiter;
+    rl_vm *vm;
+    lua_State *co;
+    int ref;          /* keeps `co` from the collector */
+    rl_list run_link; /* in the run queue while READY */
+    uint32_t won;     /* the case to hand to the coroutine at its next resume */
+    bool is_fresh;    /* in the run queue for its first resume */
+    bool is_shielded; /* waits go on although the scope was cancelled */
+    /* For waits of bindings: a task waits in one place at a time. */
+    rl_case one, other;
+    rl_timer timer;
+    rl_list wait_link;
+    /* Called once, when the coroutine returned (status 0, `count` results on top
+     * of co's stack) or failed (status LUA_ERR..., the error on top). The task
+     * is over afterwards; the owner frees it. */
+    void (*ended)(rl_task *task, int status, int count);
+};
+
+/* The task in whose coroutine (or one of its own inner coroutines) `L` runs;
+ * NULL outside of any, at an app's load without a task for instance. */
+rl_task *rl_task_current(lua_State *L);
+/* The current task, ready to wait. Raises a Lua error when there is none, when
+ * a C function stands between (table.sort, string.gsub), or the cancellation
+ * when the task's scope is cancelled already. */
+rl_task *rl_task_may_wait(lua_State *L);
+/* Parks the task and yields: `return rl_task_wait(L, task)`. */
+int rl_task_wait(lua_State *L, rl_task *task);
+/* Raises the error table for `why`: timeout, cancelled, ... Does not return. */
+int rl_task_raise(lua_State *L, rl_err why);
+
+/* A place where any number of tasks wait for the same news. */
+typedef struct rl_signal {
+    rl_list waiting;
+} rl_signal;
+
+void rl_signal_init(rl_signal *signal);
+/* Park the task there: `return rl_signal_wait(L, task, signal)`; case 1 is the
+ * signal. A `timeout_ms` below UINT64_MAX adds case 2, its passing. */
+int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms);
+/* Wake the one that has waited longest; false when nobody waits. */
+bool rl_signal_one(rl_signal *signal);
+void rl_signal_all(rl_signal *signal);
+
+/* A binding registers itself: luaL_Reg functions into the table on the top of
+ * the stack. One such function a binding file. */
+void rl_vm_open_json(lua_State *L);
+void rl_vm_open_pg(lua_State *L);
+void rl_vm_open_timer(lua_State *L);
+void rl_vm_open_task(lua_State *L);
+void rl_vm_open_request(lua_State *L);
+void rl_vm_open_app(lua_State *L);
+void rl_vm_open_log(lua_State *L);
+
+#endif

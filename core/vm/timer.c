@@ -1,0 +1,47 @@
+/* timer -- `sleep`, and the clocks, for Lua. */
+#include <time.h>
+
+#include "vm/task.h"
+
+enum { CASE_DUE = 1 };
+
+static void stop(rl_case *one) {
+    rl_task *task = RL_CONTAINER(one, rl_task, one);
+    rl_timer_stop(task->vm->loop, &task->timer);
+}
+
+static void on_due(rl_timer *timer) {
+    rl_task *task = RL_CONTAINER(timer, rl_task, timer);
+    if (rl_waiter_claim(&task->waiter, CASE_DUE))
+        rl_waiter_wake(&task->waiter);
+}
+
+/* sleep(ms) -> case */
+static int sleep_ms(lua_State *L) {
+    lua_Number ms = luaL_checknumber(L, 1);
+    luaL_argcheck(L, ms >= 0 && ms < 1e15, 1, "a time from 0 on, in milliseconds");
+    rl_task *task = rl_task_may_wait(L);
+    rl_timer_init(&task->timer, on_due);
+    rl_timer_start(task->vm->loop, &task->timer, (uint64_t)ms);
+    rl_waiter_add(&task->waiter, &task->one, CASE_DUE, stop);
+    return rl_task_wait(L, task);
+}
+
+/* wall() -> seconds since 1970, with microseconds */
+static int wall(lua_State *L) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)(now.tv_nsec / 1000) / 1e6);
+    return 1;
+}
+
+/* uptime() -> seconds of the monotonic clock */
+static int uptime(lua_State *L) {
+    lua_pushnumber(L, (lua_Number)rl_clock_ns() / 1e9);
+    return 1;
+}
+
+void rl_vm_open_timer(lua_State *L) {
+    const luaL_Reg functions[] = {{"sleep", sleep_ms}, {"wall", wall}, {"uptime", uptime}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+}

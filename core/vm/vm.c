@@ -1,0 +1,207 @@
+#include "vm/vm.h"
+
+#include <assert.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "vm/sched.h"
+#include "vm/task.h"
+
+/* Lua's allocations go on to LuaJIT's own allocator: its objects must lie
+ * where LuaJIT wants them. We only count, and refuse past the ceiling. */
+static void *counting_alloc(void *ud, void *ptr, size_t old_size, size_t new_size) {
+    rl_vm *vm = ud;
+    if (new_size > old_size && vm->used + (new_size - old_size) > vm->ceiling)
+        return NULL;
+    void *block = vm->alloc(vm->alloc_ud, ptr, old_size, new_size);
+    if (block != NULL || new_size == 0)
+        vm->used = vm->used - old_size + new_size;
+    return block;
+}
+
+rl_vm *rl_vm_of(lua_State *L) {
+    void *ud;
+    lua_Alloc alloc = lua_getallocf(L, &ud);
+    /* lua_close has our allocator taken out before it runs the finalizers */
+    return alloc == counting_alloc ? ud : NULL;
+}
+
+#define SETTINGS "rille.settings"
+
+typedef struct settings_call {
+    const rl_vm_setting *settings;
+    size_t count;
+} settings_call;
+
+static int set_settings(lua_State *L, void *arg) {
+    const settings_call *call = arg;
+    lua_createtable(L, 0, (int)call->count);
+    for (size_t i = 0; i < call->count; i++) {
+        const rl_vm_setting *one = &call->settings[i];
+        if (one->text != NULL)
+            lua_pushstring(L, one->text);
+        else
+            lua_pushnumber(L, one->number);
+        lua_setfield(L, -2, one->name);
+    }
+    lua_setfield(L, LUA_REGISTRYINDEX, SETTINGS);
+    return 0;
+}
+
+rl_err rl_vm_set_settings(rl_vm *vm, const rl_vm_setting *settings, size_t count) {
+    settings_call call = {settings, count};
+    return rl_vm_protect(vm, set_settings, &call, NULL, 0);
+}
+
+typedef struct protected_call {
+    int (*fn)(lua_State *L, void *arg);
+    void *arg;
+} protected_call;
+
+static int run_protected(lua_State *L) {
+    protected_call *call = lua_touserdata(L, 1);
+    lua_settop(L, 0);
+    return call->fn(L, call->arg);
+}
+
+rl_err rl_vm_protect(rl_vm *vm, int (*fn)(lua_State *L, void *arg), void *arg, char *message,
+                     size_t message_cap) {
+    lua_State *L = vm->L;
+    int top = lua_gettop(L);
+    protected_call call = {fn, arg};
+    int status = lua_cpcall(L, run_protected, &call);
+    rl_err err = RL_OK;
+    if (status != 0) {
+        err = status == LUA_ERRMEM ? RL_ENOMEM : RL_EINVAL;
+        if (message != NULL)
+            /* lua_tostring of a number would allocate: only strings are shown */
+            snprintf(message, message_cap, "%s",
+                     lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "(error object is no string)");
+    }
+    lua_settop(L, top);
+    return err;
+}
+
+int rl_vm_collect(lua_State *L, void *arg) {
+    (void)arg;
+    lua_gc(L, LUA_GCSTEP, 1000);
+    return 0;
+}
+
+/* Why this LuaJIT: OpenResty's branch hashes strings with a random seed and
+ * has what the scheduler needs; Debian's other LuaJIT has neither. */
+static int check_luajit(lua_State *L, void *arg) {
+    (void)arg;
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "thread.exdata");
+    if (lua_pcall(L, 1, 1, 0) != 0)
+        return luaL_error(L, "this rille was linked with another LuaJIT than OpenResty's: run `make clean build`");
+    return 0;
+}
+
+/* package.searchers' first entry: modules whose bytecode is in the binary. */
+typedef struct embedded {
+    const char *name;
+    const unsigned char *bytes;
+    size_t len;
+} embedded;
+
+extern const embedded rl_embedded_lua[] __attribute__((weak));
+
+static int load_embedded(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    for (const embedded *one = rl_embedded_lua; one != NULL && one->name != NULL; one++)
+        if (strcmp(one->name, name) == 0) {
+            if (luaL_loadbuffer(L, (const char *)one->bytes, one->len, name) != 0)
+                return lua_error(L);
+            return 1;
+        }
+    lua_pushfstring(L, "\n\tno module '%s' in rille itself", name);
+    return 1;
+}
+
+static int open_core(lua_State *L) {
+    lua_newtable(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, SETTINGS);
+    lua_setfield(L, -2, "settings");
+    lua_getfield(L, LUA_REGISTRYINDEX, "rille.park");
+    lua_setfield(L, -2, "PARK");
+    rl_vm_open_json(L);
+    rl_vm_open_pg(L);
+    rl_vm_open_timer(L);
+    rl_vm_open_task(L);
+    rl_vm_open_request(L);
+    rl_vm_open_app(L);
+    rl_vm_open_log(L);
+    return 1;
+}
+
+static int open_libraries(lua_State *L, void *arg) {
+    const char *lua_dir = arg;
+    luaL_openlibs(L);
+    lua_getglobal(L, "package");
+    if (lua_dir != NULL) {
+        lua_getfield(L, -1, "path");
+        lua_pushfstring(L, "%s/?.lua;%s", lua_dir, lua_tostring(L, -1));
+        lua_setfield(L, -3, "path");
+        lua_pop(L, 1);
+    } else {
+        lua_getfield(L, -1, "loaders");
+        /* behind package.preload, before the files: nobody shadows the framework by accident */
+        for (int i = (int)lua_objlen(L, -1); i >= 2; i--) {
+            lua_rawgeti(L, -1, i);
+            lua_rawseti(L, -2, i + 1);
+        }
+        lua_pushcfunction(L, load_embedded);
+        lua_rawseti(L, -2, 2);
+        lua_pop(L, 1);
+    }
+    lua_getfield(L, -1, "preload");
+    lua_pushcfunction(L, open_core);
+    lua_setfield(L, -2, "rille.core");
+    return 0;
+}
+
+rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out) {
+    rl_vm *vm = rl_mem_zalloc(1, sizeof *vm);
+    if (vm == NULL)
+        return RL_ENOMEM;
+    vm->loop = loop;
+    vm->ceiling = SIZE_MAX; /* until the libraries are open */
+    vm->L = luaL_newstate();
+    if (vm->L == NULL) {
+        rl_mem_free(vm);
+        return RL_ENOMEM;
+    }
+    vm->alloc = lua_getallocf(vm->L, &vm->alloc_ud);
+    lua_setallocf(vm->L, counting_alloc, vm);
+    rl_scope_init(&vm->scope, loop, NULL, NULL);
+    char message[256];
+    rl_err err = rl_sched_new(vm, &vm->sched);
+    if (err == RL_OK)
+        err = rl_vm_protect(vm, open_libraries, (void *)(uintptr_t)lua_dir, message, sizeof message);
+    if (err == RL_OK)
+        err = rl_vm_protect(vm, check_luajit, NULL, message, sizeof message);
+    if (err != RL_OK) {
+        if (err == RL_EINVAL)
+            fprintf(stderr, "rille: %s\n", message);
+        rl_vm_free(vm);
+        return err;
+    }
+    /* What the libraries took before we counted is not in `used`: it is the
+     * same small sum for every VM. */
+    vm->ceiling = ceiling;
+    *out = vm;
+    return RL_OK;
+}
+
+void rl_vm_free(rl_vm *vm) {
+    if (vm->sched != NULL)
+        rl_sched_free(vm->sched);
+    rl_scope_end(&vm->scope);
+    lua_setallocf(vm->L, vm->alloc, vm->alloc_ud);
+    lua_close(vm->L);
+    rl_mem_free(vm);
+}

@@ -1,0 +1,60 @@
+/* vm -- one lua_State: an app's code, its memory ceiling, its coroutines.
+ *
+ * A VM belongs to one loop's thread. Its allocator counts: past `ceiling` Lua
+ * sees "not enough memory" as an error of the running coroutine. So every call
+ * into the Lua API that may allocate is made inside a coroutine, or under
+ * rl_vm_protect: outside of both it would end the process. */
+#ifndef RL_VM_VM_H
+#define RL_VM_VM_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "loop/loop.h"
+#include "loop/scope.h"
+
+typedef struct rl_vm rl_vm;
+struct rl_sched;
+
+struct rl_vm {
+    lua_State *L;
+    rl_loop *loop;
+    lua_Alloc alloc; /* LuaJIT's own, which ours wraps */
+    void *alloc_ud;
+    size_t used, ceiling; /* bytes of Lua memory, and their bound */
+    struct rl_sched *sched;
+    rl_scope scope; /* the app's: parent of every request and background task */
+    struct rl_app *app; /* what serves with this VM; NULL: nothing does */
+    struct rl_log *log; /* may be NULL */
+};
+
+/* A VM with the standard libraries and Rille's primitives (`require "rille.core"`),
+ * the embedded framework on its loaders, nothing of an app loaded yet.
+ * `lua_dir` names a folder to read the framework from instead, or is NULL. */
+RL_MUST_USE rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out);
+/* Every task must have ended. */
+void rl_vm_free(rl_vm *vm);
+
+/* What `require("rille.core").settings` shows: a text, or a number where `text`
+ * is NULL. Before that module is first required. */
+typedef struct rl_vm_setting {
+    const char *name, *text;
+    double number;
+} rl_vm_setting;
+RL_MUST_USE rl_err rl_vm_set_settings(rl_vm *vm, const rl_vm_setting *settings, size_t count);
+
+/* The VM of any of its coroutines. */
+rl_vm *rl_vm_of(lua_State *L);
+
+/* One full step of the collector, for rl_vm_protect: finalizers may raise. */
+int rl_vm_collect(lua_State *L, void *arg);
+
+/* Call `fn(vm->L, arg)` where Lua may raise; the stack is as before afterwards.
+ * RL_ENOMEM when memory ran out, RL_EINVAL for any other error, whose text is
+ * then in `message` (cut to fit, NUL-terminated; may be NULL). */
+RL_MUST_USE rl_err rl_vm_protect(rl_vm *vm, int (*fn)(lua_State *L, void *arg), void *arg, char *message,
+                                 size_t message_cap);
+
+#endif
