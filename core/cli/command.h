@@ -1,0 +1,22 @@
+/* command -- the commands of the `rille` program. */
+#ifndef RL_CLI_COMMAND_H
+#define RL_CLI_COMMAND_H
+
+#include "cli/settings.h"
+
+/* What a command was called with. */
+typedef struct rl_command {
+    const char *name;         /* "serve" */
+    const char *app_dir;      /* the folder of the app; NULL for commands that have none */
+    const char *const *words; /* the arguments that are no settings' flags */
+    size_t word_count;
+    const rl_settings *settings;
+    const char *lua_dir; /* or NULL */
+} rl_command;
+
+/* Serve the app until SIGTERM or SIGINT. Returns the exit status. */
+int rl_serve(const rl_command *command);
+/* Run `require("rille.command." .. name)(words...)` as a task. Returns the exit status. */
+int rl_run_tool(const rl_command *command);
+
+#endif

@@ -1,0 +1,132 @@
+/* main -- the `rille` program: which command, with which settings. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "cli/command.h"
+
+enum { MOST_WORDS = 256, TEXT_MOST = 256 * 1024, EXIT_USAGE = 2 };
+
+typedef struct command_row {
+    const char *name, *arguments, *help;
+    bool has_app; /* its first word is an app's folder */
+    int (*run)(const rl_command *command);
+} command_row;
+
+static const command_row COMMANDS[] = {
+    {"serve", "APP", "serve the app in folder APP (its app.lua)", true, rl_serve},
+    {"spec", "[PATHS]", "run busted specs inside the runtime", false, rl_run_tool},
+    {"migrate", "[up|down|status]", "bring the database to the version in migrations/", false, rl_run_tool},
+    {"db", "start|stop|url|status", "a private PostgreSQL cluster in .rille/pg", false, rl_run_tool},
+    {"exec", "APP FILE", "run a Lua script with the app's modules and database", true, rl_run_tool},
+};
+enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
+
+static int help(FILE *out) {
+    rl_buf text;
+    rl_buf_init(&text, TEXT_MOST);
+    fprintf(out, "usage: rille COMMAND [arguments] [settings]\n\ncommands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-8s%-24s%s\n", COMMANDS[i].name, COMMANDS[i].arguments, COMMANDS[i].help);
+    fprintf(out, "  --version, --help\n\n");
+    if (rl_settings_help(&text) == RL_OK)
+        fwrite(rl_buf_live(&text).ptr, 1, rl_buf_len(&text), out);
+    rl_buf_clear(&text);
+    return out == stdout ? 0 : EXIT_USAGE;
+}
+
+static const command_row *find_command(const char *name) {
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return &COMMANDS[i];
+    return NULL;
+}
+
+/* Take the words that are no flags of settings out of `args`. A lone "--" ends
+ * the settings: what follows belongs to the command. */
+static size_t split(const char **args, size_t count, const char **words, const char **flags, size_t *flag_count) {
+    size_t word_count = 0;
+    *flag_count = 0;
+    for (size_t i = 0; i < count;) {
+        if (strcmp(args[i], "--") == 0) {
+            while (++i < count)
+                words[word_count++] = args[i];
+            break;
+        }
+        size_t len = rl_settings_flag_len(args + i, count - i);
+        if (len == 0)
+            words[word_count++] = args[i++];
+        while (len-- > 0)
+            flags[(*flag_count)++] = args[i++];
+    }
+    return word_count;
+}
+
+static uint64_t raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+static bool has_app(const char *dir) {
+    char path[4096];
+    struct stat about;
+    snprintf(path, sizeof path, "%s/app.lua", dir);
+    if (stat(path, &about) == 0)
+        return true;
+    fprintf(stderr, "rille: there is no %s: APP is a folder with an app.lua in it\n", path);
+    return false;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2)
+        return help(stderr);
+    if (strcmp(argv[1], "--version") == 0)
+        return printf("rille %s\n", RILLE_VERSION) < 0;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+        return help(stdout);
+    const command_row *row = find_command(argv[1]);
+    if (row == NULL || argc > MOST_WORDS) {
+        fprintf(stderr, "rille: there is no command '%s': see rille --help\n", argv[1]);
+        return EXIT_USAGE;
+    }
+    const char *words[MOST_WORDS], *flags[MOST_WORDS];
+    size_t flag_count;
+    size_t word_count = split((const char **)(argv + 2), (size_t)argc - 2, words, flags, &flag_count);
+    if (row->has_app && word_count == 0) {
+        fprintf(stderr, "usage: rille %s %s [settings]\n", row->name, row->arguments);
+        return EXIT_USAGE;
+    }
+    rl_command command = {.name = row->name,
+                          .app_dir = row->has_app ? words[0] : NULL,
+                          .words = words,
+                          .word_count = word_count,
+                          .lua_dir = getenv("RILLE_LUA")};
+    if (command.app_dir != NULL && !has_app(command.app_dir))
+        return 1;
+    rl_settings_from from = {.app_dir = command.app_dir,
+                             .environment = (const char *const *)environ,
+                             .flags = flags,
+                             .flag_count = flag_count,
+                             .cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
+                             .descriptor_limit = raise_descriptor_limit()};
+    rl_settings *settings;
+    rl_buf complaints;
+    rl_buf_init(&complaints, TEXT_MOST);
+    rl_err err = rl_settings_load(&from, &complaints, &settings);
+    if (rl_buf_len(&complaints) > 0)
+        fwrite(rl_buf_live(&complaints).ptr, 1, rl_buf_len(&complaints), stderr);
+    rl_buf_clear(&complaints);
+    if (err != RL_OK)
+        return 1;
+    command.settings = settings;
+    int status = row->run(&command);
+    rl_settings_free(settings);
+    return status;
+}

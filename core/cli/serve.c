@@ -1,0 +1,184 @@
+/* serve -- workers, signals, and the order in which things start and stop. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/worker.h"
+#include "loop/tcp.h"
+
+enum { MOST_WORKERS = 256 };
+
+typedef struct serve {
+    const rl_settings *settings;
+    rl_serving serving;
+    rl_worker *workers;
+    int *fds;
+    size_t count;
+    int signals; /* a signalfd */
+    uint16_t port;
+} serve;
+
+static rl_server_limits limits_of(const rl_settings *settings) {
+    return (rl_server_limits){
+        .parser = {.max_request_line = settings->max_request_line,
+                   .max_headers = settings->max_headers,
+                   .max_header_count = (uint32_t)settings->max_header_count,
+                   .max_body = settings->max_body},
+        .max_body_memory = settings->max_body_memory,
+        .header_timeout_ms = settings->header_timeout_ms,
+        .body_timeout_ms = settings->body_timeout_ms,
+        .write_timeout_ms = settings->write_timeout_ms,
+        .keepalive_timeout_ms = settings->keepalive_timeout_ms,
+        .half_close_grace_ms = settings->half_close_grace_ms,
+        .body_min_rate = settings->body_min_rate,
+        .max_connections = (settings->max_connections + settings->workers - 1) / settings->workers,
+        .max_requests = settings->max_requests,
+        .pipeline = settings->pipeline,
+    };
+}
+
+static size_t count_in(const serve *at, rl_worker_state state) {
+    size_t count = 0;
+    for (size_t i = 0; i < at->count; i++)
+        count += atomic_load(&at->workers[i].state) == state;
+    return count;
+}
+
+/* Wait for a worker's news, or a signal: its number, or 0. */
+static int wait_for_news(serve *at) {
+    struct pollfd fds[] = {{.fd = at->signals, .events = POLLIN}, {.fd = at->serving.news, .events = POLLIN}};
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+    eventfd_t news;
+    if (fds[1].revents & POLLIN)
+        eventfd_read(at->serving.news, &news);
+    struct signalfd_siginfo info;
+    if ((fds[0].revents & POLLIN) && read(at->signals, &info, sizeof info) == sizeof info)
+        return (int)info.ssi_signo;
+    return 0;
+}
+
+/* The first complaint counts: every worker loads the same files. */
+static void print_failure(const serve *at) {
+    for (size_t i = 0; i < at->count; i++)
+        if (at->workers[i].failure != NULL) {
+            fprintf(stderr, "rille: %s\n", at->workers[i].failure);
+            return;
+        }
+}
+
+static void stop_all(serve *at) {
+    for (size_t i = 0; i < at->count; i++)
+        if (atomic_load(&at->workers[i].state) != RL_WORKER_ENDED)
+            rl_worker_stop(&at->workers[i]);
+}
+
+static int end_all(serve *at, int status) {
+    stop_all(at);
+    while (count_in(at, RL_WORKER_ENDED) < at->count)
+        if (wait_for_news(at) != 0) {
+            fprintf(stderr, "rille: second signal: ending at once\n");
+            _exit(status == 0 ? 1 : status);
+        }
+    for (size_t i = 0; i < at->count; i++) {
+        rl_worker_join(&at->workers[i]);
+        rl_mem_free(at->workers[i].failure);
+    }
+    return status;
+}
+
+static int run(serve *at) {
+    int signal_number = 0;
+    while (signal_number == 0 && count_in(at, RL_WORKER_READY) < at->count) {
+        if (count_in(at, RL_WORKER_FAILED) + count_in(at, RL_WORKER_ENDED) > 0) {
+            print_failure(at);
+            return end_all(at, 1);
+        }
+        signal_number = wait_for_news(at);
+    }
+    if (signal_number == 0) {
+        for (size_t i = 0; i < at->count; i++)
+            rl_worker_serve(&at->workers[i]);
+        fprintf(stderr, "rille %s: %s with %zu %s, listening on http://%s:%u\n", RILLE_VERSION,
+                at->serving.app_dir, at->count, at->count == 1 ? "worker" : "workers", at->settings->host, at->port);
+    }
+    while (signal_number == 0) {
+        signal_number = wait_for_news(at);
+        if (count_in(at, RL_WORKER_FAILED) > 0) {
+            print_failure(at);
+            return end_all(at, 1);
+        }
+    }
+    rl_log_printf(at->serving.log, RL_LOG_INFO, "%s: stopping",
+                  signal_number == SIGTERM ? "SIGTERM" : "interrupted");
+    return end_all(at, 0);
+}
+
+static bool open_descriptors(serve *at) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    /* before any thread: all of them inherit the mask, and signals come here alone */
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    at->signals = signalfd(-1, &set, SFD_CLOEXEC);
+    at->serving.news = eventfd(0, EFD_CLOEXEC);
+    return at->signals >= 0 && at->serving.news >= 0;
+}
+
+static bool bind_all(serve *at) {
+    char message[256];
+    at->port = (uint16_t)at->settings->port;
+    if (rl_tcp_bind(at->settings->host, &at->port, at->fds, at->count, message, sizeof message) == RL_OK)
+        return true;
+    fprintf(stderr, "rille: %s\n", message);
+    return false;
+}
+
+static bool is_production(const rl_settings *settings) {
+    return strcmp(settings->env, "development") != 0;
+}
+
+int rl_serve(const rl_command *command) {
+    serve at = {.settings = command->settings, .count = command->settings->workers};
+    if (at.count > MOST_WORKERS)
+        at.count = MOST_WORKERS;
+    at.serving = (rl_serving){.settings = at.settings, .app_dir = command->app_dir, .lua_dir = command->lua_dir};
+    at.serving.body_budget.ceiling = at.settings->body_memory;
+    at.serving.limits = limits_of(at.settings);
+    at.workers = rl_mem_zalloc(at.count, sizeof *at.workers);
+    at.fds = rl_mem_zalloc(at.count, sizeof *at.fds);
+    if (at.workers == NULL || at.fds == NULL || !open_descriptors(&at)) {
+        fprintf(stderr, "rille: out of memory or descriptors\n");
+        return 1;
+    }
+    if (!bind_all(&at))
+        return 1;
+    rl_log_format format = is_production(at.settings) ? RL_LOG_JSON : RL_LOG_READABLE;
+    if (rl_log_open(STDERR_FILENO, format, at.settings->log_level, &at.serving.log) != RL_OK) {
+        fprintf(stderr, "rille: cannot start the log\n");
+        return 1;
+    }
+    if (at.settings->max_connections < at.settings->max_connections_asked)
+        rl_log_printf(at.serving.log, RL_LOG_WARN, "max_connections is %llu, not %llu: the descriptor limit allows no more",
+                      (unsigned long long)at.settings->max_connections,
+                      (unsigned long long)at.settings->max_connections_asked);
+    size_t wanted = at.count;
+    for (at.count = 0; at.count < wanted; at.count++)
+        if (rl_worker_start(&at.workers[at.count], &at.serving, at.fds[at.count]) != RL_OK)
+            break;
+    int status = at.count == wanted ? run(&at) : end_all(&at, 1);
+    rl_log_close(at.serving.log);
+    rl_mem_free(at.workers);
+    rl_mem_free(at.fds);
+    close(at.signals);
+    close(at.serving.news);
+    return status;
+}

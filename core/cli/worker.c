@@ -1,0 +1,197 @@
+#include "cli/worker.h"
+
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/vm_settings.h"
+#include "loop/tcp.h"
+#include "vm/app.h"
+#include "vm/run.h"
+
+enum {
+    DRAIN_LOOK_MS = 10,     /* how often a draining worker looks whether it may end */
+    SILENT_GRACE_MS = 1000, /* a request that a client sent before it heard of the stop still counts */
+    ABORT_GRACE_MS = 2000   /* for handlers to notice that they were cancelled */
+};
+
+typedef struct serving_worker {
+    rl_worker *worker;
+    rl_loop *loop;
+    rl_vm *vm;
+    rl_app *app;
+    rl_server *server;
+    rl_listener *listener;
+    rl_post stop, serve;
+    rl_timer stop_delay, drain_look;
+    uint64_t drain_since_ms;
+    bool is_aborting;
+    const char *argv[1];
+} serving_worker;
+
+static void tell(rl_worker *worker, rl_worker_state state) {
+    atomic_store(&worker->state, state);
+    eventfd_write(worker->serving->news, 1);
+}
+
+static void fail(serving_worker *at, const char *why) {
+    at->worker->failure = rl_mem_strndup(why, strlen(why));
+    tell(at->worker, RL_WORKER_FAILED);
+}
+
+/* ---- stopping -------------------------------------------------------------- */
+
+static void on_drain_look(rl_timer *timer) {
+    serving_worker *at = RL_CONTAINER(timer, serving_worker, drain_look);
+    uint64_t took_ms = rl_loop_now_ms(at->loop) - at->drain_since_ms;
+    uint64_t most_ms = at->worker->serving->settings->drain_timeout_ms;
+    if (rl_server_is_idle(at->server)) {
+        rl_loop_stop(at->loop);
+        return;
+    }
+    if (took_ms >= SILENT_GRACE_MS || took_ms >= most_ms)
+        rl_server_close_idle(at->server);
+    if (took_ms >= most_ms && !at->is_aborting) {
+        at->is_aborting = true;
+        rl_log_printf(at->worker->serving->log, RL_LOG_WARN,
+                      "stopping: %llu requests did not end within drain_timeout and are cancelled",
+                      (unsigned long long)rl_server_live(at->server));
+        rl_scope_cancel(&at->vm->scope, RL_ECANCELLED);
+    }
+    if (took_ms >= most_ms + ABORT_GRACE_MS) {
+        rl_server_abort(at->server);
+        rl_loop_stop(at->loop);
+        return;
+    }
+    rl_timer_start(at->loop, timer, DRAIN_LOOK_MS);
+}
+
+static void begin_drain(rl_timer *timer) {
+    serving_worker *at = RL_CONTAINER(timer, serving_worker, stop_delay);
+    if (at->listener != NULL)
+        rl_listener_close(at->listener);
+    at->listener = NULL;
+    rl_server_drain(at->server);
+    at->drain_since_ms = rl_loop_now_ms(at->loop);
+    on_drain_look(&at->drain_look);
+}
+
+static void on_stop(rl_post *post) {
+    serving_worker *at = RL_CONTAINER(post, serving_worker, stop);
+    if (at->listener == NULL) /* it never served */
+        rl_loop_stop(at->loop);
+    else
+        rl_timer_start(at->loop, &at->stop_delay, at->worker->serving->settings->stop_delay_ms);
+}
+
+/* ---- serving --------------------------------------------------------------- */
+
+static void on_serve(rl_post *post) {
+    serving_worker *at = RL_CONTAINER(post, serving_worker, serve);
+    int fd = at->worker->fd;
+    at->worker->fd = -1;
+    if (rl_listener_open(at->loop, fd, rl_server_accept, at->server, &at->listener) != RL_OK)
+        fail(at, "cannot listen on the bound socket");
+}
+
+static void on_loaded(void *owner, int status, const char *failure) {
+    serving_worker *at = owner;
+    (void)status;
+    if (failure != NULL)
+        fail(at, failure);
+    else
+        tell(at->worker, RL_WORKER_READY);
+}
+
+static rl_err open_worker(serving_worker *at) {
+    rl_serving *serving = at->worker->serving;
+    const rl_settings *settings = serving->settings;
+    rl_err err = rl_loop_new(&at->loop);
+    if (err == RL_OK)
+        err = rl_vm_new(at->loop, settings->vm_memory, serving->lua_dir, &at->vm);
+    if (err != RL_OK)
+        return err;
+    at->vm->log = serving->log;
+    err = rl_vm_settings_apply(at->vm, settings, serving->app_dir);
+    rl_app_limits limits = {.request_timeout_ms = settings->request_timeout_ms, .max_json = settings->max_json};
+    if (err == RL_OK)
+        err = rl_app_new(at->vm, &limits, &at->app);
+    if (err == RL_OK)
+        err = rl_server_new(at->loop, &serving->limits, &serving->body_budget, rl_app_handler(), at->app,
+                            serving->log, settings->access_log, &at->server);
+    if (err != RL_OK)
+        return err;
+    rl_app_attach(at->app, at->server);
+    at->argv[0] = serving->app_dir;
+    return rl_run_start(at->vm, "rille.boot", at->argv, 1, on_loaded, at);
+}
+
+/* Give tasks of the app that still run the time to notice that it is over. */
+static void end_tasks(serving_worker *at) {
+    rl_scope_cancel(&at->vm->scope, RL_ECANCELLED);
+    uint64_t until_ms = rl_loop_now_ms(at->loop) + ABORT_GRACE_MS;
+    while (!rl_list_is_empty(&at->vm->scope.children) && rl_loop_now_ms(at->loop) < until_ms)
+        rl_loop_turn(at->loop, false);
+}
+
+static void close_worker(serving_worker *at) {
+    if (at->vm != NULL)
+        end_tasks(at);
+    while (at->server != NULL && !rl_server_is_idle(at->server) && rl_loop_turn(at->loop, true))
+        ;
+    bool is_clean = at->vm == NULL || rl_list_is_empty(&at->vm->scope.children);
+    if (!is_clean)
+        return; /* a task that ignores its end keeps its memory: the process ends now */
+    if (at->server != NULL)
+        rl_server_free(at->server);
+    if (at->app != NULL)
+        rl_app_free(at->app);
+    if (at->vm != NULL)
+        rl_vm_free(at->vm);
+    if (at->loop != NULL)
+        rl_loop_free(at->loop);
+}
+
+static void *run_worker(void *arg) {
+    rl_worker *worker = arg;
+    serving_worker at = {.worker = worker};
+    at.stop.run = on_stop;
+    at.serve.run = on_serve;
+    rl_timer_init(&at.stop_delay, begin_drain);
+    rl_timer_init(&at.drain_look, on_drain_look);
+    rl_err err = open_worker(&at);
+    worker->stop = &at.stop;
+    worker->serve = &at.serve;
+    if (err != RL_OK) {
+        fail(&at, rl_err_name(err));
+    } else {
+        worker->loop = at.loop;
+        rl_loop_hold(at.loop);
+        rl_loop_run(at.loop);
+    }
+    close_worker(&at);
+    if (worker->fd >= 0)
+        close(worker->fd);
+    tell(worker, RL_WORKER_ENDED);
+    return NULL;
+}
+
+rl_err rl_worker_start(rl_worker *worker, rl_serving *serving, int fd) {
+    *worker = (rl_worker){.serving = serving, .fd = fd};
+    atomic_init(&worker->state, RL_WORKER_LOADING);
+    return pthread_create(&worker->thread, NULL, run_worker, worker) == 0 ? RL_OK : RL_EIO;
+}
+
+void rl_worker_serve(rl_worker *worker) {
+    rl_loop_post(worker->loop, worker->serve);
+}
+
+void rl_worker_stop(rl_worker *worker) {
+    if (worker->loop != NULL)
+        rl_loop_post(worker->loop, worker->stop);
+}
+
+void rl_worker_join(rl_worker *worker) {
+    pthread_join(worker->thread, NULL);
+}
