@@ -1,0 +1,33 @@
+--- Rille: what an app requires.
+local answers = require "rille.answer"
+local App = require "rille.app"
+local core = require "rille.core"
+local db = require "rille.db"
+local errors = require "rille.error"
+local log = require "rille.log"
+local tasks = require "rille.task"
+
+local rille = {
+  app = App.new,
+  fail = errors.fail,
+
+  null = core.null,
+  array = core.array,
+  jsonb = core.jsonb,
+  json = { decode = core.json_decode, encode = core.json_encode },
+
+  html = answers.html,
+  redirect = answers.redirect,
+
+  spawn = tasks.spawn,
+  background = tasks.background,
+  all = tasks.all,
+  sleep = tasks.sleep,
+
+  db = db,
+  log = log,
+  now = core.wall,
+  uptime = core.uptime,
+}
+
+return rille

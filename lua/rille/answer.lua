@@ -1,0 +1,61 @@
+--- Answer values: what a handler may return besides text and data.
+--
+-- An answer is a table with `body`, `status`, `headers`, `type`. Its metatable
+-- carries the kind number that C looks for (core/vm/kind.h) at 0, and behind it
+-- the names of the fields in the order in which C reads them.
+local answers = {}
+
+local KIND_ANSWER = 3
+
+local Answer = { [0] = KIND_ANSWER, "body", "status", "headers", "type", __name = "rille.answer" }
+Answer.__index = Answer
+
+--- Make an answer value.
+-- @tparam table fields body, status, headers, type
+function answers.new(fields)
+  return setmetatable(fields, Answer)
+end
+
+function answers.is(value)
+  return getmetatable(value) == Answer
+end
+
+--- The answer for what a handler returned: itself when it is one already.
+-- Called with the handler's results, so that none and a lone nil can be told apart.
+function answers.of(...)
+  local body, status, headers = ...
+  if getmetatable(body) == Answer then
+    if status then
+      body.status = status
+    end
+    return body
+  end
+  if select("#", ...) > 0 and body == nil then
+    if status ~= nil then
+      error(status, 0) -- `return nil, err` raises err
+    end
+    error("handler returned nil: return nothing for 204, or the answer", 0)
+  end
+  return setmetatable({ body = body, status = status or (body == nil and 204 or 200), headers = headers or {} }, Answer)
+end
+
+--- An HTML page.
+-- @tparam string text sent as it is: escape what comes from outside
+function answers.html(text)
+  if type(text) ~= "string" then
+    error("html takes a string: got a " .. type(text), 2)
+  end
+  return setmetatable({ body = text, type = "text/html; charset=utf-8" }, Answer)
+end
+
+--- Lead the client elsewhere.
+-- @tparam string url a path or an absolute URL
+-- @tparam[opt=302] integer status 301, 302, 303, 307 or 308
+function answers.redirect(url, status)
+  if type(url) ~= "string" or url == "" then
+    error("redirect takes a URL: got " .. tostring(url), 2)
+  end
+  return setmetatable({ body = "", status = status or 302, headers = { Location = url } }, Answer)
+end
+
+return answers
