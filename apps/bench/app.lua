@@ -1,0 +1,96 @@
+-- Bench: the routes that web servers are commonly compared by. Nothing here is
+-- tuned past what an ordinary app would write. The tables: apps/bench/world.sql.
+
+local rille = require "rille"
+local buffer = require "string.buffer"
+local escape_html = require "html"
+local app, db = rille.app(), rille.db
+
+local WORLD_COUNT = 10000
+local MOST_QUERIES = 500
+local LIST_LEN = 64
+local ONE = [[select id, randomnumber as "randomNumber" from world where id = $1]]
+
+local random = math.random
+math.randomseed(os.time()) -- without it every start draws the same rows in the same order
+
+app:get("/plaintext", function() return "Hello, World!" end)
+app:get("/json", function() return { message = "Hello, World!" } end)
+
+app:get("/users/:user/posts/:post", function(c)
+  local params = c.params
+  return { user = params.user, post = params.post }
+end)
+
+-- A hundred routes beside the others, as a grown app has them.
+for n = 1, 33 do
+  app:get("/res" .. n, function() return { res = n } end)
+  app:get("/res" .. n .. "/:id", function(c) return { res = n, id = c.params.id } end)
+  app:get("/res" .. n .. "/:id/sub" .. n .. "/:sub", function(c)
+    local params = c.params
+    return { res = n, id = params.id, sub = params.sub }
+  end)
+end
+
+-- How many rows `?queries=` asks for; what is no number asks for one.
+local function query_count(c)
+  local count = tonumber((c.query.queries or ""):match("^%d+$")) or 1
+  return math.max(1, math.min(MOST_QUERIES, count))
+end
+
+local function random_rows(count)
+  local rows = rille.array{}
+  for i = 1, count do
+    rows[i] = db:one(ONE, random(WORLD_COUNT))
+  end
+  return rows
+end
+
+app:get("/db", function() return db:one(ONE, random(WORLD_COUNT)) end)
+app:get("/queries", function(c) return random_rows(query_count(c)) end)
+
+app:get("/list", function()
+  return db:query(
+    [[select id, randomnumber as "randomNumber" from world where id >= $1 order by id limit $2]],
+    random(WORLD_COUNT - LIST_LEN + 1), LIST_LEN)
+end)
+
+-- Every row is read by itself and written with all the others. In id order:
+-- two requests that lock the same rows in different orders would deadlock.
+app:get("/updates", function(c)
+  local rows = random_rows(query_count(c))
+  local new, ids, numbers = {}, {}, {}
+  for _, row in ipairs(rows) do
+    if not new[row.id] then
+      new[row.id] = random(WORLD_COUNT)
+      ids[#ids + 1] = row.id
+    end
+    row.randomNumber = new[row.id] -- a row drawn twice is written once
+  end
+  table.sort(ids)
+  for i, id in ipairs(ids) do
+    numbers[i] = new[id]
+  end
+  db:exec([[
+    update world set randomnumber = v.r
+    from unnest($1::int[], $2::int[]) as v(id, r) where world.id = v.id]],
+    rille.array(ids), rille.array(numbers))
+  return rows
+end)
+
+local FORTUNES_HEAD = "<!DOCTYPE html><html><head><title>Fortunes</title></head><body><table>"
+  .. "<tr><th>id</th><th>message</th></tr>"
+
+app:get("/fortunes", function()
+  local fortunes = db:query("select id, message from fortune")
+  fortunes[#fortunes + 1] = { id = 0, message = "Additional fortune added at request time." }
+  table.sort(fortunes, function(a, b) return a.message < b.message end)
+
+  local out = buffer.new():put(FORTUNES_HEAD)
+  for _, fortune in ipairs(fortunes) do
+    out:put("<tr><td>", fortune.id, "</td><td>", escape_html(fortune.message), "</td></tr>")
+  end
+  return rille.html(out:put("</table></body></html>"):tostring())
+end)
+
+return app

@@ -1,0 +1,150 @@
+--- A real server on a real port, for specs that speak to it through sockets.
+--
+--     local s = server.start{ app = "spec/apps/fixture", args = { "--max-body", "64K" } }
+--     ... talk to 127.0.0.1, s.port ...
+--     assert.equal(0, s:stop())
+--
+-- The binary is `build/rille`, or what the environment variable RILLE names.
+-- The server's standard output and error go to a log file; the port it chose is
+-- read from there. A shell waits for the server, so its exit status is known.
+-- Linux only: who lives, and what they hold, is read from /proc.
+
+local lfs = require "lfs"
+local socket = require "socket"
+
+local server = {}
+local Server = {}
+Server.__index = Server
+
+local POLL_SECONDS = 0.005 -- between two looks at a file or at /proc
+local START_SECONDS = 20 -- a sanitizer build on a busy machine starts within 5
+local STOP_SECONDS = 20
+local LAST_LOG_BYTES = 4000 -- enough for a sanitizer's report
+
+local function read_file(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+--- Call `look` until it returns something true or `seconds` have passed.
+-- @return what `look` returned, or nil
+function server.wait_for(look, seconds)
+  local deadline = socket.gettime() + seconds
+  repeat
+    local seen = look()
+    if seen then return seen end
+    socket.select(nil, nil, POLL_SECONDS)
+  until socket.gettime() > deadline
+  return look()
+end
+
+local function quoted(word)
+  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
+end
+
+local function command_line(options, log_path)
+  local words = { "env" }
+  for name, value in pairs(options.env or {}) do
+    words[#words + 1] = quoted(name .. "=" .. value)
+  end
+  words[#words + 1] = quoted(os.getenv("RILLE") or "build/rille")
+  words[#words + 1] = "serve " .. quoted(options.app) .. " --host 127.0.0.1 --port 0"
+  for _, argument in ipairs(options.args or {}) do
+    words[#words + 1] = quoted(argument)
+  end
+  local run = table.concat(words, " ") .. " >" .. quoted(log_path) .. " 2>&1"
+  return run .. " & echo $!; wait $!; echo $?"
+end
+
+local function is_running(pid)
+  local stat = read_file("/proc/" .. pid .. "/stat")
+  local state = stat and stat:match("^.*%) (%a)")
+  return state ~= nil and state ~= "Z"
+end
+
+--- Start `options.app` and wait until it listens.
+-- @param options app: folder with app.lua; args: list of flags; env: table of
+--   environment variables; log: path of the log file, by default a temporary one
+-- @return the server: fields port, pid
+-- @raise with the log's text when it does not come up
+function server.start(options)
+  local log_path = options.log or os.tmpname()
+  local shell = assert(io.popen(command_line(options, log_path), "r"))
+  local self = setmetatable({
+    pid = assert(tonumber(shell:read("*l"))),
+    shell = shell,
+    log_path = log_path,
+    log_is_ours = not options.log,
+  }, Server)
+  server.wait_for(function()
+    self.port = tonumber(self:log():match("listening on http://127%.0%.0%.1:(%d+)"))
+    return self.port or not is_running(self.pid)
+  end, START_SECONDS)
+  if not self.port then
+    local text = self:log()
+    self:stop("KILL")
+    error("the server did not start:\n" .. text, 2)
+  end
+  return self
+end
+
+--- What it has logged so far.
+function Server:log()
+  return read_file(self.log_path) or ""
+end
+
+function Server:is_running()
+  return is_running(self.pid)
+end
+
+--- Send `signal` (by name, "TERM" unless told; "0" sends none) and wait for the end.
+-- @return the exit status, 128 + n when signal n ended it; and the last of the log
+-- @raise when it is still there after `seconds`; it is killed then
+function Server:stop(signal, seconds)
+  if self.status then return self.status, self.last_log end
+  os.execute("kill -" .. (signal or "TERM") .. " " .. self.pid .. " 2>/dev/null")
+  local in_time = server.wait_for(function() return not is_running(self.pid) end, seconds or STOP_SECONDS)
+  if not in_time then os.execute("kill -KILL " .. self.pid) end
+  self.status = tonumber(self.shell:read("*l"))
+  self.shell:close()
+  self.last_log = self:log():sub(-LAST_LOG_BYTES)
+  if self.log_is_ours then os.remove(self.log_path) end
+  if not in_time then error("the server did not stop:\n" .. self.last_log, 2) end
+  return self.status, self.last_log
+end
+
+-- The process and everything it forked.
+local function family(pid, into)
+  into[#into + 1] = pid
+  local children = read_file("/proc/" .. pid .. "/task/" .. pid .. "/children") or ""
+  for child in children:gmatch("%d+") do
+    family(tonumber(child), into)
+  end
+  return into
+end
+
+--- How many file descriptors the server's processes hold.
+function Server:descriptors()
+  local count = 0
+  for _, pid in ipairs(family(self.pid, {})) do
+    for name in lfs.dir("/proc/" .. pid .. "/fd") do
+      if name:match("^%d+$") then count = count + 1 end
+    end
+  end
+  return count
+end
+
+--- Resident memory of the server's processes, in bytes.
+function Server:memory()
+  local total_kb = 0
+  for _, pid in ipairs(family(self.pid, {})) do
+    local status = read_file("/proc/" .. pid .. "/status") or ""
+    total_kb = total_kb + (tonumber(status:match("VmRSS:%s*(%d+)")) or 0)
+  end
+  return total_kb * 1024
+end
+
+return server
