@@ -34,9 +34,11 @@ FLAGS = -std=gnu11 -D_GNU_SOURCE -fexceptions -fno-strict-aliasing -pthread $(CF
 # These ask tools that `make deps` may have to install first: so = and not :=
 LUA_LIB = $(shell $(CC) -print-file-name=libluajit-5.1.a)
 PG_INC = $(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)
+# Static as well: its calls are short, and many.
+UV_LIB = $(shell $(CC) -print-file-name=libuv_a.a)
 LLHTTP := /usr/share/llhttp
 INC = -Icore -Ispec/core -I/usr/include/luajit-2.1 -I$(PG_INC) -I/usr/share/include/llhttp -DRILLE_VERSION='"$(VERSION)"'
-LIBS = $(LUA_LIB) -luv -lpq -lcjson -lm -ldl -lpthread
+LIBS = $(LUA_LIB) $(UV_LIB) -lpq -lcjson -lm -ldl -lpthread
 # What C modules of Lua (lfs and its like) look up in the program, and no more.
 EXPORTS := -Wl,--dynamic-list=core/vm/exports.txt
 

@@ -100,6 +100,11 @@ function Server:is_running()
   return is_running(self.pid)
 end
 
+--- Whether the binary was built with a sanitizer, which costs memory of its own.
+function Server:is_sanitized()
+  return (read_file("/proc/" .. self.pid .. "/maps") or ""):find("lib[at]san") ~= nil
+end
+
 --- Send `signal` (by name, "TERM" unless told; "0" sends none) and wait for the end.
 -- @return the exit status, 128 + n when signal n ended it; and the last of the log
 -- @raise when it is still there after `seconds`; it is killed then

@@ -200,12 +200,14 @@ end
 
 --- POST with a body of announced length and more header lines.
 function wire.post(target, body, ...)
-  return wire.request{ body = body, "POST " .. target .. " HTTP/1.1", "Host: x", "Content-Length: " .. #body, ... }
+  return wire.request{ body = body, "POST " .. target .. " HTTP/1.1", "Host: x", "Content-Length: " .. #body,
+    ... }
 end
 
 --- POST whose body is already in chunked form, and more header lines.
 function wire.chunked(target, chunks, ...)
-  return wire.request{ body = chunks, "POST " .. target .. " HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", ... }
+  return wire.request{ body = chunks, "POST " .. target .. " HTTP/1.1", "Host: x",
+    "Transfer-Encoding: chunked", ... }
 end
 
 return wire

@@ -164,7 +164,7 @@ static int on_head(void *owner) {
     rl_conn *conn = owner;
     rl_request *request = conn->reading;
     request->has_head = true;
-    request->started_ns = rl_clock_ns();
+    request->started_ns = conn->server->batch_ns;
     conn->progress_ms = rl_loop_now_ms(conn->server->loop);
     conn->discarded = 0;
     rl_list_push_back(&conn->requests, &request->link);
@@ -262,8 +262,18 @@ static void head_is_here(rl_conn *conn, rl_request *request) {
         rl_conn_abort(conn);
 }
 
+/* The handler runs in a later turn: what is borrowed would be gone by then. */
+static void body_is_whole(rl_conn *conn, rl_request *request) {
+    int status = rl_body_keep(&request->body);
+    if (status != 0)
+        request->body.failed = status;
+    conn->server->handler->body(conn->server->owner, request);
+}
+
 /* Parse as much of `bytes` as may be; returns what is left. */
 static rl_slice parse(rl_conn *conn, rl_slice bytes) {
+    rl_server *server = conn->server;
+    server->batch_ns = rl_clock_ns(); /* once for all requests of one read: a clock costs as much as a route */
     conn->is_parsing = true;
     while (bytes.len > 0 && may_parse(conn)) {
         if (conn->reading == NULL && !begin_request(conn))
@@ -288,7 +298,7 @@ static rl_slice parse(rl_conn *conn, rl_slice bytes) {
         else if (got == RL_PARSE_END && request->is_released)
             rl_conn_advance(conn);
         else if (got == RL_PARSE_END)
-            conn->server->handler->body(conn->server->owner, request);
+            body_is_whole(conn, request);
         if (conn->reading == request && request->body.borrowed.len > 0) {
             int status = rl_body_keep(&request->body);
             if (status != 0)
@@ -296,6 +306,7 @@ static rl_slice parse(rl_conn *conn, rl_slice bytes) {
         }
     }
     conn->is_parsing = false;
+    server->handler->ran(server->owner, rl_clock_ns() - server->batch_ns);
     return bytes;
 }
 
@@ -418,6 +429,8 @@ void rl_conn_settle(rl_conn *conn) {
     if (conn->is_dead)
         return;
     rl_conn_flush(conn);
+    if (!conn->is_dead)
+        parse_held(conn); /* what waited for the socket to take more */
     if (conn->is_dead)
         return;
     if (conn->peer_ended && conn->reading != NULL && rl_buf_len(&conn->held) == 0)
@@ -446,13 +459,23 @@ void rl_conn_settle(rl_conn *conn) {
 
 /* ---- ends -------------------------------------------------------------- */
 
-/* The client has left: requests nobody waits for any more may stop. */
-static void tell_gone(rl_conn *conn) {
-    for (rl_list *at = conn->requests.next, *next; at != &conn->requests; at = next) {
-        next = at->next;
+/* The first request whose handler has yet to hear that the client has left. */
+static rl_request *next_to_tell(const rl_conn *conn) {
+    for (const rl_list *at = conn->requests.next; at != &conn->requests; at = at->next) {
         rl_request *request = RL_CONTAINER(at, rl_request, link);
-        if (request->is_dispatched && !request->is_released)
-            conn->server->handler->gone(conn->server->owner, request);
+        if (request->is_dispatched && !request->is_released && !request->is_told)
+            return request;
+    }
+    return NULL;
+}
+
+/* The client has left: requests nobody waits for any more may stop. A handler
+ * that stops at once ends its request, and with it others of the list. */
+static void tell_gone(rl_conn *conn) {
+    rl_request *request;
+    while (!conn->is_dead && (request = next_to_tell(conn)) != NULL) {
+        request->is_told = true;
+        conn->server->handler->gone(conn->server->owner, request);
     }
 }
 

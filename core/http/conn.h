@@ -104,7 +104,9 @@ struct rl_server {
     rl_server_stats stats;
     uint64_t last_number;
     uint64_t id_prefix; /* random: request ids of two processes differ */
-    int64_t date_s;     /* the second that `date` shows */
+    uint64_t batch_ns;  /* when the requests being parsed were read */
+    uint64_t date_ms;   /* the loop's time when `date` was last looked at */
+    int64_t date_s;     /* the second that it shows */
     size_t date_len;
     char date[96]; /* "Server: ...\r\nDate: ...\r\n" */
     bool access_log;

@@ -112,12 +112,14 @@ bool rl_parser_has_begun(const rl_parser *parser) {
     return parser->state > BEFORE;
 }
 
-/* Put the head's bytes of this piece, up to feed->at, behind those gathered. */
+/* Put the head's bytes of this piece, up to in->at, behind those gathered. */
 static bool gather(rl_parser *parser, feed *in) {
     rl_slice piece = rl_slice_of(in->ptr + in->head, in->at - in->head);
     if (rl_buf_append(&parser->gathered, piece) != RL_OK)
         return refuse(parser, 503, "no memory for the head");
     in->head = in->at;
+    if (parser->head->base != NULL)
+        parser->head->base = rl_buf_live(&parser->gathered).ptr;
     return true;
 }
 
@@ -154,8 +156,8 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t len) {
             return 0;
         }
     }
-    now->full = head->field_count >= head->field_cap ||
-                head->field_count >= now->parser->limits->max_header_count;
+    now->full =
+        head->field_count >= head->field_cap || head->field_count >= now->parser->limits->max_header_count;
     if (now->full)
         return 0; /* the name may yet turn out to be malformed, which counts more */
     head->fields[head->field_count++] = (rl_field){.name = offset, .name_len = (uint32_t)len};
@@ -239,15 +241,9 @@ static bool begin_body(rl_parser *parser) {
 /* The head is whole: it ends before in->at. */
 static bool settle_head(rl_parser *parser, feed *in) {
     rl_head *head = parser->head;
-    if (rl_buf_len(&parser->gathered) > 0) {
-        if (!gather(parser, in))
-            return false;
-        head->base = rl_buf_live(&parser->gathered).ptr;
-        head->len = (uint32_t)rl_buf_len(&parser->gathered);
-    } else {
-        head->base = in->ptr + in->head;
-        head->len = (uint32_t)(in->at - in->head);
-    }
+    head->len = (uint32_t)(rl_buf_len(&parser->gathered) + in->at - in->head);
+    if (rl_buf_len(&parser->gathered) > 0 && !gather(parser, in))
+        return false;
     rl_refusal refusal = rl_fields_settle(head, parser->line_len);
     if (refusal.status != 0)
         return refuse(parser, refusal.status, refusal.reason);

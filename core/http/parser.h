@@ -91,7 +91,8 @@ void rl_parser_begin(rl_parser *parser, rl_head *head);
 /* Feed `in`. *consumed says how much was taken: all of it for MORE. After END
  * nothing is taken until the next begin, after REFUSED nothing more at all.
  * head->base points into `in` when the whole head lies in it, else into the
- * parser until the next begin or clear. */
+ * parser until the next begin or clear. At a refusal it is NULL, or what of the
+ * head was understood may be read for the log, before `in` goes. */
 rl_parse rl_parser_execute(rl_parser *parser, rl_slice in, size_t *consumed);
 
 /* Bound the body of this message to `max_body` bytes if that is less than the

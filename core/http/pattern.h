@@ -1,11 +1,10 @@
-/* pattern -- what a route matches, as it is written: "/users/:id/files/" and so
- * on, taken apart segment by segment.
- *
- *   /users      a static segment
- *   /:id        a parameter; text may stand around it: /v:version, /:name.json
- *   /(*)path    a wildcard (without the brackets): last, takes the rest
- *
- * Names are [A-Za-z_][A-Za-z0-9_]*. */
+// pattern -- what a route matches, as it is written, taken apart by segments.
+//
+//   /users      a static segment
+//   /:id        a parameter; text may stand around it: /v:version, /:name.json
+//   /*path      a wildcard: last, takes the rest
+//
+// Names are [A-Za-z_][A-Za-z0-9_]*.
 #ifndef RL_HTTP_PATTERN_H
 #define RL_HTTP_PATTERN_H
 

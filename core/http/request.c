@@ -77,7 +77,7 @@ static void recycle(rl_request *request) {
     request->status = 0;
     request->has_head = request->is_kept = request->is_dispatched = false;
     request->is_released = request->is_answered = request->is_chunking = false;
-    request->finish_on_disconnect = false;
+    request->is_told = request->finish_on_disconnect = false;
     rl_list_push_front(&server->free_requests, &request->link);
 }
 

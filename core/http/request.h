@@ -48,6 +48,7 @@ struct rl_request {
     bool is_released;   /* ... and has done with it */
     bool is_answered;   /* the last byte of the answer was handed over */
     bool is_chunking;   /* between begin and end: the body goes out in chunks */
+    bool is_told;       /* ... and knows that the client has left */
     bool finish_on_disconnect; /* the client's leaving does not cancel it */
 };
 

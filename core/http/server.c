@@ -89,6 +89,10 @@ rl_slice rl_server_date(rl_server *server) {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    uint64_t now_ms = rl_loop_now_ms(server->loop);
+    if (now_ms == server->date_ms && server->date_len > 0)
+        return rl_slice_of(server->date, server->date_len);
+    server->date_ms = now_ms;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     if (RL_UNLIKELY(now.tv_sec != server->date_s)) {

@@ -32,6 +32,10 @@ rl_transaction *rl_transaction_find(const rl_pool *pool, rl_scope *scope) {
     return NULL;
 }
 
+bool rl_transaction_is_open(const rl_transaction *transaction) {
+    return rl_backend_tx_state(transaction->backend) != RL_TX_NONE;
+}
+
 static void on_quiet(void *borrower) {
     rl_transaction_next(borrower);
 }

@@ -30,6 +30,9 @@ struct rl_transaction {
 /* The transaction of `pool` that a statement of `scope` belongs to, or NULL. */
 rl_transaction *rl_transaction_find(const rl_pool *pool, rl_scope *scope);
 
+/* False when its connection is only held: opened by something else than BEGIN. */
+bool rl_transaction_is_open(const rl_transaction *transaction);
+
 /* For errand.c. The lease takes the borrowed connection over. */
 RL_MUST_USE rl_err rl_transaction_open(rl_pool *pool, rl_scope *scope, struct rl_backend *backend,
                                        rl_transaction **out);

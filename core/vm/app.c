@@ -9,8 +9,6 @@
 #include "vm/answer.h"
 #include "vm/sched.h"
 
-enum { SLOW_TURN_NS = 50 * 1000 * 1000 /* longer without a wait delays everybody on the worker */ };
-
 typedef struct route {
     int ref; /* the composed function */
     char *pattern;
@@ -23,6 +21,7 @@ struct rl_app {
     rl_router *router;
     route *routes;
     uint32_t route_count, route_cap;
+    const char *last_route; /* dispatched last: whom to name when a turn took long */
     int fault_ref; /* LUA_NOREF until the framework sets it */
     rl_list free_calls;
     rl_answerer answerer;
@@ -185,11 +184,10 @@ static void on_task_ended(rl_task *task, int status, int count) {
         task_is_over(call);
 }
 
-static void report_slow_turn(const rl_app *app, const rl_request *request, uint64_t took_ns) {
-    const rl_log_field fields[] = {rl_log_str("route", rl_slice_str(request->route)),
-                                   rl_log_ms("ms", (double)took_ns / 1e6)};
-    rl_log_write(app->vm->log, RL_LOG_WARN, "a handler ran long without a wait: every other request waited", fields,
-                 2);
+static void on_ran(void *owner, uint64_t took_ns) {
+    rl_app *app = owner;
+    if (RL_UNLIKELY(took_ns > RL_SLOW_TURN_NS) && app->last_route != NULL)
+        rl_sched_report_slow(app->vm, app->last_route, took_ns);
 }
 
 static void start_call(rl_app *app, rl_request *request, int route_id) {
@@ -207,6 +205,7 @@ static void start_call(rl_app *app, rl_request *request, int route_id) {
     call->running = 1;
     call->task_over = false;
     call->task.scope.emptied = on_children_gone;
+    call->task.name = request->route;
     rl_signal_init(&call->body_news);
     rl_signal_init(&call->drained);
     rl_list_init(&call->link);
@@ -270,12 +269,8 @@ static void on_request(void *owner, rl_request *request) {
         rl_request_release(request);
         return;
     }
-    uint64_t began_ns = request->started_ns;
-    const rl_request copy = {.route = request->route};
+    app->last_route = request->route;
     start_call(app, request, request->match.route);
-    uint64_t took_ns = rl_clock_ns() - began_ns;
-    if (RL_UNLIKELY(took_ns > SLOW_TURN_NS))
-        report_slow_turn(app, &copy, took_ns);
 }
 
 static void on_body(void *owner, rl_request *request) {
@@ -304,7 +299,7 @@ static void on_gone(void *owner, rl_request *request) {
 
 const rl_handler *rl_app_handler(void) {
     static const rl_handler handler = {
-        .request = on_request, .body = on_body, .drained = on_drained, .gone = on_gone};
+        .request = on_request, .body = on_body, .drained = on_drained, .ran = on_ran, .gone = on_gone};
     return &handler;
 }
 

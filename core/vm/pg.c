@@ -194,14 +194,15 @@ static int run_script(lua_State *L) {
     return run(L, RL_ERRAND_STATEMENT, true);
 }
 
-/* pg_begin(pool, sql) -> case: the connection stays with the task's scope */
+/* pg_begin(pool, sql) -> case: the connection stays with the task's scope until
+ * pg_finish. `sql` opens a transaction, or only sets the session up. */
 static int begin(lua_State *L) {
     lua_settop(L, 2);
     return run(L, RL_ERRAND_BEGIN, false);
 }
 
-/* pg_finish(pool, "commit" | "rollback") -> case; 2, without a wait, when the
- * task is cancelled already: then the connection goes back to be rolled back. */
+/* pg_finish(pool, sql) -> case; 2, without a wait, when the task is cancelled
+ * already: then the connection goes back as it is, to be rolled back. */
 static int finish(lua_State *L) {
     rl_pool *pool = check_pool(L);
     rl_task *task = rl_task_current(L);
@@ -216,15 +217,15 @@ static int finish(lua_State *L) {
     return 1;
 }
 
-/* pg_savepoint(pool) -> the number of a new savepoint, or nil outside of any
- * transaction */
+/* pg_savepoint(pool) -> the number of a new savepoint; 0 on a held connection
+ * without a transaction; nil where no connection is held */
 static int savepoint(lua_State *L) {
     rl_pool *pool = check_pool(L);
     rl_task *task = rl_task_current(L);
     rl_transaction *transaction = task == NULL ? NULL : rl_transaction_find(pool, &task->scope);
     if (transaction == NULL)
         return 0;
-    lua_pushinteger(L, (lua_Integer)++transaction->savepoints);
+    lua_pushinteger(L, rl_transaction_is_open(transaction) ? (lua_Integer)++transaction->savepoints : 0);
     return 1;
 }
 

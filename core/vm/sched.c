@@ -2,12 +2,12 @@
 
 #include <assert.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 enum {
     MOST_RESUMES = 1000,         /* per turn, and */
     MOST_TURN_NS = 1000 * 1000,  /* at most this long */
-    RESUMES_PER_CLOCK_READ = 32, /* a clock read costs as much as a resume */
     MOST_IDLE = 1024             /* coroutines kept: the collector walks each one's stack */
 };
 
@@ -127,7 +127,9 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
     rl_waiter_init(&task->waiter, vm->loop, on_woken);
     rl_list_init(&task->run_link);
     task->ended = ended;
+    task->name = NULL;
     task->won = 0;
+    task->is_fresh = task->is_shielded = false;
     return RL_OK;
 }
 
@@ -193,22 +195,30 @@ static void continue_in_turn(rl_task *task) {
     resume(task, 1);
 }
 
+void rl_sched_report_slow(const rl_vm *vm, const char *who, uint64_t took_ns) {
+    const rl_log_field fields[] = {rl_log_str("route", rl_slice_str(who)), rl_log_ms("ms", (double)took_ns / 1e6)};
+    rl_log_write(vm->log, RL_LOG_WARN, "Lua ran long without a wait: everybody else on the worker waited", fields, 2);
+}
+
 static bool run_ready(rl_turn *turn) {
     rl_sched *sched = RL_CONTAINER(turn, rl_sched, turn);
     if (rl_list_is_empty(&sched->ready))
         return false;
-    uint64_t until_ns = rl_clock_ns() + MOST_TURN_NS;
-    for (int resumes = 0; resumes < MOST_RESUMES; resumes++) {
+    uint64_t began_ns = rl_clock_ns(), last_ns = began_ns;
+    for (int resumes = 0; resumes < MOST_RESUMES && last_ns - began_ns < MOST_TURN_NS; resumes++) {
         rl_list *link = rl_list_pop_front(&sched->ready);
         if (link == NULL)
             return false;
         rl_task *task = RL_CONTAINER(link, rl_task, run_link);
+        const char *name = task->name;
         if (task->is_fresh)
             start_in_turn(task);
         else
             continue_in_turn(task);
-        if (resumes % RESUMES_PER_CLOCK_READ == RESUMES_PER_CLOCK_READ - 1 && rl_clock_ns() > until_ns)
-            break;
+        uint64_t now_ns = rl_clock_ns();
+        if (RL_UNLIKELY(now_ns - last_ns > RL_SLOW_TURN_NS) && name != NULL)
+            rl_sched_report_slow(sched->vm, name, now_ns - last_ns);
+        last_ns = now_ns;
     }
     return !rl_list_is_empty(&sched->ready);
 }

@@ -16,6 +16,8 @@
 
 typedef struct rl_sched rl_sched;
 
+enum { RL_SLOW_TURN_NS = 50 * 1000 * 1000 /* longer without a wait delays everybody on the worker */ };
+
 RL_MUST_USE rl_err rl_sched_new(rl_vm *vm, rl_sched **out);
 void rl_sched_free(rl_sched *sched);
 
@@ -30,6 +32,8 @@ RL_MUST_USE rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
 void rl_task_run(rl_task *task, int argc);
 /* Run it in the next turn. */
 void rl_task_start(rl_task *task, int argc);
+/* Log that `who` held the worker for `took_ns`. */
+void rl_sched_report_slow(const rl_vm *vm, const char *who, uint64_t took_ns);
 /* Give up a task that does not run: releases all it holds. `ended` is not
  * called, its coroutine is never resumed again. */
 void rl_task_abandon(rl_task *task);

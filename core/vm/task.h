@@ -33,6 +33,7 @@ struct rl_task {
     rl_vm *vm;
     lua_State *co;
     int ref;          /* keeps `co` from the collector */
+    const char *name; /* the route, or NULL: for reports */
     rl_list run_link; /* in the run queue while READY */
     uint32_t won;     /* the case to hand to the coroutine at its next resume */
     bool is_fresh;    /* in the run queue for its first resume */

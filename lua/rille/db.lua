@@ -237,20 +237,29 @@ local function begin_sql(options)
   return sql
 end
 
+-- Give the task's own connection back with `sql` as its last statement. When the
+-- task was cancelled no wait is possible: then it goes back as it is, and the
+-- pool rolls it back.
 local function finish(self, sql)
   local case = core.pg_finish(pool_of(self), sql)
   if case == ABANDONED then
-    return sql:upper()
+    return nil
   end
   wait.won(case)
   local _, command = checked(core.pg_affected())
   return command
 end
 
+local function finish_held(self, sql)
+  run(self, sql)
+  local _, command = checked(core.pg_affected())
+  return command
+end
+
 -- A failed statement leaves a transaction that can only be rolled back, and
 -- PostgreSQL then answers COMMIT with a ROLLBACK: never silently.
-local function commit(self)
-  if finish(self, "commit") == "ROLLBACK" then
+local function commit(self, how)
+  if how(self, "commit") == "ROLLBACK" then
     raise {
       code = "db.25P02", status = 500,
       message = "the transaction was rolled back: a statement inside had failed, and its error was not raised",
@@ -258,10 +267,9 @@ local function commit(self)
   end
 end
 
--- When the task was cancelled no wait is possible: the connection goes back as
--- it is, and the pool rolls it back. The first error is what the caller must see.
-local function roll_back(self, err)
-  pcall(finish, self, "rollback")
+-- The first error is what the caller must see, not that of the rollback.
+local function roll_back(self, how, err)
+  pcall(how, self, "rollback")
   error(err, 0)
 end
 
@@ -279,6 +287,11 @@ local function nested(self, number, fn)
   error(result, 0)
 end
 
+local function begin(self, sql)
+  wait.won(core.pg_begin(pool_of(self), sql))
+  checked(core.pg_affected())
+end
+
 --- Run `fn(db)` in a transaction: committed when it returns, rolled back when it
 -- raises or its task is cancelled. **Yields.** Until then every statement of this
 -- task, and of the tasks spawned inside, uses the transaction's connection.
@@ -292,21 +305,43 @@ function Db:transaction(fn, options)
   if type(fn) ~= "function" then
     error("db:transaction takes a function: got a " .. type(fn), 2)
   end
-  local sql = begin_sql(options)
+  local sql, how = begin_sql(options), finish
   local number = core.pg_savepoint(pool_of(self))
-  if number then
-    if options and next(options) ~= nil then
+  if number == 0 then
+    how = finish_held
+    self:exec(sql)
+  elseif number then
+    if sql ~= "begin" then
       error("a transaction inside another one is a savepoint: it takes no options", 2)
     end
     return (nested(self, number, fn))
+  else
+    begin(self, sql)
   end
-  wait.won(core.pg_begin(pool_of(self), sql))
-  checked(core.pg_affected())
   local ok, result = pcall(fn, self)
   if not ok then
-    roll_back(self, result)
+    roll_back(self, how, result)
   end
-  commit(self)
+  commit(self, how)
+  return result
+end
+
+--- Run `fn(db)` with one connection for all its statements: for what belongs to
+-- a session (SET, advisory locks, temporary tables). Its traces are wiped when the
+-- connection goes back. **Yields.**
+-- @tparam function fn
+-- @return the first result of `fn`
+-- @raise what `fn` raised
+function Db:hold(fn)
+  if core.pg_savepoint(pool_of(self)) then
+    error("this task holds a connection of this database already", 2)
+  end
+  begin(self, "select 1")
+  local ok, result = pcall(fn, self)
+  if not ok then
+    roll_back(self, finish, result)
+  end
+  finish(self, "select 1")
   return result
 end
 

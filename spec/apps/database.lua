@@ -29,26 +29,27 @@ local function run(command)
   return output
 end
 
-local function rille(words)
-  return run(quoted(os.getenv("RILLE") or "build/rille") .. " " .. words)
+-- Run a command of Rille's on the database.
+local function rille(self, ...)
+  local words = { "DATABASE_URL=" .. quoted(self.url), quoted(os.getenv("RILLE") or "build/rille"), ... }
+  return run(table.concat(words, " "))
 end
 
 --- A new cluster in a folder of its own, running.
 function database.new()
   local dir = run("mktemp -d")
-  return setmetatable({ dir = dir, url = cluster.start(dir .. "/pg", { fsync = false }) }, Database)
+  return setmetatable({ dir = dir, url = cluster.start(dir .. "/pg", { durable = false }) }, Database)
 end
 
 --- Apply the project's migrations.
 function Database:migrate()
-  rille("migrate up --dir migrations --url " .. quoted(self.url))
+  rille(self, "migrate up")
 end
 
 --- Run the app's seed.lua.
 -- @treturn string what it printed
 function Database:seed(app)
-  return run("DATABASE_URL=" .. quoted(self.url) .. " " .. quoted(os.getenv("RILLE") or "build/rille")
-    .. " exec " .. quoted(app) .. " " .. quoted(app .. "/seed.lua"))
+  return rille(self, "exec", quoted(app), quoted(app .. "/seed.lua"))
 end
 
 --- Run statements.
@@ -70,7 +71,7 @@ end
 
 --- Start it again, at the same address.
 function Database:start()
-  assert(cluster.start(self.dir .. "/pg", { fsync = false }) == self.url, "the cluster's address changed")
+  assert(cluster.start(self.dir .. "/pg", { durable = false }) == self.url, "the cluster's address changed")
 end
 
 --- Stop it and remove every trace.

@@ -24,7 +24,8 @@ local tables = {
 
 -- One worker: the exchange relies on it.
 local function start(...)
-  return server.start{ app = "spec/apps/fixture", args = { "--workers", "1", "--env", "production", ... } }
+  local args = { "--workers", "1", "--env", "production", "--stop-delay", "0", ... }
+  return server.start{ app = "spec/apps/fixture", args = args }
 end
 
 describe("HTTP", function()

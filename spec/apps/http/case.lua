@@ -44,7 +44,8 @@ function case.nothing_or(...)
   return { status = { ... }, or_nothing = true }
 end
 
-local refusals = { [400] = true, [408] = true, [413] = true, [414] = true, [431] = true, [501] = true, [505] = true }
+local refusals = { [400] = true, [408] = true, [413] = true, [414] = true, [431] = true, [501] = true,
+  [505] = true }
 
 --- Whether an answer of this status comes from the parser, which then closes.
 function case.is_refusal(status)

@@ -77,14 +77,16 @@ case.each(cases, {
   { "NUL in an extension", "5;a\0b\r\nhello\r\n0\r\n\r\n", 400 },
   { "a control byte in an extension", "5;a\1b\r\nhello\r\n0\r\n\r\n", 400 },
   { "a long extension", "5;" .. ("a"):rep(20000) .. "\r\nhello\r\n0\r\n\r\n", either(400, 413, 431) },
-  { "many long extensions", ("1;" .. ("a"):rep(1000) .. "\r\nx\r\n"):rep(50) .. "0\r\n\r\n", either(200, 400, 413, 431),
+  { "many long extensions", ("1;" .. ("a"):rep(1000) .. "\r\nx\r\n"):rep(50) .. "0\r\n\r\n",
+    either(200, 400, 413, 431),
     either_end = true },
   -- trailers
   { "a trailer", "5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n", ok "hello" },
   { "two trailers", "5\r\nhello\r\n0\r\nX-T: 1\r\nX-U: 2\r\n\r\n", ok "hello" },
   { "an empty trailer", "5\r\nhello\r\n0\r\nX-T:\r\n\r\n", ok "hello" },
   { "a trailer without a body", "0\r\nX-T: 1\r\n\r\n", ok "" },
-  { "a trailer that sets a length", "5\r\nhello\r\n0\r\nContent-Length: 50\r\n\r\n", either(200, 400), either_end = true },
+  { "a trailer that sets a length", "5\r\nhello\r\n0\r\nContent-Length: 50\r\n\r\n", either(200, 400),
+    either_end = true },
   { "a trailer that sets a coding", "5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n", either(200, 400),
     either_end = true },
   { "a trailer that sets a Host", "5\r\nhello\r\n0\r\nHost: y\r\n\r\n", either(200, 400), either_end = true },
@@ -99,8 +101,10 @@ case.each(cases, {
   { "a trailer with a bare CR", "5\r\nhello\r\n0\r\nX-T: 1\r2\r\n\r\n", 400 },
   { "a folded trailer", "5\r\nhello\r\n0\r\nX-T: 1\r\n 2\r\n\r\n", 400 },
   { "a request for a trailer", "5\r\nhello\r\n0\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", 400 },
-  { "a trailer that is too long", "5\r\nhello\r\n0\r\nX-T: " .. ("a"):rep(40000) .. "\r\n\r\n", either(400, 413, 431) },
-  { "trailers that are too many", "5\r\nhello\r\n0\r\n" .. ("X-T: 1\r\n"):rep(200) .. "\r\n", either(400, 413, 431) },
+  { "a trailer that is too long", "5\r\nhello\r\n0\r\nX-T: " .. ("a"):rep(40000) .. "\r\n\r\n",
+    either(400, 413, 431) },
+  { "trailers that are too many", "5\r\nhello\r\n0\r\n" .. ("X-T: 1\r\n"):rep(200) .. "\r\n",
+    either(400, 413, 431) },
 }, function(chunks) return wire.chunked("/body", chunks) end)
 
 for _, one in ipairs(cases) do
@@ -108,9 +112,11 @@ for _, one in ipairs(cases) do
 end
 
 -- a trailer must not become a header
-cases[#cases + 1] = { "a trailer is no header", (wire.chunked("/header/x-a", "0\r\nX-A: trailer\r\n\r\n"):gsub("^POST", "GET")),
+cases[#cases + 1] = { "a trailer is no header",
+  (wire.chunked("/header/x-a", "0\r\nX-A: trailer\r\n\r\n"):gsub("^POST", "GET")),
   ok "none" }
-cases[#cases + 1] = { "a trailer that was announced", wire.chunked("/body", "1\r\nx\r\n0\r\nX-T: 1\r\n\r\n", "Trailer: X-T"),
+cases[#cases + 1] = { "a trailer that was announced",
+  wire.chunked("/body", "1\r\nx\r\n0\r\nX-T: 1\r\n\r\n", "Trailer: X-T"),
   ok "x" }
 
 -- the client ends its side before the body's end

@@ -9,7 +9,8 @@ local cases = {}
 -- header lines of HTTP/1.1
 case.each(cases, {
   { "1.1 stays open", {}, { status = 200, body = "hello" } },
-  { "close", { "Connection: close" }, { status = 200, body = "hello", headers = { connection = "close" } }, closes = true },
+  { "close", { "Connection: close" }, { status = 200, body = "hello", headers = { connection = "close" } },
+    closes = true },
   { "Close", { "Connection: Close" }, ok "hello", closes = true },
   { "CLOSE in a header of capitals", { "CONNECTION: CLOSE" }, ok "hello", closes = true },
   { "keep-alive", { "Connection: keep-alive" }, ok "hello" },
@@ -26,7 +27,8 @@ case.each(cases, {
   { "an option that ends so", { "Connection: not-close" }, ok "hello" },
   { "Proxy-Connection is not Connection", { "Proxy-Connection: close" }, ok "hello" },
   { "Keep-Alive is a hint", { "Connection: keep-alive", "Keep-Alive: timeout=5, max=1" }, ok "hello" },
-  { "an upgrade to h2c", { "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__" },
+  { "an upgrade to h2c", { "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c",
+    "HTTP2-Settings: AAMAAABkAAQAAP__" },
     { status = 200, body = "hello", without = { "upgrade" } } },
   { "an upgrade to WebSocket", { "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==" }, ok "hello" },
@@ -54,7 +56,8 @@ case.each(cases, {
 -- whole exchanges
 case.each(cases, {
   { "close to POST", wire.post("/body", "abc", "Connection: close"), ok "abc", closes = true },
-  { "close to a chunked POST", wire.chunked("/body", "1\r\na\r\n0\r\n\r\n", "Connection: close"), ok "a", closes = true },
+  { "close to a chunked POST", wire.chunked("/body", "1\r\na\r\n0\r\n\r\n", "Connection: close"), ok "a",
+    closes = true },
   { "close to HEAD", "HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", head(200), closes = true },
   { "close to a path nobody serves", wire.get("/nowhere", "Connection: close"), 404, closes = true },
   { "404 stays open", wire.get("/nowhere"), 404 },
@@ -64,9 +67,11 @@ case.each(cases, {
   { "a long answer, then close", wire.get("/big", "Connection: close"),
     { status = 200, headers = { ["content-length"] = "1048576" } }, closes = true },
   { "a long answer to HTTP/1.0", "GET /big HTTP/1.0\r\n\r\n",
-    { status = 200, headers = { ["content-length"] = "1048576" }, without = { "transfer-encoding" } }, closes = true },
+    { status = 200, headers = { ["content-length"] = "1048576" }, without = { "transfer-encoding" } },
+      closes = true },
   { "an upgrade with a body", wire.post("/body", "abc", "Connection: Upgrade", "Upgrade: h2c"), ok "abc" },
-  { "HTTP/1.0 after HTTP/1.1", wire.get("/") .. "GET / HTTP/1.0\r\n\r\n", { ok "hello", ok "hello" }, closes = true },
+  { "HTTP/1.0 after HTTP/1.1", wire.get("/") .. "GET / HTTP/1.0\r\n\r\n", { ok "hello", ok "hello" },
+    closes = true },
   { "HTTP/1.1 after a kept HTTP/1.0", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" .. wire.get("/"),
     { ok "hello", ok "hello" } },
   { "a hundred requests one after another", (function()

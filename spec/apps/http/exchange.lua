@@ -59,8 +59,10 @@ local function check_manners(answer)
   if #answer.body > 0 and not headers["content-type"] then return "a body without Content-Type" end
   if answer.status >= 400 and #answer.body > 0 then
     local body = answer.body
-    if not headers["content-type"]:find("^application/json") then return "error of type " .. headers["content-type"] end
-    for _, field in ipairs{ '^{"error":{', '"code":"[%w_.]+"', '"message":"[^"]+', '"request_id":"[%w._-]+"' } do
+    local kind = headers["content-type"]
+    if not kind:find("^application/json") then return "error of type " .. kind end
+    for _, field in ipairs{ '^{"error":{', '"code":"[%w_.]+"', '"message":"[^"]+',
+      '"request_id":"[%w._-]+"' } do
       if not body:find(field) then return "error body " .. body end
     end
   end
@@ -89,7 +91,8 @@ end
 local function check(answer, want)
   if not allows(want.status, answer.status) then
     return ("status %d instead of %s: %s"):format(answer.status,
-      type(want.status) == "table" and table.concat(want.status, " or ") or want.status, answer.body:sub(1, 200))
+      type(want.status) == "table" and table.concat(want.status, " or ") or want.status,
+        answer.body:sub(1, 200))
   end
   if want.body and answer.body ~= want.body then
     return ("body %q instead of %q"):format(answer.body:sub(1, 80), want.body:sub(1, 80))
@@ -148,7 +151,8 @@ local function check_open(conn, answer, sent_next)
   if not sent_next then conn:send(NEXT) end
   local next_answer, why = conn:answer()
   if not next_answer then return "did not stay open: " .. why end
-  if next_answer.body ~= "after" then return "out of step: the next answer is " .. next_answer.body:sub(1, 80) end
+  if next_answer.body ~= "after" then return "out of step: the next answer is " .. next_answer.body:sub(1,
+    80) end
 end
 
 local function check_end(conn, one, answer, raw, sent_next)

@@ -105,7 +105,8 @@ case.each(cases, {
   { "the head ends in CR CR", "GET / HTTP/1.1\r\nHost: x\r\r", 400 },
   { "the head ends in CRLF CR and no LF", "GET / HTTP/1.1\r\nHost: x\r\n\rX", 400 },
   { "a line ends in CR CR LF", "GET / HTTP/1.1\r\nHost: x\r\r\n\r\n", 400 },
-  { "a second request where a header should be", "GET / HTTP/1.1\r\nHost: x\r\nGET /smuggled HTTP/1.1\r\n\r\n", 400 },
+  { "a second request where a header should be",
+    "GET / HTTP/1.1\r\nHost: x\r\nGET /smuggled HTTP/1.1\r\n\r\n", 400 },
   { "no headers at all", "GET / HTTP/1.1\r\n\r\n", 400 },
 }, function(raw) return raw end)
 
@@ -121,9 +122,11 @@ case.each(cases, {
   end)(), ok "none" },
   { "the headers of a browser", {
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
-    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "Accept-Language: en-US,en;q=0.5",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+      "Accept-Language: en-US,en;q=0.5",
     "Accept-Encoding: gzip, deflate, br", "DNT: 1", "Upgrade-Insecure-Requests: 1", "Pragma: no-cache",
-    "Cookie: a=b; c=d", "If-None-Match: W/\"abc\"", "If-Modified-Since: Sat, 29 Oct 1994 19:43:31 GMT" }, ok "none" },
+    "Cookie: a=b; c=d", "If-None-Match: W/\"abc\"", "If-Modified-Since: Sat, 29 Oct 1994 19:43:31 GMT" },
+      ok "none" },
   { "Range may be ignored", { "Range: bytes=0-1" }, ok "none" },
   { "TE announces trailers", { "TE: trailers", "Connection: TE" }, ok "none" },
   { "an unknown header", { "X-Unknown: 1" }, ok "none" },
@@ -136,7 +139,8 @@ case.each(cases, {
   { "Transfer-Encoding in a header of another name", { "X-Transfer-Encoding: chunked" }, ok "none" },
 }, function(lines) return wire.get("/header/x-a", unpack(lines)) end)
 
-cases[#cases + 1] = { "Content-Type without a body", wire.get("/", "Content-Type: application/json"), ok "hello" }
+cases[#cases + 1] = { "Content-Type without a body", wire.get("/", "Content-Type: application/json"),
+  ok "hello" }
 cases[#cases + 1] = { "a header of the longest kind in HTTP/1.0",
   "GET /header/x-a HTTP/1.0\r\nX-A: " .. ("v"):rep(16000) .. "\r\n\r\n", either(200), closes = true }
 

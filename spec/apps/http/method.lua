@@ -81,7 +81,8 @@ case.each(cases, {
   { "405 behind a parameter", "PUT /echo/x", { status = 405, headers = { allow = "~GET" } } },
   { "404 comes before 405", "POST /nowhere", { status = 404, without = { "allow" } } },
   { "DELETE where it is allowed", "DELETE /item", ok "deleted" },
-  { "OPTIONS names what is allowed", "OPTIONS /item", { status = { 200, 204 }, headers = { allow = "~DELETE" } } },
+  { "OPTIONS names what is allowed", "OPTIONS /item",
+    { status = { 200, 204 }, headers = { allow = "~DELETE" } } },
   { "OPTIONS allows OPTIONS", "OPTIONS /table", { status = { 200, 204 }, headers = { allow = "~OPTIONS" } } },
   { "OPTIONS of a path nobody serves", "OPTIONS /nowhere", 404 },
   { "OPTIONS of the server", "OPTIONS *", { status = { 200, 204 }, headers = { allow = "~GET" } } },
@@ -89,7 +90,8 @@ case.each(cases, {
   { "the asterisk is not for HEAD", "HEAD *", head(400) },
   { "the asterisk is not for POST", "POST *", 400 },
   { "OPTIONS with an asterisk and more", "OPTIONS *x", 400 },
-  { "OPTIONS of an absolute target", "OPTIONS http://x/item", { status = { 200, 204 }, headers = { allow = "~PUT" } } },
+  { "OPTIONS of an absolute target", "OPTIONS http://x/item",
+    { status = { 200, 204 }, headers = { allow = "~PUT" } } },
 }, function(line) return wire.request{ line .. " HTTP/1.1", "Host: x", "Content-Length: 0" } end)
 
 return cases

@@ -139,6 +139,7 @@ case.each(cases, {
 }, function(target) return wire.get(target) end, { either_end = true })
 
 cases[#cases + 1] = { "an absolute target still needs a Host", "GET http://x/path HTTP/1.1\r\n\r\n", 400 }
-cases[#cases + 1] = { "an absolute target of HTTP/1.0", "GET http://x/path HTTP/1.0\r\n\r\n", ok "/path", closes = true }
+cases[#cases + 1] = { "an absolute target of HTTP/1.0", "GET http://x/path HTTP/1.0\r\n\r\n", ok "/path",
+  closes = true }
 
 return cases

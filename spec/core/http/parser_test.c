@@ -1,3 +1,4 @@
+/* Over 400 lines, because nearly all of them are tables of cases. */
 #include "http/parser.h"
 
 #include <setjmp.h>
@@ -554,6 +555,20 @@ static void points_into_the_input_when_the_head_is_whole(void **state) {
     transcript_close(&t);
 }
 
+static void lets_the_line_be_read_while_fields_come(void **state) {
+    transcript t;
+    (void)state;
+    transcript_open(&t);
+    transcript_feed(&t, RL_LIT("GET /slow HTTP/1.1\r"));
+    assert_null(t.head.base);
+    transcript_feed(&t, RL_LIT("\n"));
+    for (int i = 0; i < 500; i++) { /* the buffer moves as it grows */
+        transcript_feed(&t, RL_LIT("a"));
+        assert_true(rl_slice_eq(rl_head_path(&t.head), RL_LIT("/slow")));
+    }
+    transcript_close(&t);
+}
+
 static void holds_no_memory_between_messages(void **state) {
     static const char bytes[] = GET11 H "\r\n";
     transcript t;
@@ -668,6 +683,7 @@ int main(void) {
         cmocka_unit_test(bounds_the_number_of_trailers),
         cmocka_unit_test(gives_fields_in_the_order_sent),
         cmocka_unit_test(points_into_the_input_when_the_head_is_whole),
+        cmocka_unit_test(lets_the_line_be_read_while_fields_come),
         cmocka_unit_test(holds_no_memory_between_messages),
         cmocka_unit_test(does_not_count_empty_lines_as_a_message),
         cmocka_unit_test(refuses_what_the_owner_refuses),

@@ -1,3 +1,4 @@
+/* Over 400 lines, because nearly all of them are tables of cases. */
 #include "http/router.h"
 
 #include <setjmp.h>

@@ -1,0 +1,20 @@
+--- `rille db start|stop|url|status [FOLDER]`: a private PostgreSQL cluster in a
+-- folder, `.rille/pg` unless said otherwise.
+local cluster = require "rille.cluster"
+
+local ACTIONS = {
+  start = function(dir) print(cluster.start(dir)) end,
+  stop = function(dir) cluster.stop(dir) end,
+  url = function(dir) print(cluster.url(dir)) end,
+  status = function(dir) print(cluster.status(dir)) end,
+}
+
+return function(action, dir)
+  local act = ACTIONS[action]
+  if not act then
+    io.stderr:write "usage: rille db start|stop|url|status [FOLDER]\n"
+    return 2
+  end
+  act(dir or ".rille/pg")
+  return 0
+end

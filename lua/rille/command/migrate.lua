@@ -1,0 +1,6 @@
+--- `rille migrate [up|down|status]`: see rille.migrate.
+local migrate = require "rille.migrate"
+
+return function(...)
+  return migrate.run { ... }
+end

@@ -1,0 +1,77 @@
+#include "http/host.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void accepts_names_addresses_and_ports(void **state) {
+    static const char *const hosts[] = {
+        "x",         "example.com",  "a_b-c.~d", "x:",    "x:0",         "x:65535",     "x:00080",
+        "127.0.0.1", "127.0.0.1:80", "[::]",     "[::1]", "[1:2::3]:80", "[::1.2.3.4]", "%41b!$&'()*+;=",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        if (!rl_host_is_valid(rl_slice_str(hosts[i])))
+            fail_msg("refused %s", hosts[i]);
+}
+
+static void refuses_anything_else(void **state) {
+    static const char *const hosts[] = {
+        "",
+        ":80",
+        ":",
+        "a b",
+        "a,b",
+        "u@a",
+        "a/b",
+        "a?b",
+        "a#b",
+        "a\\b",
+        "%4",
+        "%zz",
+        "a:80:1",
+        "a:x",
+        "a:-1",
+        "a:+1",
+        "a: 80",
+        "a:65536",
+        "::1",
+        "[::1",
+        "[::1]x",
+        "[::1]80",
+        "[]",
+        "[1]",
+        "[:]x",
+        "[x::]",
+        "[::1%25a]",
+        "a\x80",
+        "a\x7f",
+        "\"a\"",
+        "a]",
+        "a[",
+        "[1:2:3:4:5:6:7:8:9:a]",
+        "a:99999999999999999999",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        if (rl_host_is_valid(rl_slice_str(hosts[i])))
+            fail_msg("accepted %s", hosts[i]);
+}
+
+static void never_reads_past_the_end(void **state) {
+    (void)state;
+    assert_false(rl_host_is_valid(rl_slice_of("a%41", 3)));
+    assert_true(rl_host_is_valid(rl_slice_of("ab:80x", 5)));
+    assert_false(rl_host_is_valid(rl_slice_of("[::1]", 4)));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accepts_names_addresses_and_ports),
+        cmocka_unit_test(refuses_anything_else),
+        cmocka_unit_test(never_reads_past_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
