@@ -4,6 +4,7 @@
 --   routes/      one file a noun: reads the request, answers it
 --   models/      what is done in more than one place, or is more than a query
 --   input.lua    what a request says, checked, with every problem named
+--   page.lua     lists a page at a time
 --   seed.lua     data to try it with: rille exec apps/shop apps/shop/seed.lua
 --
 -- The tables are in migrations/. Money is counted in hundredths (`price_cents`)

@@ -7,21 +7,23 @@
 
 #include "base/buf.h"
 #include "cli/command.h"
+#include "cli/setting.h"
 
 enum { MOST_WORDS = 256, TEXT_MOST = 256 * 1024, EXIT_USAGE = 2 };
 
 typedef struct command_row {
     const char *name, *arguments, *help;
-    bool has_app; /* its first word is an app's folder */
+    bool has_app;       /* its first word is an app's folder */
+    bool has_own_flags; /* flags that are no settings' are its own */
     int (*run)(const rl_command *command);
 } command_row;
 
 static const command_row COMMANDS[] = {
-    {"serve", "APP", "serve the app in folder APP (its app.lua)", true, rl_serve},
-    {"spec", "[PATHS]", "run busted specs inside the runtime", false, rl_run_tool},
-    {"migrate", "[up|down|status]", "bring the database to the version in migrations/", false, rl_run_tool},
-    {"db", "start|stop|url|status", "a private PostgreSQL cluster in .rille/pg", false, rl_run_tool},
-    {"exec", "APP FILE", "run a Lua script with the app's modules and database", true, rl_run_tool},
+    {"serve", "APP", "serve the app in folder APP (its app.lua)", true, false, rl_serve},
+    {"spec", "[PATHS]", "run busted specs inside the runtime; busted's own options too", false, true, rl_run_tool},
+    {"migrate", "[up|down|status]", "bring the database to the version in migrations/", false, true, rl_run_tool},
+    {"db", "start|stop|url|status", "a private PostgreSQL cluster in .rille/pg", false, true, rl_run_tool},
+    {"exec", "APP FILE", "run a Lua script with the app's modules and database", true, true, rl_run_tool},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
@@ -45,9 +47,18 @@ static const command_row *find_command(const char *name) {
     return NULL;
 }
 
+/* Whether `arg`, which begins with "--", names a setting. */
+static bool is_setting(const char *arg) {
+    rl_slice name = rl_slice_of(arg + 2, strcspn(arg + 2, "="));
+    if (rl_setting_find(name) != NULL)
+        return true;
+    return rl_slice_has_prefix(name, RL_LIT("no-")) && rl_setting_find(rl_slice_of(name.ptr + 3, name.len - 3)) != NULL;
+}
+
 /* Take the words that are no flags of settings out of `args`. A lone "--" ends
  * the settings: what follows belongs to the command. */
-static size_t split(const char **args, size_t count, const char **words, const char **flags, size_t *flag_count) {
+static size_t split(const command_row *row, const char **args, size_t count, const char **words, const char **flags,
+                    size_t *flag_count) {
     size_t word_count = 0;
     *flag_count = 0;
     for (size_t i = 0; i < count;) {
@@ -57,6 +68,8 @@ static size_t split(const char **args, size_t count, const char **words, const c
             break;
         }
         size_t len = rl_settings_flag_len(args + i, count - i);
+        if (len > 0 && row->has_own_flags && !is_setting(args[i]))
+            len = 0;
         if (len == 0)
             words[word_count++] = args[i++];
         while (len-- > 0)
@@ -96,9 +109,11 @@ int main(int argc, char **argv) {
         fprintf(stderr, "rille: there is no command '%s': see rille --help\n", argv[1]);
         return EXIT_USAGE;
     }
+    if (argc > 2 && strcmp(argv[2], "--help") == 0 && row->run != rl_run_tool)
+        return help(stdout);
     const char *words[MOST_WORDS], *flags[MOST_WORDS];
     size_t flag_count;
-    size_t word_count = split((const char **)(argv + 2), (size_t)argc - 2, words, flags, &flag_count);
+    size_t word_count = split(row, (const char **)(argv + 2), (size_t)argc - 2, words, flags, &flag_count);
     if (row->has_app && word_count == 0) {
         fprintf(stderr, "usage: rille %s %s [settings]\n", row->name, row->arguments);
         return EXIT_USAGE;

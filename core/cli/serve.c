@@ -17,7 +17,7 @@ enum { MOST_WORKERS = 256 };
 typedef struct serve {
     const rl_settings *settings;
     rl_serving serving;
-    rl_worker *workers;
+    rl_worker **workers;
     int *fds;
     size_t count;
     int signals; /* a signalfd */
@@ -46,7 +46,7 @@ static rl_server_limits limits_of(const rl_settings *settings) {
 static size_t count_in(const serve *at, rl_worker_state state) {
     size_t count = 0;
     for (size_t i = 0; i < at->count; i++)
-        count += atomic_load(&at->workers[i].state) == state;
+        count += rl_worker_read_state(at->workers[i]) == state;
     return count;
 }
 
@@ -67,29 +67,22 @@ static int wait_for_news(serve *at) {
 /* The first complaint counts: every worker loads the same files. */
 static void print_failure(const serve *at) {
     for (size_t i = 0; i < at->count; i++)
-        if (at->workers[i].failure != NULL) {
-            fprintf(stderr, "rille: %s\n", at->workers[i].failure);
+        if (rl_worker_failure(at->workers[i]) != NULL) {
+            fprintf(stderr, "rille: %s\n", rl_worker_failure(at->workers[i]));
             return;
         }
 }
 
-static void stop_all(serve *at) {
-    for (size_t i = 0; i < at->count; i++)
-        if (atomic_load(&at->workers[i].state) != RL_WORKER_ENDED)
-            rl_worker_stop(&at->workers[i]);
-}
-
 static int end_all(serve *at, int status) {
-    stop_all(at);
+    for (size_t i = 0; i < at->count; i++)
+        rl_worker_stop(at->workers[i]);
     while (count_in(at, RL_WORKER_ENDED) < at->count)
         if (wait_for_news(at) != 0) {
             fprintf(stderr, "rille: second signal: ending at once\n");
             _exit(status == 0 ? 1 : status);
         }
-    for (size_t i = 0; i < at->count; i++) {
-        rl_worker_join(&at->workers[i]);
-        rl_mem_free(at->workers[i].failure);
-    }
+    for (size_t i = 0; i < at->count; i++)
+        rl_worker_join(at->workers[i]);
     return status;
 }
 
@@ -104,7 +97,7 @@ static int run(serve *at) {
     }
     if (signal_number == 0) {
         for (size_t i = 0; i < at->count; i++)
-            rl_worker_serve(&at->workers[i]);
+            rl_worker_serve(at->workers[i]);
         fprintf(stderr, "rille %s: %s with %zu %s, listening on http://%s:%u\n", RILLE_VERSION,
                 at->serving.app_dir, at->count, at->count == 1 ? "worker" : "workers", at->settings->host, at->port);
     }
@@ -172,7 +165,7 @@ int rl_serve(const rl_command *command) {
                       (unsigned long long)at.settings->max_connections_asked);
     size_t wanted = at.count;
     for (at.count = 0; at.count < wanted; at.count++)
-        if (rl_worker_start(&at.workers[at.count], &at.serving, at.fds[at.count]) != RL_OK)
+        if (rl_worker_start(&at.serving, at.fds[at.count], &at.workers[at.count]) != RL_OK)
             break;
     int status = at.count == wanted ? run(&at) : end_all(&at, 1);
     rl_log_close(at.serving.log);

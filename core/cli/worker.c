@@ -1,6 +1,7 @@
 #include "cli/worker.h"
 
-#include <stdio.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -16,9 +17,13 @@ enum {
     ABORT_GRACE_MS = 2000   /* for handlers to notice that they were cancelled */
 };
 
-typedef struct serving_worker {
-    rl_worker *worker;
-    rl_loop *loop;
+struct rl_worker {
+    rl_serving *serving;
+    pthread_t thread;
+    _Atomic rl_worker_state state;
+    char *failure; /* written before `state` says FAILED */
+    int fd;        /* its bound socket, until the listener has it */
+    rl_loop *loop; /* made and freed by the starting thread: a post never comes too late */
     rl_vm *vm;
     rl_app *app;
     rl_server *server;
@@ -27,25 +32,26 @@ typedef struct serving_worker {
     rl_timer stop_delay, drain_look;
     uint64_t drain_since_ms;
     bool is_aborting;
+    bool is_clean; /* all of it was closed: the loop can be freed */
     const char *argv[1];
-} serving_worker;
+};
 
 static void tell(rl_worker *worker, rl_worker_state state) {
     atomic_store(&worker->state, state);
     eventfd_write(worker->serving->news, 1);
 }
 
-static void fail(serving_worker *at, const char *why) {
-    at->worker->failure = rl_mem_strndup(why, strlen(why));
-    tell(at->worker, RL_WORKER_FAILED);
+static void fail(rl_worker *at, const char *why) {
+    at->failure = rl_mem_strndup(why, strlen(why));
+    tell(at, RL_WORKER_FAILED);
 }
 
 /* ---- stopping -------------------------------------------------------------- */
 
 static void on_drain_look(rl_timer *timer) {
-    serving_worker *at = RL_CONTAINER(timer, serving_worker, drain_look);
+    rl_worker *at = RL_CONTAINER(timer, rl_worker, drain_look);
     uint64_t took_ms = rl_loop_now_ms(at->loop) - at->drain_since_ms;
-    uint64_t most_ms = at->worker->serving->settings->drain_timeout_ms;
+    uint64_t most_ms = at->serving->settings->drain_timeout_ms;
     if (rl_server_is_idle(at->server)) {
         rl_loop_stop(at->loop);
         return;
@@ -54,7 +60,7 @@ static void on_drain_look(rl_timer *timer) {
         rl_server_close_idle(at->server);
     if (took_ms >= most_ms && !at->is_aborting) {
         at->is_aborting = true;
-        rl_log_printf(at->worker->serving->log, RL_LOG_WARN,
+        rl_log_printf(at->serving->log, RL_LOG_WARN,
                       "stopping: %llu requests did not end within drain_timeout and are cancelled",
                       (unsigned long long)rl_server_live(at->server));
         rl_scope_cancel(&at->vm->scope, RL_ECANCELLED);
@@ -68,7 +74,7 @@ static void on_drain_look(rl_timer *timer) {
 }
 
 static void begin_drain(rl_timer *timer) {
-    serving_worker *at = RL_CONTAINER(timer, serving_worker, stop_delay);
+    rl_worker *at = RL_CONTAINER(timer, rl_worker, stop_delay);
     if (at->listener != NULL)
         rl_listener_close(at->listener);
     at->listener = NULL;
@@ -78,38 +84,36 @@ static void begin_drain(rl_timer *timer) {
 }
 
 static void on_stop(rl_post *post) {
-    serving_worker *at = RL_CONTAINER(post, serving_worker, stop);
+    rl_worker *at = RL_CONTAINER(post, rl_worker, stop);
     if (at->listener == NULL) /* it never served */
         rl_loop_stop(at->loop);
     else
-        rl_timer_start(at->loop, &at->stop_delay, at->worker->serving->settings->stop_delay_ms);
+        rl_timer_start(at->loop, &at->stop_delay, at->serving->settings->stop_delay_ms);
 }
 
 /* ---- serving --------------------------------------------------------------- */
 
 static void on_serve(rl_post *post) {
-    serving_worker *at = RL_CONTAINER(post, serving_worker, serve);
-    int fd = at->worker->fd;
-    at->worker->fd = -1;
+    rl_worker *at = RL_CONTAINER(post, rl_worker, serve);
+    int fd = at->fd;
+    at->fd = -1;
     if (rl_listener_open(at->loop, fd, rl_server_accept, at->server, &at->listener) != RL_OK)
         fail(at, "cannot listen on the bound socket");
 }
 
 static void on_loaded(void *owner, int status, const char *failure) {
-    serving_worker *at = owner;
+    rl_worker *at = owner;
     (void)status;
     if (failure != NULL)
         fail(at, failure);
     else
-        tell(at->worker, RL_WORKER_READY);
+        tell(at, RL_WORKER_READY);
 }
 
-static rl_err open_worker(serving_worker *at) {
-    rl_serving *serving = at->worker->serving;
+static rl_err open_worker(rl_worker *at) {
+    rl_serving *serving = at->serving;
     const rl_settings *settings = serving->settings;
-    rl_err err = rl_loop_new(&at->loop);
-    if (err == RL_OK)
-        err = rl_vm_new(at->loop, settings->vm_memory, serving->lua_dir, &at->vm);
+    rl_err err = rl_vm_new(at->loop, settings->vm_memory, serving->lua_dir, &at->vm);
     if (err != RL_OK)
         return err;
     at->vm->log = serving->log;
@@ -128,20 +132,19 @@ static rl_err open_worker(serving_worker *at) {
 }
 
 /* Give tasks of the app that still run the time to notice that it is over. */
-static void end_tasks(serving_worker *at) {
+static void end_tasks(rl_worker *at) {
     rl_scope_cancel(&at->vm->scope, RL_ECANCELLED);
     uint64_t until_ms = rl_loop_now_ms(at->loop) + ABORT_GRACE_MS;
     while (!rl_list_is_empty(&at->vm->scope.children) && rl_loop_now_ms(at->loop) < until_ms)
         rl_loop_turn(at->loop, false);
 }
 
-static void close_worker(serving_worker *at) {
+static void close_worker(rl_worker *at) {
     if (at->vm != NULL)
         end_tasks(at);
     while (at->server != NULL && !rl_server_is_idle(at->server) && rl_loop_turn(at->loop, true))
         ;
-    bool is_clean = at->vm == NULL || rl_list_is_empty(&at->vm->scope.children);
-    if (!is_clean)
+    if (at->vm != NULL && !rl_list_is_empty(&at->vm->scope.children))
         return; /* a task that ignores its end keeps its memory: the process ends now */
     if (at->server != NULL)
         rl_server_free(at->server);
@@ -149,49 +152,68 @@ static void close_worker(serving_worker *at) {
         rl_app_free(at->app);
     if (at->vm != NULL)
         rl_vm_free(at->vm);
-    if (at->loop != NULL)
-        rl_loop_free(at->loop);
+    at->is_clean = true;
 }
 
 static void *run_worker(void *arg) {
-    rl_worker *worker = arg;
-    serving_worker at = {.worker = worker};
-    at.stop.run = on_stop;
-    at.serve.run = on_serve;
-    rl_timer_init(&at.stop_delay, begin_drain);
-    rl_timer_init(&at.drain_look, on_drain_look);
-    rl_err err = open_worker(&at);
-    worker->stop = &at.stop;
-    worker->serve = &at.serve;
-    if (err != RL_OK) {
-        fail(&at, rl_err_name(err));
-    } else {
-        worker->loop = at.loop;
-        rl_loop_hold(at.loop);
-        rl_loop_run(at.loop);
-    }
-    close_worker(&at);
-    if (worker->fd >= 0)
-        close(worker->fd);
-    tell(worker, RL_WORKER_ENDED);
+    rl_worker *at = arg;
+    rl_err err = open_worker(at);
+    if (err != RL_OK)
+        fail(at, rl_err_name(err));
+    rl_loop_hold(at->loop); /* after a failure too: until it is told to stop */
+    rl_loop_run(at->loop);
+    close_worker(at);
+    if (at->fd >= 0)
+        close(at->fd);
+    tell(at, RL_WORKER_ENDED);
     return NULL;
 }
 
-rl_err rl_worker_start(rl_worker *worker, rl_serving *serving, int fd) {
-    *worker = (rl_worker){.serving = serving, .fd = fd};
-    atomic_init(&worker->state, RL_WORKER_LOADING);
-    return pthread_create(&worker->thread, NULL, run_worker, worker) == 0 ? RL_OK : RL_EIO;
+rl_err rl_worker_start(rl_serving *serving, int fd, rl_worker **out) {
+    rl_worker *at = rl_mem_zalloc(1, sizeof *at);
+    rl_err err = at == NULL ? RL_ENOMEM : rl_loop_new(&at->loop);
+    if (err != RL_OK) {
+        rl_mem_free(at);
+        close(fd);
+        return err;
+    }
+    at->serving = serving;
+    at->fd = fd;
+    atomic_init(&at->state, RL_WORKER_LOADING);
+    at->stop.run = on_stop;
+    at->serve.run = on_serve;
+    rl_timer_init(&at->stop_delay, begin_drain);
+    rl_timer_init(&at->drain_look, on_drain_look);
+    if (pthread_create(&at->thread, NULL, run_worker, at) != 0) {
+        rl_loop_free(at->loop);
+        rl_mem_free(at);
+        close(fd);
+        return RL_EIO;
+    }
+    *out = at;
+    return RL_OK;
+}
+
+rl_worker_state rl_worker_read_state(const rl_worker *worker) {
+    return atomic_load(&worker->state);
+}
+
+const char *rl_worker_failure(const rl_worker *worker) {
+    return atomic_load(&worker->state) == RL_WORKER_LOADING ? NULL : worker->failure;
 }
 
 void rl_worker_serve(rl_worker *worker) {
-    rl_loop_post(worker->loop, worker->serve);
+    rl_loop_post(worker->loop, &worker->serve);
 }
 
 void rl_worker_stop(rl_worker *worker) {
-    if (worker->loop != NULL)
-        rl_loop_post(worker->loop, worker->stop);
+    rl_loop_post(worker->loop, &worker->stop);
 }
 
 void rl_worker_join(rl_worker *worker) {
     pthread_join(worker->thread, NULL);
+    if (worker->is_clean)
+        rl_loop_free(worker->loop);
+    rl_mem_free(worker->failure);
+    rl_mem_free(worker);
 }

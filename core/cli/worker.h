@@ -9,9 +9,6 @@
 #ifndef RL_CLI_WORKER_H
 #define RL_CLI_WORKER_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "cli/settings.h"
 #include "http/server.h"
 
@@ -28,23 +25,18 @@ typedef struct rl_serving {
     int news; /* an eventfd: some worker's state changed */
 } rl_serving;
 
-typedef struct rl_worker {
-    rl_serving *serving;
-    int fd; /* its bound socket; the worker closes it */
-    pthread_t thread;
-    _Atomic rl_worker_state state;
-    char *failure; /* when FAILED: why, to be freed with rl_mem_free */
-    struct rl_loop *loop;
-    struct rl_post *stop;  /* how it is told to drain */
-    struct rl_post *serve; /* how it is told to begin */
-} rl_worker;
+typedef struct rl_worker rl_worker;
 
-RL_MUST_USE rl_err rl_worker_start(rl_worker *worker, rl_serving *serving, int fd);
-/* All have loaded: accept connections. From the starting thread, once READY. */
+/* Starts its thread. `fd`, a bound socket, belongs to the worker from here on. */
+RL_MUST_USE rl_err rl_worker_start(rl_serving *serving, int fd, rl_worker **out);
+rl_worker_state rl_worker_read_state(const rl_worker *worker);
+/* Why it FAILED; NULL when it has not. */
+const char *rl_worker_failure(const rl_worker *worker);
+/* All have loaded: accept connections. Once, when READY. */
 void rl_worker_serve(rl_worker *worker);
-/* Drain and end. From the starting thread, once, in any state but ENDED. */
+/* Drain and end; once, in any state. */
 void rl_worker_stop(rl_worker *worker);
-/* Wait for its thread. */
+/* Waits for its thread and frees it. */
 void rl_worker_join(rl_worker *worker);
 
 #endif

@@ -23,7 +23,7 @@ struct rl_pool {
     rl_list idle, away; /* seats: ready; lent or being tidied */
     rl_list waiters;
     rl_timer backoff;
-    uint32_t seats, connecting, waiting, in_use, idle_count;
+    uint32_t seats, connecting, waiting, idle_count;
     uint32_t failures; /* dials in a row */
     uint64_t random;
     bool closed;
@@ -105,8 +105,19 @@ void rl_acquire_forget(rl_acquire *acquire) {
     leave_queue(acquire);
 }
 
+static uint64_t waited_ms(const rl_acquire *acquire) {
+    return (rl_clock_ns() - acquire->since_ns) / 1000000;
+}
+
+/* The loop's clock stands while something blocks it (a command that starts a
+ * cluster, say): that time must not count as a wait for a connection. */
 static void on_acquire_timeout(rl_timer *timer) {
     rl_acquire *acquire = RL_CONTAINER(timer, rl_acquire, timer);
+    uint64_t waited = waited_ms(acquire), most = acquire->pool->options.acquire_timeout_ms;
+    if (waited < most) {
+        rl_timer_start(acquire->pool->loop, timer, most - waited);
+        return;
+    }
     acquire->pool->stats.timeouts++;
     leave_queue(acquire);
     acquire->granted(acquire, RL_ETIMEOUT, NULL);
@@ -118,7 +129,6 @@ static void lend(rl_seat *seat) {
     rl_list_remove(&seat->link);
     rl_list_push_back(&pool->away, &seat->link);
     seat->state = RL_SEAT_LENT;
-    pool->in_use++;
     pool->stats.acquired++;
 }
 
@@ -126,7 +136,6 @@ rl_err rl_pool_acquire(rl_pool *pool, rl_acquire *acquire, rl_backend **out) {
     if (pool->closed)
         return RL_ECLOSED;
     acquire->pool = pool;
-    acquire->since_ms = rl_loop_now_ms(pool->loop);
     *out = NULL;
     if (pool->waiting == 0 && !rl_list_is_empty(&pool->idle)) {
         rl_seat *seat = RL_CONTAINER(pool->idle.next, rl_seat, link);
@@ -139,6 +148,7 @@ rl_err rl_pool_acquire(rl_pool *pool, rl_acquire *acquire, rl_backend **out) {
         pool->stats.refused++;
         return RL_EFULL;
     }
+    acquire->since_ns = rl_clock_ns();
     rl_list_push_back(&pool->waiters, &acquire->link);
     pool->waiting++;
     rl_timer_init(&acquire->timer, on_acquire_timeout);
@@ -156,7 +166,7 @@ static void give(rl_seat *seat) {
     if (!rl_list_is_empty(&pool->waiters)) {
         rl_acquire *acquire = RL_CONTAINER(pool->waiters.next, rl_acquire, link);
         leave_queue(acquire);
-        pool->stats.waited_ms += rl_loop_now_ms(pool->loop) - acquire->since_ms;
+        pool->stats.waited_ms += waited_ms(acquire);
         lend(seat);
         acquire->granted(acquire, RL_OK, seat->backend);
         return;
@@ -283,7 +293,6 @@ void rl_pool_release(rl_pool *pool, rl_backend *backend) {
     assert(seat->pool == pool && seat->state == RL_SEAT_LENT);
     seat->state = RL_SEAT_TIDYING;
     seat->quiet = NULL;
-    pool->in_use--;
     if (rl_backend_is_busy_telling(backend))
         return; /* its quiet or lost comes at the end of this turn */
     rl_backend_cancel(backend);
@@ -339,7 +348,7 @@ const rl_pool_options *rl_pool_options_of(const rl_pool *pool) {
 
 rl_pool_stats rl_pool_stats_of(const rl_pool *pool) {
     rl_pool_stats stats = pool->stats;
-    stats.in_use = pool->in_use;
+    stats.in_use = pool->seats - pool->idle_count;
     stats.idle = pool->idle_count;
     stats.connecting = pool->connecting;
     stats.waiting = pool->waiting;

@@ -42,7 +42,7 @@ typedef struct rl_pool_options {
 rl_pool_options rl_pool_defaults(void);
 
 typedef struct rl_pool_stats {
-    uint32_t in_use, idle, connecting, waiting; /* now */
+    uint32_t in_use, idle, connecting, waiting; /* now; being tidied is in use */
     uint64_t acquired, timeouts, refused;       /* grants; waits that ended; queue full */
     uint64_t waited_ms;                         /* by those who were granted */
     uint64_t connects, connect_failures, lost, resets;
@@ -60,7 +60,7 @@ struct rl_acquire {
     rl_list link;
     rl_timer timer;
     rl_pool *pool;
-    uint64_t since_ms;
+    uint64_t since_ns;
     /* On the loop, at most once: RL_OK with the connection, RL_ETIMEOUT or RL_ECLOSED. */
     void (*granted)(rl_acquire *acquire, rl_err err, struct rl_backend *backend);
 };

@@ -350,7 +350,8 @@ static int add_route(lua_State *L) {
         rl_mem_free(copy);
     }
     luaL_unref(L, LUA_REGISTRYINDEX, ref);
-    return luaL_error(L, "%s", message);
+    lua_pushstring(L, message); /* it names the app's lines itself */
+    return lua_error(L);
 }
 
 /* on_fault(fn): fn(slot, epoch, err, coroutine or nil, number of the route) answers a failed request */

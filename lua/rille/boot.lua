@@ -1,8 +1,23 @@
 --- Load the app in a folder, and hand its routes to the server.
 local App = require "rille.app"
+local core = require "rille.core"
+local db = require "rille.db"
 local module = require "rille.module"
 
+-- An app that was given a database and cannot reach it should say so now, and
+-- not to its first user.
+local function check_database()
+  if (core.settings.database_url or "") == "" then
+    return
+  end
+  local ok, err = pcall(db.exec, db, "select 1")
+  if not ok then
+    error("database_url: " .. (type(err) == "table" and (err.detail or err.message) or tostring(err)), 0)
+  end
+end
+
 return function(root)
+  check_database()
   local loader = module.loader(root)
   local app = loader.run(root .. "/app.lua")
   if not App.is(app) then

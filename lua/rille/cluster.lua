@@ -181,7 +181,8 @@ local function is_running(self)
   end
   for _ = 1, 50 do
     if not is_in_use(self) then
-      sh("rm -f", quote(self.data .. "/postmaster.pid"))
+      -- The server would take a zombie of that number for a living owner.
+      sh("rm -f", quote(self.data .. "/postmaster.pid"), quote(self.dir) .. "/.s.PGSQL.*")
       return false
     end
     sh "sleep 0.1"

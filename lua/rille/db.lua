@@ -132,7 +132,6 @@ local function raise(err)
   elseif err.code == "db.08001" then
     -- A client may see the message of a 503: hosts and users are for the log.
     err.message, err.detail = "the database cannot be reached", err.message
-    core.log("error", err.message, "error", err.detail)
   end
   error(errors.new(err), 0)
 end

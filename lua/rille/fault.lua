@@ -35,6 +35,9 @@ function fault.handler(routes)
   return function(slot, epoch, err, co, number)
     if errors.is(err) then
       if is_shown(err) then
+        if err.status >= 500 and err.detail then
+          core.log("error", err.message, "error", err.detail, "request_id", core.request_id(slot, epoch))
+        end
         return error_body(err, core.request_id(slot, epoch)), err.status, err.headers
       end
       report(slot, epoch, err, co, routes[number])

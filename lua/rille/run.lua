@@ -1,23 +1,16 @@
 --- The frame around everything C starts: loading an app, or a command.
 local errors = require "rille.error"
 
--- Errors of loading (a syntax error, a duplicate route) say where by themselves;
--- a traceback helps only behind a runtime error with no place in its text.
-local function with_trace(err)
-  if errors.is(err) then
-    return tostring(err)
-  end
-  local text = tostring(err)
-  if text:find "^[^\n]-:%d+:" then
-    return text
-  end
-  return debug.traceback(text, 2)
+-- One line for whoever typed the command: errors of loading (a syntax error, a
+-- duplicate route) say where by themselves.
+local function text_of(err)
+  return errors.is(err) and err.message or tostring(err)
 end
 
 return function(module, ...)
   local ok, result = xpcall(function(...)
     return require(module)(...)
-  end, with_trace, ...)
+  end, text_of, ...)
   if not ok then
     return nil, result
   end

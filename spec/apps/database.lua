@@ -64,6 +64,26 @@ function Database:sql_file(path)
     .. " " .. quoted(self.url))
 end
 
+--- Have every session that begins from now on log its statements, for `statements`.
+function Database:log_statements()
+  self:sql("alter database rille set log_statement = 'all'")
+end
+
+local function logged(self)
+  local file = assert(io.open(self.dir .. "/pg/log"))
+  local _, count = file:read("*a"):gsub("LOG:  execute ", "")
+  file:close()
+  return count
+end
+
+--- How many statements the server's sessions ran while `fn` did. PostgreSQL
+-- writes its log line before it runs the statement, so none is missed.
+function Database:statements(fn)
+  local before = logged(self)
+  fn()
+  return logged(self) - before
+end
+
 --- Stop the cluster; what it holds stays.
 function Database:stop()
   cluster.stop(self.dir .. "/pg")

@@ -346,6 +346,27 @@ describe("apps/shop", function()
       assert.truthy(second.body:find('"next":null', 1, true))
     end)
 
+    it("take no more statements when they are many", function()
+      base:sql([[
+        with o as (insert into orders (user_id, total_cents, currency_code)
+          select 2, 100, 'EUR' from generate_series(1, 60) returning id)
+        insert into order_items (order_id, position, product_id, quantity, unit_price_cents)
+        select o.id, n, n, 1, 100 from o, generate_series(1, 3) n]])
+      base:log_statements()
+      local fresh = server.start{ app = "apps/shop", env = { DATABASE_URL = base.url } }
+      finally(function() fresh:stop() end)
+
+      local function statements(limit)
+        return base:statements(function()
+          local answer = client.new(fresh.port):get("/api/v1/users/2/orders?limit=" .. limit)
+          assert.equal(limit, #answer.json.items)
+          assert.equal(3, #answer.json.items[1].items)
+        end)
+      end
+      assert.equal(2, statements(1)) -- the user, the orders with their items
+      assert.equal(2, statements(60))
+    end)
+
     it("of nobody are 404", function()
       assert.equal(404, api:get("/api/v1/users/999999/orders").status)
       assert.equal(404, api:get("/api/v1/users/x/orders").status)

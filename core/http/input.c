@@ -1,0 +1,232 @@
+/* input -- the reading half of a connection: what comes in, and when it may run. */
+#include "http/conn.h"
+
+/* ---- refusing ---------------------------------------------------------- */
+
+static const char *code_of(int status) {
+    switch (status) {
+    case 408: return "timeout";
+    case 413: return "too_large";
+    case 414: return "uri_too_long";
+    case 417: return "expectation_failed";
+    case 431: return "headers_too_large";
+    case 501: return "not_implemented";
+    case 503: return "overloaded";
+    case 505: return "version_not_supported";
+    case 507: return "insufficient_storage";
+    default: return "bad_request";
+    }
+}
+
+void rl_conn_refuse(rl_conn *conn, int status, const char *reason) {
+    rl_request *request = conn->reading;
+    conn->reading = NULL;
+    conn->is_closing = true;
+    if (request == NULL)
+        return;
+    request->body.failed = status;
+    if (request->is_dispatched) {
+        if (!request->is_released)
+            conn->server->handler->body(conn->server->owner, request);
+        else
+            rl_conn_advance(conn);
+        return;
+    }
+    if (!request->has_head) { /* a head that broke: it takes its place in the queue */
+        request->has_head = true;
+        request->head.keep_alive = false;
+        rl_list_push_back(&conn->requests, &request->link);
+        conn->live++;
+    }
+    conn->server->stats.refused++;
+    request->is_dispatched = request->is_released = true;
+    conn->server->live++;
+    if (!rl_request_keep(request)) {
+        rl_conn_abort(conn);
+        return;
+    }
+    rl_request_fail(request, status, code_of(status), reason);
+    rl_conn_advance(conn);
+}
+
+/* ---- what the parser tells ----------------------------------------------- */
+
+static int on_head(void *owner) {
+    rl_conn *conn = owner;
+    rl_request *request = conn->reading;
+    request->has_head = true;
+    request->started_ns = conn->server->batch_ns;
+    conn->progress_ms = rl_loop_now_ms(conn->server->loop);
+    conn->discarded = 0;
+    rl_list_push_back(&conn->requests, &request->link);
+    conn->live++;
+    if (!request->head.keep_alive)
+        conn->is_closing = true; /* nothing behind this one will be read */
+    return 0;
+}
+
+static int on_body(void *owner, rl_slice bytes) {
+    rl_conn *conn = owner;
+    rl_request *request = conn->reading;
+    conn->progress_ms = rl_loop_now_ms(conn->server->loop);
+    request->head.expect_continue = false; /* it did not wait for our word: its body is owed, and timed */
+    if (!request->is_answered)
+        return rl_body_append(&request->body, bytes);
+    conn->discarded += (uint32_t)bytes.len;
+    return conn->discarded > RL_CONN_DRAIN_MOST ? 413 : 0;
+}
+
+const rl_parser_events rl_conn_parser_events = {.head = on_head, .body = on_body};
+
+/* ---- dispatching --------------------------------------------------------- */
+
+/* A request may run when it is alone, or when it and all that run are safe. */
+static bool may_dispatch(const rl_conn *conn, const rl_request *request) {
+    if (conn->requests.next == &request->link)
+        return true;
+    if (!rl_request_is_safe(request))
+        return false;
+    for (const rl_list *at = conn->requests.next; at != &request->link; at = at->next)
+        if (!rl_request_is_safe(RL_CONTAINER(at, rl_request, link)))
+            return false;
+    return true;
+}
+
+static void dispatch(rl_conn *conn, rl_request *request) {
+    rl_server *server = conn->server;
+    request->is_dispatched = true;
+    server->stats.requests++;
+    if (server->live++ < server->limits->max_requests) {
+        server->handler->request(server->owner, request);
+        return;
+    }
+    request->is_released = true;
+    rl_request_fail(request, 503, "overloaded", "too many requests at once: try again soon");
+    rl_conn_advance(conn);
+}
+
+/* Dispatch what waits in the queue and may run now. */
+static void dispatch_waiting(rl_conn *conn) {
+    for (rl_list *at = conn->requests.next; at != &conn->requests; at = at->next) {
+        rl_request *request = RL_CONTAINER(at, rl_request, link);
+        if (request->is_dispatched)
+            continue;
+        if (!may_dispatch(conn, request))
+            return;
+        dispatch(conn, request);
+        if (conn->is_dead)
+            return;
+        at = &conn->requests; /* the list may have changed: start again */
+    }
+}
+
+/* ---- parsing ------------------------------------------------------------- */
+
+/* Whether a request may be read behind the newest one. One that waits for its
+ * turn stands for all behind it, and an answer to HTTP/1.0 may have to end with
+ * the connection. */
+static bool may_follow(const rl_request *newest) {
+    return newest->is_dispatched && newest->head.minor >= 1;
+}
+
+static bool may_parse(const rl_conn *conn) {
+    if (conn->is_dead || conn->is_lingering)
+        return false;
+    if (conn->reading != NULL && conn->reading->has_head)
+        return true; /* the rest of a body that is being read */
+    if (conn->is_closing || conn->live >= conn->server->limits->pipeline)
+        return false;
+    if (rl_conn_backlog(conn) > RL_CONN_HIGH_WATER)
+        return false;
+    return rl_list_is_empty(&conn->requests) || may_follow(RL_CONTAINER(conn->requests.prev, rl_request, link));
+}
+
+static bool begin_request(rl_conn *conn) {
+    conn->reading = rl_request_acquire(conn->server, conn);
+    if (conn->reading == NULL) {
+        rl_conn_abort(conn);
+        return false;
+    }
+    conn->head_ms = rl_loop_now_ms(conn->server->loop);
+    rl_parser_begin(&conn->parser, &conn->reading->head);
+    return true;
+}
+
+/* What the request borrowed of the bytes read is copied before they go. */
+static void keep(rl_conn *conn, rl_request *request) {
+    if (!rl_request_keep(request)) {
+        rl_conn_abort(conn);
+        return;
+    }
+    int status = rl_body_keep(&request->body);
+    if (status != 0 && conn->reading == request)
+        rl_conn_refuse(conn, status, "no room to keep the body");
+    else if (status != 0)
+        request->body.failed = status;
+}
+
+/* More of `request` was parsed: hand it up. It may be over afterwards. */
+static void hand_up(rl_conn *conn, rl_request *request, rl_parse got) {
+    rl_server *server = conn->server;
+    uint32_t slot = request->slot, epoch = request->epoch;
+    if (got == RL_PARSE_END) {
+        request->body.done = true;
+        conn->reading = NULL;
+    }
+    if (!request->has_head)
+        return;
+    if (!request->is_dispatched && may_dispatch(conn, request))
+        dispatch(conn, request);
+    else if (got == RL_PARSE_END && request->is_released)
+        rl_conn_advance(conn);
+    else if (got == RL_PARSE_END && request->is_dispatched)
+        server->handler->body(server->owner, request);
+    if (rl_server_request(server, slot, epoch) == request && !conn->is_dead)
+        keep(conn, request);
+}
+
+/* Parse as much of `bytes` as may be; returns what is left. */
+static rl_slice parse(rl_conn *conn, rl_slice bytes) {
+    rl_server *server = conn->server;
+    server->batch_ns = rl_clock_ns(); /* once for all requests of one read: a clock costs as much as a route */
+    conn->is_parsing = true;
+    while (bytes.len > 0 && may_parse(conn)) {
+        if (conn->reading == NULL && !begin_request(conn))
+            break;
+        size_t used;
+        rl_parse got = rl_parser_execute(&conn->parser, bytes, &used);
+        bytes = rl_slice_of(bytes.ptr + used, bytes.len - used);
+        if (got == RL_PARSE_REFUSED)
+            rl_conn_refuse(conn, conn->parser.status, conn->parser.reason);
+        else
+            hand_up(conn, conn->reading, got);
+    }
+    conn->is_parsing = false;
+    server->handler->ran(server->owner, rl_clock_ns() - server->batch_ns);
+    return bytes;
+}
+
+static void parse_held(rl_conn *conn) {
+    rl_slice held = rl_buf_live(&conn->held);
+    if (held.len == 0 || !may_parse(conn))
+        return;
+    rl_slice rest = parse(conn, held);
+    if (conn->is_dead)
+        return;
+    rl_buf_consume(&conn->held, held.len - rest.len);
+    if (rl_buf_len(&conn->held) == 0)
+        rl_buf_clear(&conn->held);
+}
+
+void rl_conn_go_on(rl_conn *conn) {
+    if (conn->is_parsing)
+        return; /* it asks again when it has parsed */
+    dispatch_waiting(conn);
+    parse_held(conn);
+}
+
+void rl_conn_take(rl_conn *conn, rl_slice bytes) {
+    rl_slice rest = rl_buf_len(&conn->held) > 0 ? bytes : parse(conn, bytes);
+    if (rest.len > 0 && !conn->is_closing && !conn->is_dead && rl_buf_append(&conn->held, rest) != RL_OK)
+        rl_conn_abort(conn);
+}
