@@ -14,6 +14,7 @@ local rille = {
   null = core.null,
   array = core.array,
   jsonb = core.jsonb,
+  bytea = core.bytea,
   json = { decode = core.json_decode, encode = core.json_encode },
 
   html = answers.html,

@@ -37,7 +37,7 @@ static rl_server_limits limits_of(const rl_settings *settings) {
         .keepalive_timeout_ms = settings->keepalive_timeout_ms,
         .half_close_grace_ms = settings->half_close_grace_ms,
         .body_min_rate = settings->body_min_rate,
-        .max_connections = (settings->max_connections + settings->workers - 1) / settings->workers,
+        .max_connections = settings->max_connections,
         .max_requests = settings->max_requests,
         .pipeline = settings->pipeline,
     };
@@ -146,6 +146,7 @@ int rl_serve(const rl_command *command) {
     at.serving = (rl_serving){.settings = at.settings, .app_dir = command->app_dir, .lua_dir = command->lua_dir};
     at.serving.body_budget.ceiling = at.settings->body_memory;
     at.serving.limits = limits_of(at.settings);
+    at.serving.limits.connections = &at.serving.connections;
     at.workers = rl_mem_zalloc(at.count, sizeof *at.workers);
     at.fds = rl_mem_zalloc(at.count, sizeof *at.fds);
     if (at.workers == NULL || at.fds == NULL || !open_descriptors(&at)) {
@@ -159,7 +160,11 @@ int rl_serve(const rl_command *command) {
         fprintf(stderr, "rille: cannot start the log\n");
         return 1;
     }
-    if (at.settings->max_connections < at.settings->max_connections_asked)
+    rl_layer layer;
+    const char *place;
+    bool was_asked = rl_settings_origin(at.settings, "max_connections", &layer, &place) == RL_OK &&
+                     layer != RL_LAYER_DEFAULT;
+    if (was_asked && at.settings->max_connections < at.settings->max_connections_asked)
         rl_log_printf(at.serving.log, RL_LOG_WARN, "max_connections is %llu, not %llu: the descriptor limit allows no more",
                       (unsigned long long)at.settings->max_connections,
                       (unsigned long long)at.settings->max_connections_asked);

@@ -46,7 +46,7 @@ const rl_setting rl_setting_table[] = {
     TIME(drain_timeout, "30s", 0, DAY, "for open requests to end at a stop"),
     TIME(half_close_grace, "1s", 0, HOUR, "for answers to a client that closed its side"),
 
-    NUMBER(max_connections, "16000", 1, 10000000, "of the process; bounded by its descriptors"),
+    NUMBER(max_connections, "100000", 1, 10000000, "of the process; its descriptors may allow fewer"),
     NUMBER(max_requests, "10000", 1, 10000000, "in flight in a worker; beyond it 503"),
     NUMBER(pipeline, "64", 1, 1024, "live requests of one connection"),
     SIZE(vm_memory, "1G", 16 * M, 64 * G, "Lua memory of a worker"),

@@ -21,6 +21,7 @@ typedef struct rl_serving {
     const char *lua_dir; /* the framework's folder instead of the embedded one, or NULL */
     rl_log *log;
     rl_body_budget body_budget;
+    _Atomic uint64_t connections;
     rl_server_limits limits;
     int news; /* an eventfd: some worker's state changed */
 } rl_serving;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Where temporary files go; O_TMPFILE leaves nothing behind, even after a crash. */
@@ -47,8 +48,20 @@ static int spool(rl_body *body, rl_slice bytes) {
     return 0;
 }
 
+/* Some file systems (overlayfs of older kernels) know no O_TMPFILE. */
+static int open_spool(void) {
+    int fd = open(SPOOL_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+        return fd;
+    char name[] = SPOOL_DIR "/rille-body-XXXXXX";
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0)
+        unlink(name);
+    return fd;
+}
+
 static int move_to_file(rl_body *body) {
-    body->spool = open(SPOOL_DIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    body->spool = open_spool();
     if (body->spool < 0)
         return 507;
     int status = spool(body, rl_buf_live(&body->memory));

@@ -7,13 +7,10 @@
 static void on_read(void *owner, rl_slice bytes);
 static void on_ended(void *owner, rl_err why);
 static void on_closed(void *owner);
-static int on_head(void *owner);
-static int on_body(void *owner, rl_slice bytes);
 static void on_timer(rl_timer *timer);
 
 static const rl_stream_events STREAM_EVENTS = {
     .read = on_read, .ended = on_ended, .written = rl_conn_on_written, .closed = on_closed};
-static const rl_parser_events PARSER_EVENTS = {.head = on_head, .body = on_body};
 
 /* ---- birth and death --------------------------------------------------- */
 
@@ -25,13 +22,14 @@ void rl_conn_open(rl_server *server, rl_stream *stream) {
     }
     conn->server = server;
     conn->stream = stream;
-    rl_parser_init(&conn->parser, &server->limits->parser, &PARSER_EVENTS, conn);
+    rl_parser_init(&conn->parser, &server->limits->parser, &rl_conn_parser_events, conn);
     rl_timer_init(&conn->timer, on_timer);
     rl_list_init(&conn->requests);
     rl_list_init(&conn->flush_link);
     rl_buf_init(&conn->held, 2 * RL_CONN_HELD_MOST);
     rl_list_push_back(&server->conns, &conn->link);
     server->stats.connections++;
+    atomic_fetch_add_explicit(server->limits->connections, 1, memory_order_relaxed);
     conn->idle_ms = rl_loop_now_ms(server->loop);
     rl_stream_own(stream, &STREAM_EVENTS, conn);
     rl_stream_resume(stream);
@@ -49,37 +47,46 @@ static void on_closed(void *owner) {
     rl_list_remove(&conn->flush_link);
     rl_list_remove(&conn->link);
     conn->server->stats.connections--;
+    atomic_fetch_sub_explicit(conn->server->limits->connections, 1, memory_order_relaxed);
     rl_mem_free(conn);
+}
+
+/* The request's client is gone. Its handler hears of it, and may end it at once. */
+static void orphan(rl_server *server, rl_request *request) {
+    bool lacks_body = !request->body.done;
+    request->conn = NULL;
+    request->is_answered = true; /* nothing written from now on can arrive */
+    if (lacks_body && request->body.failed == 0)
+        request->body.failed = 400;
+    if (!request->is_dispatched) {
+        rl_request_drop(request);
+        return;
+    }
+    if (rl_request_settle(request))
+        return;
+    (void)rl_request_keep(request); /* without memory it is over for whoever looks for it */
+    int status = rl_body_keep(&request->body);
+    if (status != 0)
+        request->body.failed = status;
+    uint32_t slot = request->slot, epoch = request->epoch;
+    if (lacks_body)
+        server->handler->body(server->owner, request);
+    if (rl_server_request(server, slot, epoch) != request || request->is_told)
+        return;
+    request->is_told = true;
+    server->handler->gone(server->owner, request);
 }
 
 /* From here on the requests have no connection, and it has none. */
 static void orphan_requests(rl_conn *conn) {
     rl_request *half = conn->reading;
     conn->reading = NULL;
+    if (half != NULL && !half->has_head)
+        rl_request_drop(half); /* any other one is in the list */
     for (rl_list *link; (link = rl_list_pop_front(&conn->requests)) != NULL;) {
-        rl_request *request = RL_CONTAINER(link, rl_request, link);
         conn->live--;
-        if (request == half)
-            half = NULL;
-        request->conn = NULL;
-        if (!rl_request_keep(request))
-            request->body.failed = 503;
-        if (!request->body.done && request->body.failed == 0)
-            request->body.failed = 400;
-        bool was_waiting_for_body = request->is_dispatched && !request->is_released && !request->body.done;
-        request->is_answered = true; /* nothing written from now on can arrive */
-        if (!request->is_dispatched) {
-            rl_request_drop(request);
-            continue;
-        }
-        if (rl_request_settle(request))
-            continue;
-        if (was_waiting_for_body)
-            conn->server->handler->body(conn->server->owner, request);
-        conn->server->handler->gone(conn->server->owner, request);
+        orphan(conn->server, RL_CONTAINER(link, rl_request, link));
     }
-    if (half != NULL)
-        rl_request_drop(half);
 }
 
 static void end(rl_conn *conn, bool reset) {
@@ -108,6 +115,18 @@ bool rl_conn_is_idle(const rl_conn *conn) {
            (conn->reading == NULL || !rl_parser_has_begun(&conn->parser));
 }
 
+static void on_read(void *owner, rl_slice bytes) {
+    rl_conn *conn = owner;
+    if (!conn->is_lingering) {
+        rl_conn_take(conn, bytes);
+        rl_conn_settle(conn);
+        return;
+    }
+    conn->discarded += (uint32_t)bytes.len;
+    if (conn->discarded > RL_CONN_DRAIN_MOST)
+        end(conn, false);
+}
+
 /* ---- the next step ----------------------------------------------------- */
 
 void rl_conn_advance(rl_conn *conn) {
@@ -116,6 +135,8 @@ void rl_conn_advance(rl_conn *conn) {
     while (!rl_list_is_empty(&conn->requests)) {
         rl_request *first = RL_CONTAINER(conn->requests.next, rl_request, link);
         rl_conn_release_held(conn, first);
+        if (conn->is_dead)
+            return;
         if (!first->is_answered)
             break;
         /* A body nobody read: worth reading on for, if it is short. */
@@ -129,10 +150,7 @@ void rl_conn_advance(rl_conn *conn) {
                 break;
         }
     }
-    if (!conn->is_parsing) {
-        dispatch_waiting(conn);
-        parse_held(conn);
-    }
+    rl_conn_go_on(conn);
     if (!conn->is_dead)
         rl_conn_flush_later(conn);
 }
@@ -182,7 +200,7 @@ static void arm(rl_conn *conn) {
 /* The peer ended its side in the middle of a message. */
 static void input_is_over(rl_conn *conn) {
     if (conn->reading->has_head) {
-        refuse(conn, 400, "the body ended before its length was reached");
+        rl_conn_refuse(conn, 400, "the body ended before its length was reached");
         return;
     }
     rl_request_drop(conn->reading);
@@ -196,7 +214,7 @@ void rl_conn_settle(rl_conn *conn) {
         return;
     rl_conn_flush(conn);
     if (!conn->is_dead)
-        parse_held(conn); /* what waited for the socket to take more */
+        rl_conn_go_on(conn); /* what waited for the socket to take more */
     if (conn->is_dead)
         return;
     if (conn->peer_ended && conn->reading != NULL && rl_buf_len(&conn->held) == 0)
@@ -269,8 +287,8 @@ static void on_timer(rl_timer *timer) {
     rl_conn *conn = RL_CONTAINER(timer, rl_conn, timer);
     if (rl_loop_now_ms(conn->server->loop) < deadline(conn)) {
         if (body_is_too_slow(conn))
-            refuse(conn, 408, "the body comes too slowly");
-        rl_conn_settle(conn);
+            rl_conn_refuse(conn, 408, "the body comes too slowly");
+        arm(conn); /* nothing happened: to settle would begin the idle time anew */
         return;
     }
     if (conn->sending != NULL) {
@@ -282,9 +300,9 @@ static void on_timer(rl_timer *timer) {
         conn->ended_ms = UINT64_MAX / 2; /* told once */
         tell_gone(conn);
     } else if (conn->reading != NULL && conn->reading->has_head) {
-        refuse(conn, 408, "the body did not come in time");
+        rl_conn_refuse(conn, 408, "the body did not come in time");
     } else if (conn->reading != NULL && rl_parser_has_begun(&conn->parser)) {
-        refuse(conn, 408, "the request's head did not come in time");
+        rl_conn_refuse(conn, 408, "the request's head did not come in time");
     } else {
         end(conn, false);
     }

@@ -39,7 +39,7 @@ struct rl_conn {
     rl_buf held;         /* received, not parsed yet */
     size_t queued;       /* bytes the stream had still to send when we last looked */
     uint64_t idle_ms;     /* since when nothing is going on */
-    uint64_t head_ms;     /* when the current head began */
+    uint64_t head_ms;     /* when the current head began, or its body was asked for */
     uint64_t progress_ms; /* when a body byte came, or a byte was taken from us */
     uint64_t ended_ms;    /* when the peer ended its side, or when we began to linger */
     uint32_t live;        /* requests in the list */
@@ -65,6 +65,17 @@ void rl_conn_advance(rl_conn *conn);
 /* After every event: flush, read on or not, close or not, arm the timer. */
 void rl_conn_settle(rl_conn *conn);
 
+/* ---- input.c ---- */
+
+extern const rl_parser_events rl_conn_parser_events;
+/* `bytes` came: parse them, or hold them until they may be parsed. */
+void rl_conn_take(rl_conn *conn, rl_slice bytes);
+/* Dispatch and parse what had to wait and may go on now. */
+void rl_conn_go_on(rl_conn *conn);
+/* The message being read cannot be served: its answer is the last one. What
+ * is due to earlier requests is still sent before it. */
+void rl_conn_refuse(rl_conn *conn, int status, const char *reason);
+
 /* ---- output.c ---- */
 
 /* Where the bytes of `request` go now: the connection's buffer, or its own
@@ -72,7 +83,8 @@ void rl_conn_settle(rl_conn *conn);
 rl_buf *rl_conn_output(rl_request *request);
 /* Bytes not taken by the socket yet. */
 size_t rl_conn_backlog(const rl_conn *conn);
-/* Send what there is; what the socket does not take is sent when it can. */
+/* Send what there is; what the socket does not take is sent when it can. A
+ * handler that waits for room hears of it. */
 void rl_conn_flush(rl_conn *conn);
 /* Flush at the end of this turn. */
 void rl_conn_flush_later(rl_conn *conn);

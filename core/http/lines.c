@@ -60,18 +60,35 @@ static bool is_called(rl_slice line, rl_slice name) {
     return line.len > name.len && line.ptr[name.len] == ':' && rl_slice_ieq(rl_slice_of(line.ptr, name.len), name);
 }
 
+/* The line that begins at offset `at`; every line has its end. */
+static rl_slice line_at(const rl_buf *lines, size_t at) {
+    rl_slice live = rl_buf_live(lines);
+    const char *end = memchr(live.ptr + at, '\n', live.len - at);
+    return rl_slice_of(live.ptr + at, (size_t)(end + 1 - live.ptr) - at);
+}
+
+bool rl_lines_have(const rl_buf *lines, rl_slice name) {
+    size_t at = 0;
+    while (at < rl_buf_len(lines)) {
+        rl_slice line = line_at(lines, at);
+        if (is_called(line, name))
+            return true;
+        at += line.len;
+    }
+    return false;
+}
+
 void rl_lines_remove(rl_buf *lines, rl_slice name) {
     size_t at = 0;
     while (at < rl_buf_len(lines)) {
-        rl_slice live = rl_buf_live(lines);
-        const char *end = memchr(live.ptr + at, '\n', live.len - at); /* every line has its end */
-        rl_slice line = rl_slice_of(live.ptr + at, (size_t)(end + 1 - live.ptr) - at);
+        rl_slice line = line_at(lines, at);
         if (!is_called(line, name)) {
             at += line.len;
             continue;
         }
         char *hole = lines->base + lines->head + at;
-        memmove(hole, hole + line.len, live.len - at - line.len);
-        rl_buf_truncate(lines, live.len - line.len);
+        size_t len = rl_buf_len(lines);
+        memmove(hole, hole + line.len, len - at - line.len);
+        rl_buf_truncate(lines, len - line.len);
     }
 }

@@ -13,6 +13,8 @@
  * (Content-Length, Transfer-Encoding, Connection, Keep-Alive, Date, Upgrade, Trailer);
  * *why says which, in static text. */
 RL_MUST_USE rl_err rl_lines_append(rl_buf *lines, rl_slice name, rl_slice value, const char **why);
+/* Whether there is a line called `name`. */
+bool rl_lines_have(const rl_buf *lines, rl_slice name);
 /* Take all lines called `name` out. */
 void rl_lines_remove(rl_buf *lines, rl_slice name);
 

@@ -49,9 +49,8 @@ static void send_rest(rl_conn *conn) {
     }
 }
 
-void rl_conn_flush(rl_conn *conn) {
-    rl_list_remove(&conn->flush_link);
-    if (conn->is_dead || conn->sending != NULL || conn->out == NULL)
+static void send_out(rl_conn *conn) {
+    if (conn->sending != NULL || conn->out == NULL)
         return;
     rl_slice live = rl_buf_live(conn->out);
     size_t written;
@@ -65,6 +64,23 @@ void rl_conn_flush(rl_conn *conn) {
     }
     rl_buf_consume(conn->out, written);
     send_rest(conn);
+}
+
+static void tell_drained(rl_conn *conn) {
+    if (rl_list_is_empty(&conn->requests))
+        return;
+    rl_request *first = RL_CONTAINER(conn->requests.next, rl_request, link);
+    if (first->is_full && first->is_chunking && rl_request_has_room(first))
+        conn->server->handler->drained(conn->server->owner, first);
+}
+
+void rl_conn_flush(rl_conn *conn) {
+    rl_list_remove(&conn->flush_link);
+    if (!conn->is_dead)
+        send_out(conn);
+    /* also when the socket took all at once: then no `written` will come */
+    if (!conn->is_dead)
+        tell_drained(conn);
 }
 
 void rl_conn_flush_later(rl_conn *conn) {
@@ -81,14 +97,6 @@ bool rl_conn_made_progress(rl_conn *conn) {
     conn->queued = queued;
     conn->progress_ms = rl_loop_now_ms(conn->server->loop);
     return true;
-}
-
-static void tell_drained(rl_conn *conn) {
-    if (rl_list_is_empty(&conn->requests))
-        return;
-    rl_request *first = RL_CONTAINER(conn->requests.next, rl_request, link);
-    if (first->is_chunking && rl_request_has_room(first))
-        conn->server->handler->drained(conn->server->owner, first);
 }
 
 void rl_conn_on_written(void *owner, rl_err err) {
@@ -117,10 +125,5 @@ void rl_conn_on_written(void *owner, rl_err err) {
     } else {
         recycle(conn, &conn->sending);
     }
-    rl_conn_flush(conn);
-    if (conn->is_dead)
-        return;
-    tell_drained(conn);
-    rl_conn_advance(conn);
     rl_conn_settle(conn);
 }

@@ -5,10 +5,11 @@
 
 #include "base/mem.h"
 #include "http/conn.h"
+#include "http/lines.h"
 #include "http/status.h"
 
 enum {
-    ARENA_MOST = 256 * 1024,  /* a head, its decoded parts and the response's header lines */
+    ARENA_MOST = 64 * 1024,   /* what a request keeps beside its head */
     FIELDS_MOST = 64 * 1024   /* response header lines */
 };
 
@@ -40,7 +41,8 @@ static rl_request *make(rl_server *server) {
     request->server = server;
     request->slot = server->slot_count;
     request->epoch = 1;
-    rl_arena_init(&request->arena, ARENA_MOST);
+    const rl_parser_limits *head = &server->limits->parser;
+    rl_arena_init(&request->arena, head->max_request_line + head->max_headers + ARENA_MOST);
     rl_buf_init(&request->fields, FIELDS_MOST);
     rl_body_init(&request->body, server->limits->max_body_memory, server->budget);
     server->slots[server->slot_count++] = request;
@@ -75,7 +77,8 @@ static void recycle(rl_request *request) {
     request->route = NULL;
     request->sent = request->started_ns = 0;
     request->status = 0;
-    request->has_head = request->is_kept = request->is_dispatched = false;
+    request->match.count = 0;
+    request->has_head = request->is_kept = request->is_dispatched = request->is_full = false;
     request->is_released = request->is_answered = request->is_chunking = false;
     request->is_told = request->finish_on_disconnect = false;
     rl_list_push_front(&server->free_requests, &request->link);
@@ -87,8 +90,11 @@ bool rl_request_settle(rl_request *request) {
         return false;
     if (request->conn != NULL) {
         request->conn->live--;
-        if (request->conn->reading == request)
+        if (request->conn->reading == request) {
+            /* what is left of its body must never be taken for a request */
             request->conn->reading = NULL;
+            request->conn->is_closing = true;
+        }
     }
     request->server->live--;
     rl_server_log_request(request);
@@ -111,22 +117,29 @@ static const char *moved(const char *ptr, rl_slice from, const char *to) {
     return ptr >= from.ptr && ptr <= from.ptr + from.len ? to + (ptr - from.ptr) : ptr;
 }
 
+/* The bytes behind the head are about to be somebody else's. */
+static void forget_head(rl_request *request) {
+    request->head.len = 0;
+    request->head.field_count = 0;
+    request->match.count = 0;
+    request->epoch++;
+}
+
 bool rl_request_keep(rl_request *request) {
-    if (!request->is_kept) {
-        rl_slice old = {request->head.base, request->head.len}, copy;
-        if (old.len > 0) {
-            if (rl_arena_copy(&request->arena, old, &copy) != RL_OK)
-                return false;
-            request->head.base = copy.ptr;
-            for (uint32_t i = 0; i < request->match.count; i++)
-                request->match.params[i].ptr = moved(request->match.params[i].ptr, old, copy.ptr);
-        }
-        request->is_kept = true;
+    if (request->is_kept)
+        return true;
+    request->is_kept = true;
+    rl_slice old = {request->head.base, request->head.len}, copy;
+    if (old.len == 0)
+        return true;
+    if (rl_arena_copy(&request->arena, old, &copy) != RL_OK) {
+        forget_head(request);
+        return false;
     }
-    int status = rl_body_keep(&request->body);
-    if (status != 0)
-        request->body.failed = status;
-    return status == 0;
+    request->head.base = copy.ptr;
+    for (uint32_t i = 0; i < request->match.count; i++)
+        request->match.params[i].ptr = moved(request->match.params[i].ptr, old, copy.ptr);
+    return true;
 }
 
 void rl_request_id(const rl_request *request, char out[RL_REQUEST_ID_LEN]) {
@@ -161,16 +174,21 @@ static char *put_number(char *at, uint64_t number) {
 }
 
 /* A connection may stay when the client wants it, we are not stopping, and
- * what is left of the body can be read and dropped at a bounded price. */
+ * what is left of the body can be read and dropped at a bounded price. "close"
+ * belongs to the last answer alone: a client reads nothing behind it (RFC
+ * 9112, 9.6). */
 static bool keeps_connection(const rl_request *request) {
     const rl_conn *conn = request->conn;
     const rl_body *body = &request->body;
+    if (conn->requests.prev != &request->link)
+        return true;
     if (!request->head.keep_alive || conn->is_closing || request->server->is_draining || body->failed != 0)
         return false;
-    if (body->done || request->head.chunked)
+    if (body->done)
         return true;
-    uint64_t left = request->head.content_length - body->len;
-    return left <= RL_CONN_DRAIN_MOST && !request->head.expect_continue;
+    if (request->head.expect_continue)
+        return false; /* the client may send its body or not: nobody knows where the next request begins */
+    return request->head.chunked || request->head.content_length - body->len <= RL_CONN_DRAIN_MOST;
 }
 
 /* Longest status line, Server, Date, Connection, Content-Length and the names around. */
@@ -194,7 +212,7 @@ static bool write_head(rl_request *request, const rl_answer *answer, framing how
     at = put(at, reason);
     at = put(at, RL_LIT("\r\n"));
     at = put(at, date);
-    if (answer->type.len > 0) {
+    if (answer->type.len > 0 && !rl_lines_have(&request->fields, RL_LIT("content-type"))) {
         at = put(at, RL_LIT("Content-Type: "));
         at = put(at, answer->type);
         at = put(at, RL_LIT("\r\n"));
@@ -268,6 +286,8 @@ bool rl_request_begin(rl_request *request, const rl_answer *head) {
     }
     rl_buf *out = rl_conn_output(request);
     framing how = request->head.minor >= 1 ? BY_CHUNKS : BY_CLOSE;
+    if (!rl_status_has_body(head->status) || head->status == 205)
+        how = BY_LENGTH; /* of no bytes: such a response has no body to frame (RFC 9112, 6.1) */
     if (out == NULL || !write_head(request, head, how, out))
         return out_of_memory(request);
     request->is_chunking = true;
@@ -314,16 +334,18 @@ void rl_request_end(rl_request *request) {
     rl_conn_flush_later(request->conn);
 }
 
-bool rl_request_has_room(const rl_request *request) {
+bool rl_request_has_room(rl_request *request) {
     if (request->conn == NULL)
         return true;
     size_t held = request->held == NULL ? 0 : rl_buf_len(request->held);
-    return held + rl_conn_backlog(request->conn) < RL_CONN_HIGH_WATER;
+    request->is_full = held + rl_conn_backlog(request->conn) >= RL_CONN_HIGH_WATER;
+    return !request->is_full;
 }
 
 bool rl_request_fail(rl_request *request, int status, const char *code, const char *message) {
     char id[RL_REQUEST_ID_LEN], text[512];
     rl_request_id(request, id);
+    rl_lines_remove(&request->fields, RL_LIT("content-type")); /* it was meant for another body */
     /* both texts are ours: words without anything to escape */
     int len = snprintf(text, sizeof text, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\",\"request_id\":\"%.*s\"}}", code,
                        message, RL_REQUEST_ID_LEN, id);
@@ -333,19 +355,18 @@ bool rl_request_fail(rl_request *request, int status, const char *code, const ch
 }
 
 void rl_request_want_body(rl_request *request) {
-    if (!request->head.expect_continue || request->body.done || request->conn == NULL)
+    rl_conn *conn = request->conn;
+    if (!request->head.expect_continue || conn == NULL || conn->reading != request)
         return;
+    if (request->is_answered || request->is_chunking)
+        return; /* the answer has begun: no other status line may follow */
     request->head.expect_continue = false;
-    request->conn->progress_ms = rl_loop_now_ms(request->server->loop);
-    /* Only the first in the queue may speak; the others' clients send after a
-     * while without being asked (RFC 9110, 10.1.1). */
-    if (request->conn->requests.next != &request->link)
-        return;
+    conn->progress_ms = conn->head_ms = rl_loop_now_ms(request->server->loop); /* its time begins now */
     rl_buf *out = rl_conn_output(request);
     if (out == NULL || rl_buf_append(out, RL_LIT("HTTP/1.1 100 Continue\r\n\r\n")) != RL_OK)
-        rl_conn_abort(request->conn);
+        rl_conn_abort(conn);
     else
-        rl_conn_flush_later(request->conn);
+        rl_conn_flush_later(conn);
 }
 
 void rl_request_release(rl_request *request) {

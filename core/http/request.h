@@ -43,18 +43,19 @@ struct rl_request {
     uint64_t sent; /* bytes of the answer's body */
     int status;    /* of the answer; 0 before */
     bool has_head; /* the head is whole: it is in the connection's list */
-    bool is_kept;  /* nothing is borrowed from the read buffer any more */
+    bool is_kept;  /* the head is borrowed from the read buffer no more */
     bool is_dispatched; /* the handler was given it */
     bool is_released;   /* ... and has done with it */
     bool is_answered;   /* the last byte of the answer was handed over */
     bool is_chunking;   /* between begin and end: the body goes out in chunks */
+    bool is_full;       /* it was told to write no more; `drained` is due to it */
     bool is_told;       /* ... and knows that the client has left */
     bool finish_on_disconnect; /* the client's leaving does not cancel it */
 };
 
 typedef struct rl_answer {
     int status;      /* 200 to 599 */
-    rl_slice type;   /* Content-Type; empty: none */
+    rl_slice type;   /* Content-Type, unless one was set before; empty: none */
     rl_slice fields; /* more header lines, each with its CRLF, as rl_lines_append makes them */
     rl_slice body;
 } rl_answer;
@@ -68,8 +69,8 @@ bool rl_request_begin(rl_request *request, const rl_answer *head);
 /* False when the client is gone, or memory ran out: then the connection ends. */
 bool rl_request_write(rl_request *request, rl_slice bytes);
 void rl_request_end(rl_request *request);
-/* Whether more may be written now; when not, the handler's `drained` comes. */
-bool rl_request_has_room(const rl_request *request);
+/* Whether more may be written now; when not, the handler's `drained` comes once it may. */
+bool rl_request_has_room(rl_request *request);
 /* Answer with the one JSON form of an error. `message` is for people. */
 bool rl_request_fail(rl_request *request, int status, const char *code, const char *message);
 /* The handler wants the body: asks a waiting client for it (100 Continue). */
@@ -79,8 +80,9 @@ size_t rl_request_peer(const rl_request *request, char *out, size_t cap);
 /* The handler's last call. An unanswered request is answered 500. */
 void rl_request_release(rl_request *request);
 
-/* Copy what is borrowed from the read buffer, before control leaves the read
- * event. False when memory ran out: the request was then answered 503. */
+/* Copy the head out of the read buffer, before control leaves the read event.
+ * False when memory ran out: the head is gone then, and whoever holds the
+ * request's epoch finds nothing any more. */
 bool rl_request_keep(rl_request *request);
 /* Writes RL_REQUEST_ID_LEN digits. */
 void rl_request_id(const rl_request *request, char out[RL_REQUEST_ID_LEN]);

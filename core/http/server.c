@@ -14,9 +14,14 @@ enum {
 
 static bool flush_all(rl_turn *turn) {
     rl_server *server = RL_CONTAINER(turn, rl_server, flush_turn);
-    for (rl_list *link; (link = rl_list_pop_front(&server->to_flush)) != NULL;)
+    /* Those that come back meanwhile wait for the next turn: a client that
+     * reads as fast as we answer must not keep the loop from polling. */
+    rl_list due;
+    rl_list_init(&due);
+    rl_list_splice(&due, &server->to_flush);
+    for (rl_list *link; (link = rl_list_pop_front(&due)) != NULL;)
         rl_conn_settle(RL_CONTAINER(link, rl_conn, flush_link));
-    return false;
+    return !rl_list_is_empty(&server->to_flush);
 }
 
 rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budget *budget,
@@ -121,7 +126,7 @@ static void turn_away(rl_stream *stream) {
 void rl_server_accept(void *owner, rl_stream *stream) {
     rl_server *server = owner;
     server->stats.accepted++;
-    if (server->stats.connections >= server->limits->max_connections) {
+    if (atomic_load_explicit(server->limits->connections, memory_order_relaxed) >= server->limits->max_connections) {
         server->stats.refused++;
         turn_away(stream);
         return;

@@ -17,7 +17,8 @@ typedef struct rl_server_limits {
     size_t max_body_memory; /* bytes of one body before it is spooled */
     uint64_t header_timeout_ms, body_timeout_ms, write_timeout_ms, keepalive_timeout_ms, half_close_grace_ms;
     uint64_t body_min_rate;   /* bytes a second, after the first body_timeout */
-    uint64_t max_connections; /* of this server; beyond: 503 */
+    uint64_t max_connections; /* of all servers that share `connections`; beyond: 503 */
+    _Atomic uint64_t *connections;
     uint64_t max_requests;    /* dispatched at once; beyond: 503 */
     uint64_t pipeline;        /* live requests of one connection; beyond: it is not read */
 } rl_server_limits;

@@ -29,7 +29,8 @@ typedef struct tcp_write {
 struct rl_listener {
     uv_tcp_t uv;
     rl_loop *loop;
-    rl_tcp *spare; /* to accept and close with when memory ran out: libuv stops at one nobody accepts */
+    uv_tcp_t spare; /* accepts and closes when memory ran out: libuv stops at a connection nobody accepts */
+    bool spare_is_open, spare_is_due, is_closed;
     rl_accept_fn *accept;
     void *owner;
 };
@@ -168,34 +169,48 @@ static rl_tcp *new_tcp(rl_listener *listener) {
     return tcp;
 }
 
-static void free_unaccepted(uv_handle_t *handle) {
+static void free_handle(uv_handle_t *handle) {
     rl_mem_free(handle->data);
+}
+
+static void turn_away(rl_listener *listener);
+
+static void on_spare_closed(uv_handle_t *handle) {
+    rl_listener *listener = handle->data;
+    listener->spare_is_open = false;
+    if (listener->is_closed)
+        uv_close((uv_handle_t *)&listener->uv, free_handle);
+    else if (listener->spare_is_due)
+        turn_away(listener);
+}
+
+/* One at a time: while the spare closes, the next connection waits in libuv. */
+static void turn_away(rl_listener *listener) {
+    listener->spare_is_due = listener->spare_is_open;
+    if (listener->spare_is_open)
+        return;
+    listener->spare_is_open = true;
+    uv_tcp_init(&listener->loop->uv, &listener->spare);
+    listener->spare.data = listener;
+    (void)!uv_accept((uv_stream_t *)&listener->uv, (uv_stream_t *)&listener->spare);
+    uv_close((uv_handle_t *)&listener->spare, on_spare_closed);
 }
 
 static void on_connection(uv_stream_t *handle, int status) {
     rl_listener *listener = handle->data;
-    if (status != 0)
+    if (status != 0 || listener->is_closed)
         return; /* the peer gave up before we looked, or descriptors ran out: the next event tells */
     rl_tcp *tcp = new_tcp(listener);
-    bool short_of_memory = tcp == NULL;
-    if (short_of_memory) {
-        tcp = listener->spare;
-        listener->spare = NULL;
-        if (tcp == NULL)
-            return;
-    }
-    if (uv_accept(handle, (uv_stream_t *)&tcp->uv) != 0 || short_of_memory) {
-        uv_close((uv_handle_t *)&tcp->uv, free_unaccepted);
+    if (tcp == NULL) {
+        turn_away(listener);
         return;
     }
-    if (listener->spare == NULL)
-        listener->spare = new_tcp(listener);
+    if (uv_accept(handle, (uv_stream_t *)&tcp->uv) != 0) {
+        uv_close((uv_handle_t *)&tcp->uv, free_handle);
+        return;
+    }
     uv_tcp_nodelay(&tcp->uv, 1);
     listener->accept(listener->owner, &tcp->stream);
-}
-
-static void free_listener(uv_handle_t *handle) {
-    rl_mem_free(handle->data);
 }
 
 rl_err rl_listener_open(rl_loop *loop, int fd, rl_accept_fn *accept, void *owner, rl_listener **out) {
@@ -213,10 +228,9 @@ rl_err rl_listener_open(rl_loop *loop, int fd, rl_accept_fn *accept, void *owner
     else
         status = uv_listen((uv_stream_t *)&listener->uv, BACKLOG, on_connection);
     if (status != 0) {
-        uv_close((uv_handle_t *)&listener->uv, free_listener);
+        uv_close((uv_handle_t *)&listener->uv, free_handle);
         return rl_err_from_uv(status);
     }
-    listener->spare = new_tcp(listener);
     *out = listener;
     return RL_OK;
 }
@@ -230,12 +244,17 @@ void rl_listener_close(rl_listener *listener) {
                 close(client);
                 break;
             }
-            uv_tcp_open(&tcp->uv, client);
+            if (uv_tcp_open(&tcp->uv, client) != 0) {
+                close(client);
+                uv_close((uv_handle_t *)&tcp->uv, free_handle);
+                continue;
+            }
+            uv_tcp_nodelay(&tcp->uv, 1);
             listener->accept(listener->owner, &tcp->stream);
         }
-    if (listener->spare != NULL)
-        uv_close((uv_handle_t *)&listener->spare->uv, free_unaccepted);
-    uv_close((uv_handle_t *)&listener->uv, free_listener);
+    listener->is_closed = true;
+    if (!listener->spare_is_open) /* which lies in the listener */
+        uv_close((uv_handle_t *)&listener->uv, free_handle);
 }
 
 /* ---- binding --------------------------------------------------------- */

@@ -15,12 +15,13 @@ static void ignore_notice(void *owner, const PGresult *notice) {
 }
 
 rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options *options,
-                         const rl_backend_events *events, void *owner, rl_backend **out) {
+                            const rl_backend_events *events, void *owner, rl_backend **out) {
     rl_err err = RL_ENOMEM;
     rl_backend *backend = rl_mem_zalloc(1, sizeof *backend);
     if (backend == NULL)
         goto fail;
-    *backend = (rl_backend){.pg = pg, .loop = loop, .events = events, .owner = owner, .options = *options, .was_quiet = true};
+    *backend = (rl_backend){
+        .pg = pg, .loop = loop, .events = events, .owner = owner, .options = *options, .was_quiet = true};
     rl_list_init(&backend->in_flight);
     rl_list_init(&backend->evicted);
     rl_timer_init(&backend->timer, on_timer);
@@ -198,8 +199,8 @@ void rl_backend_cancel(rl_backend *backend) {
         return;
     backend->cancelling = true;
     uint64_t grace_ms = backend->options.cancel_grace_ms;
-    if (PQsslInUse(backend->pg) ||
-        rl_cancel_start(backend->options.canceller, backend->pg, on_cancelled, backend, &backend->cancel) != RL_OK)
+    if (PQsslInUse(backend->pg) || rl_cancel_start(backend->options.canceller, backend->pg, on_cancelled,
+                                                   backend, &backend->cancel) != RL_OK)
         grace_ms = 0;
     rl_timer_start(backend->loop, &backend->timer, grace_ms);
 }

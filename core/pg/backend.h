@@ -41,7 +41,7 @@ typedef enum rl_tx_state { RL_TX_NONE, RL_TX_OPEN, RL_TX_FAILED } rl_tx_state;
 
 /* Takes `pg` always. */
 RL_MUST_USE rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options *options,
-                                     const rl_backend_events *events, void *owner, rl_backend **out);
+                                        const rl_backend_events *events, void *owner, rl_backend **out);
 /* Fails what is in flight; no event comes after this. Not from within a `done`. */
 void rl_backend_close(rl_backend *backend);
 

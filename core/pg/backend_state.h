@@ -24,10 +24,10 @@ struct rl_backend {
     void *owner;
     rl_backend_options options;
     bool cancelling; /* since the cancel began and until quiet */
-    bool broken; /* libpq refused to send: soon lost */
+    bool broken;     /* libpq refused to send: soon lost */
     bool lost, dirty;
-    bool telling;    /* inside the handler that calls `done` */
-    bool was_quiet;  /* as of the last `quiet` */
+    bool telling;   /* inside the handler that calls `done` */
+    bool was_quiet; /* as of the last `quiet` */
 };
 
 /* Send the query's steps. On failure query->failure is set, the query is out of

@@ -30,7 +30,8 @@ static bool send_closes(rl_backend *backend, rl_query *query) {
         snprintf(sql, sizeof sql, "deallocate %s", old->name); /* our own name: nothing to quote */
         rl_statement_free(old);
         add_step(query, STEP_CLOSE);
-        if (PQsendQueryParams(backend->pg, sql, 0, NULL, NULL, NULL, NULL, 0) != 1 || !send_sync(backend, query))
+        if (PQsendQueryParams(backend->pg, sql, 0, NULL, NULL, NULL, NULL, 0) != 1 ||
+            !send_sync(backend, query))
             return false;
     }
     return true;
@@ -103,8 +104,8 @@ static rl_err send_execute(rl_backend *backend, rl_query *query) {
     rl_err err = values_fill(&v, query);
     if (err == RL_OK) {
         add_step(query, STEP_EXECUTE);
-        if (PQsendQueryPrepared(backend->pg, query->statement->name, (int)query->param_count, v.texts, v.lengths,
-                                v.formats, 0) != 1)
+        if (PQsendQueryPrepared(backend->pg, query->statement->name, (int)query->param_count, v.texts,
+                                v.lengths, v.formats, 0) != 1)
             backend->broken = true;
     }
     rl_mem_free(v.texts);
@@ -221,7 +222,8 @@ static bool wants_new_plan(const rl_query *query) {
 static void retire_stale(rl_backend *backend, rl_query *query) {
     rl_statement *statement = query->statement;
     const char *code = query->failure.sqlstate;
-    if (!query->was_ready || statement->uses > 1 || (strcmp(code, "0A000") != 0 && strcmp(code, "26000") != 0))
+    if (!query->was_ready || statement->uses > 1 ||
+        (strcmp(code, "0A000") != 0 && strcmp(code, "26000") != 0))
         return;
     query->statement = NULL;
     backend->dirty = backend->dirty || !statement->shape.plain;
@@ -297,8 +299,8 @@ static bool take_result(rl_query *query, PGresult *result) {
         else
             rl_query_fail_take(query, result);
         return true;
-    case PGRES_PIPELINE_ABORTED: /* says only that an earlier step failed */
-        PQclear(result);
+    case PGRES_PIPELINE_ABORTED:
+        PQclear(result); /* says only that an earlier step failed */
         return true;
     default: break;
     }

@@ -103,8 +103,8 @@ static void fail_acquire(rl_errand *errand, rl_err err) {
         rl_query_fail(query, err, "", "%u statements wait for a database connection already",
                       options->max_waiters);
     else
-        rl_query_fail(query, err, "", "none of %u database connections became free within %.3g s", options->max,
-                      (double)options->acquire_timeout_ms / 1000);
+        rl_query_fail(query, err, "", "none of %u database connections became free within %.3g s",
+                      options->max, (double)options->acquire_timeout_ms / 1000);
     finish(errand);
 }
 
@@ -156,7 +156,8 @@ bool rl_errand_take_turn(rl_errand *errand) {
 }
 
 void rl_errand_refuse_turn(rl_errand *errand) {
-    rl_query_fail(&errand->query, RL_ECANCELLED, "25P01", "the transaction ended before this statement's turn");
+    rl_query_fail(&errand->query, RL_ECANCELLED, "25P01",
+                  "the transaction ended before this statement's turn");
     finish(errand);
 }
 

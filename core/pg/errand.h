@@ -44,7 +44,7 @@ struct rl_errand {
     rl_pool *pool;
     rl_scope *scope;
     rl_acquire acquire;
-    struct rl_backend *backend;        /* borrowed for this errand alone, while it runs */
+    struct rl_backend *backend;  /* borrowed for this errand alone, while it runs */
     rl_transaction *transaction; /* whose turn it takes, or which it opened */
     uint8_t tries;
     bool orphan;

@@ -218,8 +218,8 @@ static const rl_backend_events backend_events = {.quiet = on_quiet, .lost = on_l
 
 static rl_err seat_connection(rl_pool *pool, PGconn *pg) {
     rl_backend_options options = {.max_statements = pool->options.max_statements,
-                               .cancel_grace_ms = pool->options.cancel_grace_ms,
-                               .canceller = pool->canceller};
+                                  .cancel_grace_ms = pool->options.cancel_grace_ms,
+                                  .canceller = pool->canceller};
     rl_seat *seat = NULL;
     rl_err err = rl_seat_new_take(pool, pool->loop, pg, &options, &backend_events, &seat);
     if (err != RL_OK)
@@ -227,7 +227,8 @@ static rl_err seat_connection(rl_pool *pool, PGconn *pg) {
     rl_timer_init(&seat->idle_timer, on_idle_timeout);
     uint64_t life_ms = pool->options.max_lifetime_ms;
     if (life_ms > 0)
-        seat->retire_ms = rl_loop_now_ms(pool->loop) + life_ms - life_ms / 10 + random_below(pool, life_ms / 5 + 1);
+        seat->retire_ms =
+            rl_loop_now_ms(pool->loop) + life_ms - life_ms / 10 + random_below(pool, life_ms / 5 + 1);
     pool->seats++;
     give(seat);
     return RL_OK;

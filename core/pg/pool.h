@@ -26,16 +26,16 @@ typedef struct rl_pool rl_pool;
 struct rl_backend;
 
 typedef struct rl_pool_options {
-    const char *url;             /* a PostgreSQL URL or key=value string; copied */
-    uint32_t max;                /* connections */
+    const char *url; /* a PostgreSQL URL or key=value string; copied */
+    uint32_t max;    /* connections */
     uint32_t max_waiters;
     uint32_t max_statements;     /* prepared, per connection */
     uint64_t connect_timeout_ms; /* per host; libpq counts whole seconds, 2 at least */
     uint64_t acquire_timeout_ms;
-    uint64_t query_timeout_ms;   /* 0: none */
+    uint64_t query_timeout_ms; /* 0: none */
     uint64_t cancel_grace_ms;
-    uint64_t idle_timeout_ms;    /* 0: never closed for being idle */
-    uint64_t max_lifetime_ms;    /* give or take a tenth; 0: no limit */
+    uint64_t idle_timeout_ms; /* 0: never closed for being idle */
+    uint64_t max_lifetime_ms; /* give or take a tenth; 0: no limit */
 } rl_pool_options;
 
 /* The defaults of every limit, without a URL. */

@@ -37,8 +37,8 @@ enum { RL_QUERY_MAX_PARAMS = 65535 /* the protocol counts them in 16 bits */ };
 typedef struct rl_failure {
     rl_err err;
     char sqlstate[6];
-    bool sent;          /* whether the server may have seen the statement */
-    rl_result *server;  /* the server's own error, or NULL: then `message` says it */
+    bool sent;         /* whether the server may have seen the statement */
+    rl_result *server; /* the server's own error, or NULL: then `message` says it */
     char message[256];
 } rl_failure;
 
@@ -48,11 +48,11 @@ typedef struct rl_query rl_query;
 enum { RL_QUERY_MAX_STEPS = 10 };
 
 struct rl_query {
-    rl_list link; /* whoever holds the query keeps it in a queue by this */
+    rl_list link;                  /* whoever holds the query keeps it in a queue by this */
     void (*done)(rl_query *query); /* on the loop, once per run */
-    bool script;         /* the simple protocol: several statements, no parameters */
-    uint64_t timeout_ms; /* 0: none */
-    rl_result *result;   /* of the last statement that gave one */
+    bool script;                   /* the simple protocol: several statements, no parameters */
+    uint64_t timeout_ms;           /* 0: none */
+    rl_result *result;             /* of the last statement that gave one */
     rl_failure failure;
 
     rl_buf text; /* the SQL, NUL, parameter, NUL, ... */

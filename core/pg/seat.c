@@ -4,8 +4,8 @@
 
 /* Everything a statement may have left in the session but the prepared
  * statements, which are ours. RESET ALL goes back to the startup options. */
-#define RESET_SQL                                                              \
-    "close all; set session authorization default; reset all; unlisten *; "    \
+#define RESET_SQL                                                           \
+    "close all; set session authorization default; reset all; unlisten *; " \
     "select pg_advisory_unlock_all(); discard temp; discard sequences"
 
 static void tidy_step_done(rl_query *query) {

@@ -30,8 +30,9 @@ typedef struct rl_seat {
 } rl_seat;
 
 /* Takes `pg` always. */
-RL_MUST_USE rl_err rl_seat_new_take(rl_pool *pool, rl_loop *loop, PGconn *pg, const rl_backend_options *options,
-                                    const rl_backend_events *events, rl_seat **out);
+RL_MUST_USE rl_err rl_seat_new_take(rl_pool *pool, rl_loop *loop, PGconn *pg,
+                                    const rl_backend_options *options, const rl_backend_events *events,
+                                    rl_seat **out);
 void rl_seat_free(rl_seat *seat);
 rl_seat *rl_seat_of(const rl_backend *backend);
 /* The next step; called on release and at each `quiet`. */

@@ -28,20 +28,20 @@ static const char *const harmless[] = {
     "jsonb_array_elements", "jsonb_array_elements_text", "jsonb_array_length", "jsonb_build_array",
     "jsonb_build_object", "jsonb_each", "jsonb_each_text", "jsonb_extract_path", "jsonb_object_agg",
     "jsonb_object_keys", "jsonb_set", "jsonb_strip_nulls", "jsonb_to_recordset", "jsonb_typeof", "lag",
-    "last_value", "lateral", "lead", "least", "left", "length", "like", "limit", "ln", "localtimestamp", "log",
-    "lower", "lpad", "ltrim", "make_date", "make_interval", "make_timestamp", "make_timestamptz",
+    "last_value", "lateral", "lead", "least", "left", "length", "like", "limit", "ln", "localtimestamp",
+    "log", "lower", "lpad", "ltrim", "make_date", "make_interval", "make_timestamp", "make_timestamptz",
     "materialized", "max", "md5", "min", "mod", "mode", "not", "now", "nth_value", "ntile", "nullif",
-    "numeric", "octet_length", "offset", "on", "or", "order", "over", "overlay", "partition", "percent_rank",
-    "percentile_cont", "percentile_disc", "pg_backend_pid", "pg_sleep", "phraseto_tsquery", "pi",
-    "plainto_tsquery", "position", "power", "quote_ident", "quote_literal", "radians", "random", "rank",
-    "regexp_match", "regexp_matches", "regexp_replace", "regexp_split_to_array", "regexp_split_to_table",
-    "repeat", "replace", "returning", "reverse", "right", "round", "row", "row_number", "row_to_json",
-    "rpad", "rtrim", "select", "set", "setweight", "sha256", "sign", "similar", "some", "split_part",
-    "sqrt", "starts_with", "statement_timestamp", "stddev", "string_agg", "string_to_array", "strpos",
-    "substr", "substring", "sum", "tablesample", "then", "time", "timestamp", "timestamptz", "to_char",
-    "to_date", "to_json", "to_jsonb", "to_number", "to_timestamp", "to_tsquery", "to_tsvector", "translate",
-    "trim", "trunc", "ts_headline", "ts_rank", "union", "unnest", "upper", "using", "values", "varchar",
-    "variance", "when", "where", "width_bucket", "with", "within",
+    "numeric", "octet_length", "offset", "on", "or", "order", "over", "overlay", "partition",
+    "percent_rank", "percentile_cont", "percentile_disc", "pg_backend_pid", "pg_sleep", "phraseto_tsquery",
+    "pi", "plainto_tsquery", "position", "power", "quote_ident", "quote_literal", "radians", "random",
+    "rank", "regexp_match", "regexp_matches", "regexp_replace", "regexp_split_to_array",
+    "regexp_split_to_table", "repeat", "replace", "returning", "reverse", "right", "round", "row",
+    "row_number", "row_to_json", "rpad", "rtrim", "select", "set", "setweight", "sha256", "sign", "similar",
+    "some", "split_part", "sqrt", "starts_with", "statement_timestamp", "stddev", "string_agg",
+    "string_to_array", "strpos", "substr", "substring", "sum", "tablesample", "then", "time", "timestamp",
+    "timestamptz", "to_char", "to_date", "to_json", "to_jsonb", "to_number", "to_timestamp", "to_tsquery",
+    "to_tsvector", "translate", "trim", "trunc", "ts_headline", "ts_rank", "union", "unnest", "upper",
+    "using", "values", "varchar", "variance", "when", "where", "width_bucket", "with", "within",
 };
 
 static int compare_words(const void *a, const void *b) {
@@ -49,12 +49,14 @@ static int compare_words(const void *a, const void *b) {
 }
 
 static bool is_harmless(const char *word) {
-    return bsearch(word, harmless, sizeof harmless / sizeof *harmless, sizeof *harmless, compare_words) != NULL;
+    return bsearch(word, harmless, sizeof harmless / sizeof *harmless, sizeof *harmless, compare_words) !=
+           NULL;
 }
 
 static bool is_word_byte(char ch) {
     char low = rl_ascii_lower(ch);
-    return (low >= 'a' && low <= 'z') || (ch >= '0' && ch <= '9') || ch == '_' || ch == '$' || (ch & 0x80) != 0;
+    return (low >= 'a' && low <= 'z') || (ch >= '0' && ch <= '9') || ch == '_' || ch == '$' ||
+           (ch & 0x80) != 0;
 }
 
 /* PostgreSQL's comments nest. */
@@ -169,13 +171,14 @@ static bool is_one_of(const char *word, const char *const *list) {
 }
 
 static bool is_control(const char *word) {
-    static const char *const list[] = {"begin",    "start", "commit",  "end", "rollback",
-                                       "savepoint", "release", "abort", NULL};
+    static const char *const list[] = {"begin",     "start",   "commit", "end", "rollback",
+                                       "savepoint", "release", "abort",  NULL};
     return is_one_of(word, list);
 }
 
 static bool is_row_verb(const char *word) {
-    static const char *const list[] = {"select", "insert", "update", "delete", "with", "values", "table", NULL};
+    static const char *const list[] = {"select", "insert", "update", "delete",
+                                       "with",   "values", "table",  NULL};
     return is_one_of(word, list);
 }
 

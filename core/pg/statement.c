@@ -44,11 +44,13 @@ static rl_statement **bucket_of(rl_statements *set, uint64_t hash) {
 }
 
 static bool matches(const rl_statement *one, rl_slice sql, const uint32_t *types, uint32_t type_count) {
-    return one->sql_len == sql.len && one->type_count == type_count && memcmp(one->sql, sql.ptr, sql.len) == 0 &&
+    return one->sql_len == sql.len && one->type_count == type_count &&
+           memcmp(one->sql, sql.ptr, sql.len) == 0 &&
            (type_count == 0 || memcmp(one->declared, types, type_count * sizeof *types) == 0);
 }
 
-rl_statement *rl_statements_find(rl_statements *set, rl_slice sql, const uint32_t *types, uint32_t type_count) {
+rl_statement *rl_statements_find(rl_statements *set, rl_slice sql, const uint32_t *types,
+                                 uint32_t type_count) {
     uint64_t hash = hash_key(sql, types, type_count);
     for (rl_statement *one = *bucket_of(set, hash); one != NULL; one = one->next) {
         if (one->hash != hash || !matches(one, sql, types, type_count))

@@ -42,7 +42,8 @@ RL_MUST_USE rl_err rl_statements_init(rl_statements *set, uint32_t max);
 /* Frees every statement in the set. */
 void rl_statements_clear(rl_statements *set);
 /* The statement, now the newest; NULL when there is none. */
-rl_statement *rl_statements_find(rl_statements *set, rl_slice sql, const uint32_t *types, uint32_t type_count);
+rl_statement *rl_statements_find(rl_statements *set, rl_slice sql, const uint32_t *types,
+                                 uint32_t type_count);
 /* A new one. `*evicted` is what had to go for it, the caller's to free, or NULL. */
 RL_MUST_USE rl_err rl_statements_add(rl_statements *set, rl_slice sql, const uint32_t *types,
                                      uint32_t type_count, rl_statement **out, rl_statement **evicted);

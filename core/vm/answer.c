@@ -9,6 +9,7 @@
 enum {
     BODY_MOST = 256 * 1024 * 1024, /* one JSON answer */
     FIELDS_MOST = 64 * 1024,
+    MOST_RESULTS = 3, /* body, status, headers; what a handler returns behind them is ignored */
     KEPT = 256 * 1024 /* a larger buffer is given back after its answer */
 };
 
@@ -181,6 +182,20 @@ static const char *read_body(rl_answerer *answerer, lua_State *co, int index, rl
     }
 }
 
+/* Checked as any header's value is: it may come from outside. */
+static const char *read_type(rl_answerer *answerer, lua_State *co, int index, rl_answer *answer) {
+    if (index == 0 || lua_type(co, index) != LUA_TSTRING)
+        return NULL;
+    rl_slice name = RL_LIT("Content-Type"), type = text_at(co, index);
+    size_t before = rl_buf_len(&answerer->fields);
+    const char *why;
+    if (rl_lines_append(&answerer->fields, name, type, &why) != RL_OK)
+        return complain(answerer->message, sizeof answerer->message, name, why);
+    rl_buf_truncate(&answerer->fields, before);
+    answer->type = type;
+    return NULL;
+}
+
 /* Where on the stack what the handler returned lies; 0: it did not. */
 typedef struct parts {
     int body, status, headers, type, more_headers;
@@ -216,11 +231,13 @@ static parts parts_of(lua_State *co, int count) {
 
 const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count) {
     reset(answerer);
+    if (count > MOST_RESULTS) /* so that what is pushed below needs no new stack: here nobody could catch its lack */
+        lua_settop(co, count = MOST_RESULTS);
     parts found = parts_of(co, count);
     rl_answer answer = {.status = found.body == 0 ? 204 : 200};
-    if (found.type != 0 && lua_type(co, found.type) == LUA_TSTRING)
-        answer.type = text_at(co, found.type);
     const char *wrong = read_status(answerer, co, found.status, &answer.status);
+    if (wrong == NULL)
+        wrong = read_type(answerer, co, found.type, &answer);
     if (wrong == NULL)
         wrong = read_headers(answerer, co, found.more_headers, &answer);
     if (wrong == NULL)

@@ -14,6 +14,8 @@ typedef struct route {
     char *pattern;
 } route;
 
+enum { COLLECT_PAUSE_MS = 100 /* a full VM must not spend all its time in the collector */ };
+
 struct rl_app {
     rl_vm *vm;
     rl_server *server;
@@ -22,6 +24,7 @@ struct rl_app {
     route *routes;
     uint32_t route_count, route_cap;
     const char *last_route; /* dispatched last: whom to name when a turn took long */
+    uint64_t collected_ms; /* when the collector last had to make room */
     int fault_ref; /* LUA_NOREF until the framework sets it */
     rl_list free_calls;
     rl_answerer answerer;
@@ -86,22 +89,31 @@ static void one_less(rl_call *call) {
     if (--call->running > 0)
         return;
     rl_request *request = call->request;
+    /* Tasks of the app may wait here, too: they find that the request is over. */
+    rl_signal_all(&call->body_news);
+    rl_signal_all(&call->drained);
     rl_list_push_front(&call->app->free_calls, &call->link);
     request->handling = NULL;
     rl_request_release(request);
 }
 
-/* The route's task is over when its coroutine and all its children are. */
-static void task_is_over(rl_call *call) {
-    call->task.scope.emptied = NULL;
-    rl_scope_end(&call->task.scope);
+/* A task is over when its coroutine and all its children are. */
+static void try_end(rl_call *call, rl_task *task, bool has_ended) {
+    if (!has_ended || !rl_list_is_empty(&task->scope.children))
+        return;
+    task->scope.emptied = NULL;
+    rl_scope_end(&task->scope);
     one_less(call);
 }
 
-static void on_children_gone(rl_scope *scope) {
+static void on_task_emptied(rl_scope *scope) {
     rl_call *call = RL_CONTAINER(scope, rl_call, task.scope);
-    if (call->task_over)
-        task_is_over(call);
+    try_end(call, &call->task, call->task_over);
+}
+
+static void on_fault_emptied(rl_scope *scope) {
+    rl_call *call = RL_CONTAINER(scope, rl_call, fault.scope);
+    try_end(call, &call->fault, call->fault_over);
 }
 
 static void on_fault_ended(rl_task *task, int status, int count) {
@@ -116,8 +128,9 @@ static void on_fault_ended(rl_task *task, int status, int count) {
         rl_log_write(call->app->vm->log, RL_LOG_ERROR, "fault", fields, 2);
         (void)rl_request_fail(call->request, 500, "internal", "internal error");
     }
-    rl_scope_end(&task->scope);
-    one_less(call);
+    call->fault_over = true;
+    rl_scope_cancel_children(&task->scope, RL_ECANCELLED);
+    try_end(call, task, true);
 }
 
 typedef struct fault_values {
@@ -126,16 +139,16 @@ typedef struct fault_values {
 } fault_values;
 
 /* Push what the fault function takes behind slot and epoch: the error, and the
- * coroutine that failed, whose stack it may read. */
+ * coroutine that failed, whose stack it may read. What takes memory is done in
+ * L: an error in a coroutine that does not run has no catcher. */
 static int push_fault_values(lua_State *L, void *arg) {
     fault_values *values = arg;
-    (void)L;
     if (values->wrong != NULL) {
-        lua_pushstring(values->to, values->wrong);
-        lua_pushnil(values->to);
+        lua_pushstring(L, values->wrong);
+        lua_pushnil(L);
+        lua_xmove(L, values->to, 2);
         return 0;
     }
-    lua_pushvalue(values->from, -1);
     lua_xmove(values->from, values->to, 1);
     lua_pushthread(values->from);
     lua_xmove(values->from, values->to, 1);
@@ -145,6 +158,7 @@ static int push_fault_values(lua_State *L, void *arg) {
 /* The handler failed, or gave what cannot be sent. */
 static void start_fault(rl_call *call, lua_State *co, const char *wrong) {
     rl_app *app = call->app;
+    rl_lines_remove(&call->request->fields, RL_LIT("content-type")); /* it was meant for another body */
     if (rl_task_init(&call->fault, app->vm, &app->vm->scope, on_fault_ended) != RL_OK) {
         (void)rl_request_fail(call->request, 503, "overloaded", "out of memory: try again soon");
         return;
@@ -161,6 +175,8 @@ static void start_fault(rl_call *call, lua_State *co, const char *wrong) {
     }
     lua_pushinteger(to, call->route + 1);
     call->running++;
+    call->fault_over = false;
+    call->fault.scope.emptied = on_fault_emptied;
     rl_scope_set_deadline(&call->fault.scope, app->limits.request_timeout_ms);
     rl_task_run(&call->fault, 5);
 }
@@ -180,8 +196,7 @@ static void on_task_ended(rl_task *task, int status, int count) {
     }
     call->task_over = true;
     rl_scope_cancel_children(&task->scope, RL_ECANCELLED);
-    if (rl_list_is_empty(&task->scope.children))
-        task_is_over(call);
+    try_end(call, task, true);
 }
 
 static void on_ran(void *owner, uint64_t took_ns) {
@@ -204,7 +219,7 @@ static void start_call(rl_app *app, rl_request *request, int route_id) {
     call->route = route_id;
     call->running = 1;
     call->task_over = false;
-    call->task.scope.emptied = on_children_gone;
+    call->task.scope.emptied = on_task_emptied;
     call->task.name = request->route;
     rl_signal_init(&call->body_news);
     rl_signal_init(&call->drained);
@@ -216,8 +231,10 @@ static void start_call(rl_app *app, rl_request *request, int route_id) {
     lua_pushinteger(co, (lua_Integer)request->epoch);
     uint32_t slot = request->slot, epoch = request->epoch;
     rl_task_run(&call->task, 2);
-    if (rl_server_request(app->server, slot, epoch) == request && !call->task_over)
-        /* it waits: from now on it has a deadline */
+    if (rl_server_request(app->server, slot, epoch) != request || request->handling != call || call->task_over)
+        return;
+    /* it waits: from now on it has a deadline, the route's own or the usual one */
+    if (!rl_timer_is_running(&call->task.scope.deadline))
         rl_scope_set_deadline(&call->task.scope, app->limits.request_timeout_ms);
 }
 
@@ -242,9 +259,14 @@ static void answer_miss(rl_request *request, rl_routing routing) {
 }
 
 /* Near its ceiling the VM takes no more until the collector has made room. */
-static bool is_short_of_memory(rl_vm *vm) {
+static bool is_short_of_memory(rl_app *app) {
+    rl_vm *vm = app->vm;
     if (RL_LIKELY(vm->used < vm->ceiling - vm->ceiling / 8))
         return false;
+    uint64_t now_ms = rl_loop_now_ms(vm->loop);
+    if (now_ms < app->collected_ms + COLLECT_PAUSE_MS)
+        return true;
+    app->collected_ms = now_ms;
     if (rl_vm_protect(vm, rl_vm_collect, NULL, NULL, 0) != RL_OK)
         return true;
     return vm->used >= vm->ceiling - vm->ceiling / 8;
@@ -264,7 +286,7 @@ static void on_request(void *owner, rl_request *request) {
         return;
     }
     request->route = app->routes[request->match.route].pattern;
-    if (is_short_of_memory(app->vm)) {
+    if (is_short_of_memory(app)) {
         (void)rl_request_fail(request, 503, "overloaded", "out of memory: try again soon");
         rl_request_release(request);
         return;
@@ -307,7 +329,7 @@ const rl_handler *rl_app_handler(void) {
 
 static rl_app *app_of(lua_State *L) {
     rl_vm *vm = rl_vm_of(L);
-    if (vm->app == NULL)
+    if (vm == NULL || vm->app == NULL)
         luaL_error(L, "there is no server in this command: routes cannot be registered");
     return vm->app;
 }
@@ -366,7 +388,8 @@ static int set_fault(lua_State *L) {
 
 /* has_server() -> whether routes can be registered here */
 static int has_server(lua_State *L) {
-    lua_pushboolean(L, rl_vm_of(L)->app != NULL);
+    rl_vm *vm = rl_vm_of(L);
+    lua_pushboolean(L, vm != NULL && vm->app != NULL);
     return 1;
 }
 

@@ -43,7 +43,7 @@ typedef struct rl_call {
     rl_signal drained;   /* a stream has room again */
     int route;           /* -1: none */
     uint8_t running;     /* of task and fault, those not over yet */
-    bool task_over;      /* the task's coroutine is; children may not be */
+    bool task_over, fault_over; /* their coroutines are; children may not be */
 } rl_call;
 
 /* The live request that the arguments slot, epoch at `index` and `index + 1`

@@ -10,7 +10,8 @@ static rl_log_field field_of(lua_State *L, int key, int value) {
     if (lua_type(L, value) == LUA_TBOOLEAN)
         return rl_log_bool(name, lua_toboolean(L, value));
     lua_Number number = lua_tonumber(L, value);
-    if (lua_type(L, value) == LUA_TNUMBER && number == (lua_Number)(int64_t)number)
+    bool fits = number > -0x1p63 && number < 0x1p63; /* false for NaN */
+    if (lua_type(L, value) == LUA_TNUMBER && fits && number == (lua_Number)(int64_t)number)
         return rl_log_int(name, (int64_t)number);
     size_t len;
     const char *text = luaL_checklstring(L, value, &len);
@@ -29,7 +30,9 @@ static int write_line(lua_State *L) {
     for (int i = 3; i + 1 <= lua_gettop(L) && count < MOST_FIELDS; i += 2)
         if (!lua_isnil(L, i + 1))
             fields[count++] = field_of(L, i, i + 1);
-    rl_log_write(rl_vm_of(L)->log, level, message, fields, count);
+    rl_vm *vm = rl_vm_of(L);
+    if (vm != NULL) /* a finalizer may call us while the VM closes */
+        rl_log_write(vm->log, level, message, fields, count);
     return 0;
 }
 

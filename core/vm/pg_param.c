@@ -9,9 +9,9 @@
 #include "vm/kind.h"
 
 enum {
-    MAX_DEPTH = 6,    /* of an array: PostgreSQL's own MAXDIM */
-    NUMBER_LEN = 32,  /* "-1.7976931348623157e+308" and its NUL */
-    LUA_TCDATA_ = 10  /* LuaJIT's type number of FFI values, in no header */
+    MAX_DEPTH = 6,   /* of an array: PostgreSQL's own MAXDIM */
+    NUMBER_LEN = 32, /* "-1.7976931348623157e+308" and its NUL */
+    LUA_TCDATA_ = 10 /* LuaJIT's type number of FFI values, in no header */
 };
 
 /* Its address is the registry key of bytea's metatable. */
@@ -177,9 +177,7 @@ static rl_err append_element(sender *s, int index, int depth) {
     case LUA_TLIGHTUSERDATA:
         return lua_touserdata(L, index) == NULL ? append(s, "NULL") : refuse(s, "a userdata inside an array");
     case LUA_TBOOLEAN: return append(s, lua_toboolean(L, index) ? "t" : "f");
-    case LUA_TNUMBER:
-        print_number(lua_tonumber(L, index), number);
-        return append(s, number);
+    case LUA_TNUMBER: print_number(lua_tonumber(L, index), number); return append(s, number);
     case LUA_TSTRING: {
         rl_slice text = string_at(L, index);
         if (memchr(text.ptr, '\0', text.len) != NULL)

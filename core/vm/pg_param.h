@@ -20,7 +20,8 @@
 /* Add the values from stack index `first` to the top. Never raises, needs
  * LUA_MINSTACK free slots. RL_EINVAL with `message` naming the parameter, or
  * RL_EFULL, RL_ENOMEM with it saying so. */
-RL_MUST_USE rl_err rl_vm_pg_add_params(lua_State *L, int first, rl_query *query, char *message, size_t message_cap);
+RL_MUST_USE rl_err rl_vm_pg_add_params(lua_State *L, int first, rl_query *query, char *message,
+                                       size_t message_cap);
 
 /* bytea(s) -> a value that is sent as bytes whatever the statement wants */
 int rl_vm_pg_bytea(lua_State *L);

@@ -49,7 +49,8 @@ static bool make_shape(lua_State *L, const rl_result *result, char *message, siz
     push_names(L, result);
     lua_call(L, 1, 2);
     if (lua_isnil(L, -2)) {
-        snprintf(message, message_cap, "two columns are called \"%s\": name them with AS", lua_tostring(L, -1));
+        snprintf(message, message_cap, "two columns are called \"%s\": name them with AS",
+                 lua_tostring(L, -1));
         return false;
     }
     lua_pop(L, 1);
@@ -139,8 +140,11 @@ bool rl_vm_pg_push_rows(lua_State *L, const rl_result *result, uint32_t most, bo
         rl_slice name = rl_result_name(result, i);
         lua_pushlstring(L, name.ptr, name.len);
     }
-    r.value = (rl_pg_value_reader){
-        .L = L, .result = result, .bigint_is_string = bigint_is_string, .message = message, .message_cap = message_cap};
+    r.value = (rl_pg_value_reader){.L = L,
+                                   .result = result,
+                                   .bigint_is_string = bigint_is_string,
+                                   .message = message,
+                                   .message_cap = message_cap};
     for (uint32_t row = 0; row < count; row++) {
         if (!push_row(&r, row)) {
             lua_settop(L, top);
@@ -178,8 +182,8 @@ static void push_server_fields(lua_State *L, const rl_result *server) {
         rl_field_code code;
         const char *key;
     } fields[] = {
-        {RL_FIELD_SEVERITY, "severity"}, {RL_FIELD_MESSAGE, "message"}, {RL_FIELD_DETAIL, "detail"},
-        {RL_FIELD_HINT, "hint"},         {RL_FIELD_SCHEMA, "schema"},   {RL_FIELD_TABLE, "table"},
+        {RL_FIELD_SEVERITY, "severity"}, {RL_FIELD_MESSAGE, "message"},       {RL_FIELD_DETAIL, "detail"},
+        {RL_FIELD_HINT, "hint"},         {RL_FIELD_SCHEMA, "schema"},         {RL_FIELD_TABLE, "table"},
         {RL_FIELD_COLUMN, "column"},     {RL_FIELD_CONSTRAINT, "constraint"}, {RL_FIELD_CONTEXT, "context"},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)

@@ -13,8 +13,8 @@
 /* Push the list of at most `most` rows. False, with nothing pushed and `message`
  * saying why, for a value that Lua cannot hold (it names the column). Raises
  * when Lua's memory runs out: the result must belong to somebody else. */
-RL_MUST_USE bool rl_vm_pg_push_rows(lua_State *L, const rl_result *result, uint32_t most, bool bigint_is_string,
-                                    char *message, size_t message_cap);
+RL_MUST_USE bool rl_vm_pg_push_rows(lua_State *L, const rl_result *result, uint32_t most,
+                                    bool bigint_is_string, char *message, size_t message_cap);
 /* Push the table of an error: code, status, message, and what the server said. */
 void rl_vm_pg_push_failure(lua_State *L, const rl_failure *failure, const char *sql);
 

@@ -23,13 +23,14 @@ rl_request *rl_app_request(lua_State *L, int index) {
     rl_request *request = NULL;
     if (server != NULL)
         request = rl_server_request(server, (uint32_t)lua_tointeger(L, index), (uint32_t)lua_tonumber(L, index + 1));
-    if (request == NULL)
+    /* answered and done with, though the connection may still be reading its body */
+    if (request == NULL || request->handling == NULL)
         luaL_error(L, "request is over: take what you need out of it before, and pass c.params.id (say) to the task");
     return request;
 }
 
 static void push_slice(lua_State *L, rl_slice slice) {
-    lua_pushlstring(L, slice.ptr, slice.len);
+    lua_pushlstring(L, slice.len == 0 ? "" : slice.ptr, slice.len);
 }
 
 /* check(slot, epoch): raises when the request is over */
@@ -201,16 +202,35 @@ static int ip(lua_State *L) {
     return 1;
 }
 
+/* has_body(slot, epoch) -> whether the client announced one, an empty one included */
+static int has_body(lua_State *L) {
+    const rl_head *head = &rl_app_request(L, 1)->head;
+    lua_pushboolean(L, head->chunked || head->has_length);
+    return 1;
+}
+
 /* body_wait(slot, epoch) -> case: waits until the body is whole or has failed */
 static int body_wait(lua_State *L) {
     rl_request *request = rl_app_request(L, 1);
+    rl_task *task = request->body.done ? NULL : rl_task_may_wait(L);
+    rl_request_want_body(request); /* which ends the connection when it cannot */
     if (request->body.done || request->body.failed != 0) {
         lua_pushinteger(L, CASE_NEWS);
         return 1;
     }
-    rl_task *task = rl_task_may_wait(L);
-    rl_request_want_body(request);
     return rl_signal_wait(L, task, &rl_app_call(request)->body_news, UINT64_MAX);
+}
+
+/* All bytes of a whole body; of a spooled one as a userdata on the stack, so
+ * that an error leaks nothing. */
+static rl_slice body_bytes(lua_State *L, const rl_body *body) {
+    rl_slice bytes;
+    if (rl_body_in_memory(body, &bytes))
+        return bytes;
+    char *out = lua_newuserdata(L, body->len);
+    if (rl_body_copy(body, out) != RL_OK)
+        luaL_error(L, "the spooled body could not be read back");
+    return rl_slice_of(out, body->len);
 }
 
 /* body_text(slot, epoch) -> the text, or nil and the status of its failure; after body_wait */
@@ -222,15 +242,7 @@ static int body_text(lua_State *L) {
         lua_pushinteger(L, body->failed != 0 ? body->failed : 400);
         return 2;
     }
-    rl_slice bytes;
-    if (rl_body_in_memory(body, &bytes)) {
-        lua_pushlstring(L, bytes.ptr == NULL ? "" : bytes.ptr, bytes.len);
-        return 1;
-    }
-    char *out = lua_newuserdata(L, body->len); /* the collector's, so an error below leaks nothing */
-    if (rl_body_copy(body, out) != RL_OK)
-        return luaL_error(L, "the spooled body could not be read back");
-    lua_pushlstring(L, out, body->len);
+    push_slice(L, body_bytes(L, body));
     return 1;
 }
 
@@ -240,21 +252,20 @@ static int body_json(lua_State *L) {
     const rl_body *body = &request->body;
     rl_vm_json_options options = RL_VM_JSON_OPTIONS_DEFAULT;
     options.limits.max_bytes = rl_app_read_limits(rl_vm_of(L)->app)->max_json;
-    rl_slice bytes = {NULL, 0};
     if (!body->done || body->failed != 0) {
         lua_pushnil(L);
         lua_pushinteger(L, body->failed != 0 ? body->failed : 400);
         lua_pushliteral(L, "the body did not arrive");
         return 3;
     }
-    if (body->len > options.limits.max_bytes || !rl_body_in_memory(body, &bytes)) {
+    if (body->len > options.limits.max_bytes) {
         lua_pushnil(L);
         lua_pushinteger(L, 413);
         lua_pushfstring(L, "the JSON body is longer than max_json, %d bytes", (int)options.limits.max_bytes);
         return 3;
     }
     rl_json_error error;
-    rl_err err = rl_vm_json_decode(L, bytes, &options, &error);
+    rl_err err = rl_vm_json_decode(L, body_bytes(L, body), &options, &error);
     if (err == RL_OK)
         return 1;
     char message[RL_VM_JSON_MESSAGE_CAP];
@@ -300,6 +311,7 @@ void rl_vm_open_request(lua_State *L) {
                                   {"headers", headers},
                                   {"header", header},
                                   {"ip", ip},
+                                  {"has_body", has_body},
                                   {"body_wait", body_wait},
                                   {"body_text", body_text},
                                   {"body_json", body_json},

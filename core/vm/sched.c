@@ -21,6 +21,7 @@ struct rl_sched {
     rl_turn turn;
     rl_list ready;
     rl_task *running;
+    int stray_yield_ref; /* a text */
     size_t idle_count;
     idle_coroutine idle[MOST_IDLE];
 };
@@ -30,10 +31,14 @@ static bool run_ready(rl_turn *turn);
 /* The yielded mark of a wait. Its address is the value: nobody can forge it by accident. */
 static const char PARK;
 
-static int set_park(lua_State *L, void *arg) {
-    (void)arg;
+/* What is made now because it could not be made when it is needed. */
+static int prepare(lua_State *L, void *arg) {
+    rl_sched *sched = arg;
     lua_pushlightuserdata(L, (void *)(uintptr_t)&PARK);
     lua_setfield(L, LUA_REGISTRYINDEX, "rille.park");
+    lua_pushliteral(L, "coroutine.yield: there is no coroutine here to yield to "
+                       "(a handler or task waits with rille's own calls)");
+    sched->stray_yield_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     return 0;
 }
 
@@ -46,7 +51,7 @@ rl_err rl_sched_new(rl_vm *vm, rl_sched **out) {
     sched->running = NULL;
     sched->idle_count = 0;
     rl_list_init(&sched->ready);
-    rl_err err = rl_vm_protect(vm, set_park, NULL, NULL, 0);
+    rl_err err = rl_vm_protect(vm, prepare, sched, NULL, 0);
     if (err != RL_OK) {
         rl_mem_free(sched);
         return err;
@@ -85,8 +90,13 @@ static rl_err acquire_coroutine(rl_sched *sched, rl_task *task) {
     return RL_OK;
 }
 
+static int unref(lua_State *L, void *arg) {
+    luaL_unref(L, LUA_REGISTRYINDEX, *(int *)arg); /* may make the list of free references, so it may raise */
+    return 0;
+}
+
 static void drop_coroutine(rl_sched *sched, int ref) {
-    luaL_unref(sched->vm->L, LUA_REGISTRYINDEX, ref);
+    (void)!rl_vm_protect(sched->vm, unref, &ref, NULL, 0); /* without memory even for that it stays */
 }
 
 static void reuse_coroutine(rl_sched *sched, idle_coroutine one) {
@@ -133,8 +143,16 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
     return RL_OK;
 }
 
+/* A wait that nobody will come back to. */
+static void leave_wait(rl_task *task) {
+    if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
+        rl_waiter_wake(&task->waiter);
+    rl_list_remove(&task->run_link);
+}
+
 static void finish(rl_task *task, int status) {
     rl_sched *sched = task->vm->sched;
+    leave_wait(task); /* made in a coroutine whose owner went on without it */
     int count = status == 0 ? lua_gettop(task->co) : 1;
     idle_coroutine one = {task->co, task->ref};
     task->ended(task, status, count); /* which may free the task, never the coroutine */
@@ -157,8 +175,7 @@ static void resume(rl_task *task, int argc) {
     if (RL_UNLIKELY(lua_gettop(task->co) != 1 || lua_touserdata(task->co, 1) != (const void *)&PARK)) {
         /* coroutine.yield outside of a coroutine of the user's own */
         lua_settop(task->co, 0);
-        lua_pushliteral(task->co, "coroutine.yield: there is no coroutine here to yield to "
-                                  "(a handler or task waits with rille's own calls)");
+        lua_rawgeti(task->co, LUA_REGISTRYINDEX, sched->stray_yield_ref);
         finish(task, LUA_ERRRUN);
         return;
     }
@@ -183,9 +200,7 @@ void rl_task_start(rl_task *task, int argc) {
 }
 
 void rl_task_abandon(rl_task *task) {
-    if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
-        rl_waiter_wake(&task->waiter);
-    rl_list_remove(&task->run_link);
+    leave_wait(task);
     rl_scope_end(&task->scope);
     drop_coroutine(task->vm->sched, task->ref);
 }
@@ -246,6 +261,8 @@ rl_task *rl_task_may_wait(lua_State *L) {
         luaL_error(L, "this call waits, and it cannot wait inside a C function's callback "
                       "(table.sort, string.gsub, string.format's tostring, an xpcall handler): "
                       "make it before or after");
+    if (rl_waiter_is_parked(&task->waiter) || !rl_list_is_empty(&task->run_link))
+        luaL_error(L, "this task waits already, in a coroutine that was made without rille's coroutine library");
     if (task->scope.why != RL_OK && !task->is_shielded)
         rl_task_raise(L, task->scope.why);
     return task;

@@ -9,6 +9,11 @@
 
 #define SIGNAL_META "rille.signal"
 #define TASK_META "rille.task"
+#define MOST_MS 1e15 /* no timer is due then: 30,000 years */
+
+/* A new coroutine has stack for these; to grow the stack of one that does not
+ * run is an error that nobody could catch. */
+enum { MOST_ARGUMENTS = 30 };
 
 /* A spawned task, and the userdata that may still point to it. */
 typedef struct handle {
@@ -48,9 +53,12 @@ static void on_ended(rl_task *task, int status, int count) {
  * belongs to the app, any other to the current task. */
 static int spawn(lua_State *L) {
     rl_vm *vm = rl_vm_of(L);
+    if (vm == NULL)
+        return luaL_error(L, "the VM is being closed");
     bool detached = lua_toboolean(L, 1);
     luaL_checktype(L, 2, LUA_TFUNCTION);
     int argc = lua_gettop(L) - 2;
+    luaL_argcheck(L, argc <= MOST_ARGUMENTS, 2, "too many arguments for a task: put them into a table");
     rl_task *current = rl_task_current(L);
     handle *at = lua_newuserdata(L, sizeof *at);
     at->spawned = NULL;
@@ -66,11 +74,6 @@ static int spawn(lua_State *L) {
         return luaL_error(L, "not enough memory");
     }
     one->task.scope.emptied = on_emptied;
-    if (!lua_checkstack(one->task.co, argc + 1)) {
-        rl_task_abandon(&one->task);
-        rl_mem_free(one);
-        return luaL_error(L, "too many arguments for a task");
-    }
     at->spawned = one;
     one->handle = at;
     lua_xmove(L, one->task.co, argc + 1);
@@ -95,6 +98,15 @@ static int collect_handle(lua_State *L) {
     handle *at = lua_touserdata(L, 1);
     if (at->spawned != NULL)
         at->spawned->handle = NULL;
+    at->spawned = NULL; /* a program can call this, too */
+    return 0;
+}
+
+/* Nobody can fire it any more. Whoever waits has a deadline, or is cancelled. */
+static int collect_signal(lua_State *L) {
+    rl_signal *signal = lua_touserdata(L, 1);
+    while (rl_list_pop_front(&signal->waiting) != NULL)
+        ;
     return 0;
 }
 
@@ -112,7 +124,8 @@ static int wait_signal(lua_State *L) {
     rl_signal *signal = luaL_checkudata(L, 1, SIGNAL_META);
     lua_Number timeout_ms = luaL_optnumber(L, 2, -1);
     rl_task *task = rl_task_may_wait(L);
-    return rl_signal_wait(L, task, signal, timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms);
+    bool is_limited = timeout_ms >= 0 && timeout_ms < MOST_MS;
+    return rl_signal_wait(L, task, signal, is_limited ? (uint64_t)timeout_ms : UINT64_MAX);
 }
 
 /* signal_all(signal) */
@@ -126,7 +139,9 @@ static int set_deadline(lua_State *L) {
     rl_task *task = rl_task_current(L);
     if (task == NULL)
         return luaL_error(L, "there is no task here");
-    rl_scope_set_deadline(&task->scope, (uint64_t)(luaL_checknumber(L, 1) * 1000));
+    lua_Number ms = luaL_checknumber(L, 1) * 1000;
+    luaL_argcheck(L, ms >= 0 && ms < MOST_MS, 1, "a time from 0 on, in seconds");
+    rl_scope_set_deadline(&task->scope, (uint64_t)ms);
     return 0;
 }
 
@@ -172,6 +187,8 @@ void rl_vm_open_task(lua_State *L) {
                                   {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     luaL_newmetatable(L, SIGNAL_META);
+    lua_pushcfunction(L, collect_signal);
+    lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
     luaL_newmetatable(L, TASK_META);
     lua_pushcfunction(L, collect_handle);

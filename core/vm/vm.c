@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <lualib.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 
 /* Lua's allocations go on to LuaJIT's own allocator: its objects must lie
  * where LuaJIT wants them. We only count, and refuse past the ceiling. */
+enum { RESERVE = 256 * 1024 /* what C may take past the ceiling, to end well what Lua could not go on with */ };
+
 static void *counting_alloc(void *ud, void *ptr, size_t old_size, size_t new_size) {
     rl_vm *vm = ud;
     if (new_size > old_size && vm->used + (new_size - old_size) > vm->ceiling)
@@ -72,7 +75,11 @@ rl_err rl_vm_protect(rl_vm *vm, int (*fn)(lua_State *L, void *arg), void *arg, c
     lua_State *L = vm->L;
     int top = lua_gettop(L);
     protected_call call = {fn, arg};
+    /* At its ceiling the VM could not even drop the coroutine that filled it. */
+    size_t ceiling = vm->ceiling;
+    vm->ceiling = ceiling > SIZE_MAX - RESERVE ? SIZE_MAX : ceiling + RESERVE;
     int status = lua_cpcall(L, run_protected, &call);
+    vm->ceiling = ceiling;
     rl_err err = RL_OK;
     if (status != 0) {
         err = status == LUA_ERRMEM ? RL_ENOMEM : RL_EINVAL;
@@ -197,6 +204,7 @@ rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out
         return RL_ENOMEM;
     }
     vm->alloc = lua_getallocf(vm->L, &vm->alloc_ud);
+    vm->used = (size_t)lua_gc(vm->L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(vm->L, LUA_GCCOUNTB, 0);
     lua_setallocf(vm->L, counting_alloc, vm);
     rl_scope_init(&vm->scope, loop, NULL, NULL);
     char message[256];
@@ -211,8 +219,6 @@ rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out
         rl_vm_free(vm);
         return err;
     }
-    /* What the libraries took before we counted is not in `used`: it is the
-     * same small sum for every VM. */
     vm->ceiling = ceiling;
     *out = vm;
     return RL_OK;

@@ -1,21 +1,24 @@
 --- `c`: a handler's view of its request.
 --
 -- A context is {slot, epoch}: where C keeps the request, and which of the
--- requests that were ever there. It holds no data of its own, so one that was
--- kept past its end can only say so. What was read once is cached in [3], and
--- the epoch is checked before the cache is used.
+-- requests that were ever there. So one that was kept past its end can only say
+-- so. What was read once is kept in the places behind them, and the epoch is
+-- checked before it is used again.
 local core = require "rille.core"
 local errors = require "rille.error"
 local wait = require "rille.wait"
 
-local setmetatable, rawset, rawget = setmetatable, rawset, rawget
+local setmetatable = setmetatable
 
 local Context = {}
 local methods, getters, cached = {}, {}, {}
 
+-- Where in a context each cached part lies.
+local PLACES = { params = 3, query = 4, headers = 5, state = 6 }
+
 --- The context of the request in `slot`.
 function Context.new(slot, epoch)
-  return setmetatable({ slot, epoch }, Context)
+  return setmetatable({ slot, epoch, false, false, false, false }, Context)
 end
 
 function Context.is(value)
@@ -23,31 +26,24 @@ function Context.is(value)
 end
 
 function Context.__index(c, key)
-  local read = cached[key]
-  if read then
-    local slot, epoch = c[1], c[2]
-    local cache = rawget(c, 3)
-    if cache then
-      local value = cache[key]
-      if value ~= nil then
-        core.check(slot, epoch)
-        return value
-      end
+  local place = PLACES[key]
+  if place then
+    local value = c[place]
+    if value then
+      core.check(c[1], c[2])
     else
-      cache = {}
-      rawset(c, 3, cache)
+      value = cached[key](c[1], c[2])
+      c[place] = value
     end
-    local value = read(slot, epoch, c)
-    cache[key] = value
     return value
   end
   local method = methods[key]
   if method then
     return method
   end
-  read = getters[key]
+  local read = getters[key]
   if read then
-    return read(c[1], c[2], c)
+    return read(c[1], c[2])
   end
   error(("c has no '%s' (what a middleware wants to pass on goes into c.state)"):format(tostring(key)), 2)
 end
@@ -129,7 +125,11 @@ end
 --- The body as JSON. **Yields** until it has arrived.
 -- @return the value; JSON null is rille.null
 -- @raise 400 for malformed JSON, 413 for too much of it, 415 for another content type
+-- @raise 411 when the request has no body at all
 function methods:json()
+  if not core.has_body(self[1], self[2]) then
+    errors.fail(411, "this wants a JSON body: the request has neither Content-Length nor Transfer-Encoding")
+  end
   local content_type = core.header(self[1], self[2], "content-type")
   if content_type and not is_json(content_type) then
     errors.fail(415, ("this wants a JSON body: send it with 'Content-Type: application/json', not '%s'"):format(content_type))

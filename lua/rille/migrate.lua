@@ -188,12 +188,20 @@ end
 local function prepare_session(handle)
   handle:exec("set lock_timeout = '" .. LOCK_TIMEOUT .. "'")
   handle:exec "set statement_timeout = 0"
+end
+
+-- Under the lock: two that create the table at once would collide, for all their
+-- "if not exists".
+local function prepare_table(handle)
   handle:exec [[create table if not exists schema_migrations (
     version varchar(128) primary key, applied_at timestamptz not null default now())]]
 end
 
 local function applied_versions(handle)
   local applied, newest = {}, nil
+  if not handle:one("select to_regclass('schema_migrations') is not null as it").it then
+    return applied
+  end
   for _, row in ipairs(handle:query "select version from schema_migrations") do
     applied[row.version] = true
     if not newest or is_before(newest, row) then
@@ -300,6 +308,7 @@ local function run_command(options, out)
     prepare_session(handle)
     if options.command ~= "status" then
       take_lock(handle, out)
+      prepare_table(handle)
     end
     commands[options.command](handle, files, by_version, out)
   end)
@@ -334,24 +343,24 @@ end
 -- @tparam table args the words after `rille migrate`; or `command` ("up", "down",
 -- "status"), `dir`, `url`, by name
 -- @tparam[opt] file out where to report; standard output without it
+-- @tparam[opt] file complaints standard error without it
 -- @treturn integer the exit status: 0, 1 when it failed, 2 for wrong usage
-function migrate.run(args, out)
+function migrate.run(args, out, complaints)
+  complaints = complaints or io.stderr
   local options = parse_args(args)
   if not options then
-    io.stderr:write(USAGE, "\n")
+    complaints:write(USAGE, "\n")
     return 2
   end
   local ok, err = pcall(run_command, options, out or io.stdout)
   if ok then
     return 0
   end
-  if type(err) == "table" and err.migrate then
-    io.stderr:write("rille migrate: ", err.migrate, "\n")
-  elseif errors.is(err) then
-    io.stderr:write("rille migrate: ", tostring(err), err.detail and ("\n  " .. err.detail) or "", "\n")
-  else
-    io.stderr:write("rille migrate: ", tostring(err), "\n")
+  local text = type(err) == "table" and err.migrate or tostring(err)
+  if errors.is(err) and err.detail then
+    text = text .. "\n  " .. err.detail
   end
+  complaints:write("rille migrate: ", text, "\n")
   return 1
 end
 

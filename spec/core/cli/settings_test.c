@@ -104,7 +104,7 @@ static void defaults_are_safe_and_complete(void **state) {
     assert_int_equal(s->header_timeout_ms, 10000);
     assert_int_equal(s->db_max_lifetime_ms, 30 * 60 * 1000);
     assert_int_equal(s->stop_delay_ms, 0);
-    assert_int_equal(s->max_connections, 16000);
+    assert_int_equal(s->max_connections, 100000);
     assert_string_equal(s->database_url, "");
     rl_settings_free(s);
 }
@@ -293,10 +293,10 @@ static void connections_stay_below_the_descriptors(void **state) {
         rl_settings *s;
         assert_int_equal(rl_settings_load(&from, &complaints, &s), RL_OK);
         assert_in_range(s->max_connections, 1, limit - 1);
-        assert_true(s->max_connections <= 16000);
-        assert_int_equal(s->max_connections_asked, 16000);
+        assert_true(s->max_connections <= 100000);
+        assert_int_equal(s->max_connections_asked, 100000);
         if (limit > 17000)
-            assert_int_equal(s->max_connections, 16000);
+            assert_int_equal(s->max_connections, 100000);
         rl_settings_free(s);
     }
     rl_buf_clear(&complaints);

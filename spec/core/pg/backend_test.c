@@ -38,7 +38,8 @@ static void open_bench(bench *b, uint32_t max_statements) {
     assert_int_equal(rl_canceller_new(b->loop, &b->canceller), RL_OK);
     PGconn *pg = PQconnectdb(server.url);
     assert_int_equal(PQstatus(pg), CONNECTION_OK);
-    rl_backend_options options = {.max_statements = max_statements, .cancel_grace_ms = 2000, .canceller = b->canceller};
+    rl_backend_options options = {
+        .max_statements = max_statements, .cancel_grace_ms = 2000, .canceller = b->canceller};
     assert_int_equal(rl_backend_open_take(b->loop, pg, &options, &events, b, &b->backend), RL_OK);
     rl_query_init(&b->query, on_done);
 }
@@ -194,7 +195,9 @@ static void does_not_keep_a_statement_that_could_not_be_prepared(void **state) {
     expect_failure(&b, "22012");
     run(&b, "select 1/0");
     expect_failure(&b, "22012");
-    expect(&b, "select count(*) from pg_prepared_statements where statement like '%1/0%' and statement not like '%pg_%'",
+    expect(&b,
+           "select count(*) from pg_prepared_statements where statement like '%1/0%' and statement not like "
+           "'%pg_%'",
            "1");
     close_bench(&b);
 }

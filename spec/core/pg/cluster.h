@@ -40,11 +40,13 @@ static inline void cluster_stop(cluster *self) {
 /* Run SQL as the administrator; the first cell of the answer goes to `out`. */
 static inline int cluster_run(cluster *self, const char *sql, char *out, size_t cap) {
     PGresult *result = PQexec(self->admin, sql);
-    int status = PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -1;
+    int status =
+        PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : -1;
     if (status != 0)
         fprintf(stderr, "%s: %s", sql, PQerrorMessage(self->admin));
     if (out != NULL)
-        snprintf(out, cap, "%s", PQntuples(result) > 0 && PQnfields(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+        snprintf(out, cap, "%s",
+                 PQntuples(result) > 0 && PQnfields(result) > 0 ? PQgetvalue(result, 0, 0) : "");
     PQclear(result);
     return status;
 }

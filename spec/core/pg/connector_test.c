@@ -44,7 +44,8 @@ static void begins_sessions_in_utc_and_returns_there(void **state) {
     (void)state;
     answer got = dial(server.url);
     assert_non_null(got.pg);
-    PQclear(PQexec(got.pg, "set timezone = 'Asia/Tokyo'; set datestyle = 'German'; set statement_timeout = 0"));
+    PQclear(
+        PQexec(got.pg, "set timezone = 'Asia/Tokyo'; set datestyle = 'German'; set statement_timeout = 0"));
     PQclear(PQexec(got.pg, "reset all"));
     expect_setting(got.pg, "timezone", "UTC");
     expect_setting(got.pg, "datestyle", "ISO, MDY");

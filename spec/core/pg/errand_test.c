@@ -67,7 +67,6 @@ static void expect(rl_scope *scope, const char *sql, const char *value) {
     assert_string_equal(text, value);
 }
 
-
 static bool is_nothing_in_use(void *arg) {
     (void)arg;
     return rl_pool_stats_of(pool).in_use == 0;
@@ -307,7 +306,8 @@ static void gives_up_when_no_connection_becomes_free(void **state) {
 static void run_some(void) {
     rl_scope scope;
     rl_scope_init(&scope, loop, NULL, NULL);
-    static const rl_errand_kind kinds[] = {RL_ERRAND_STATEMENT, RL_ERRAND_BEGIN, RL_ERRAND_STATEMENT, RL_ERRAND_END};
+    static const rl_errand_kind kinds[] = {RL_ERRAND_STATEMENT, RL_ERRAND_BEGIN, RL_ERRAND_STATEMENT,
+                                           RL_ERRAND_END};
     static const char *const texts[] = {"select 1", "begin", "select 2", "commit"};
     for (int i = 0; i < 4; i++) {
         errand *self = rl_mem_zalloc(1, sizeof *self);

@@ -59,7 +59,8 @@ static void fill(void) {
     rl_query_init(&query, NULL);
     rl_err err = rl_query_set_sql(&query, RL_LIT("select 1"));
     for (int i = 0; i < 20 && err == RL_OK; i++)
-        err = rl_query_add(&query, RL_PARAM_STRING, RL_LIT("a value long enough to make the text grow and grow"));
+        err = rl_query_add(&query, RL_PARAM_STRING,
+                           RL_LIT("a value long enough to make the text grow and grow"));
     rl_query_clear(&query);
 }
 

@@ -19,13 +19,14 @@ static void check(const row *rows, size_t count) {
     }
 }
 
-#define CHECK(...)                                     \
-    const row rows[] = {__VA_ARGS__};                  \
+#define CHECK(...)                    \
+    const row rows[] = {__VA_ARGS__}; \
     check(rows, sizeof rows / sizeof *rows)
 
 static void takes_reads_and_writes_of_rows_for_plain(void **state) {
     (void)state;
-    CHECK({"select 1", true, true}, {"  -- why\n/* a /* nested */ one */ SELECT * from t where id = $1", true, true},
+    CHECK({"select 1", true, true},
+          {"  -- why\n/* a /* nested */ one */ SELECT * from t where id = $1", true, true},
           {"insert into t (a, b) values ($1, $2) returning id", true, false},
           {"insert into public.t (a) values ($1) on conflict (a) do update set a = excluded.a", true, false},
           {"update t set (a, b) = (1, 2) where id in (1, 2)", true, false},
@@ -35,7 +36,8 @@ static void takes_reads_and_writes_of_rows_for_plain(void **state) {
           {"with recursive x (n) as (select 1 union all select n + 1 from x) select * from x", true, true},
           {"values (1), (2)", true, true}, {"(select 1) union (select 2)", true, true},
           {"select * from t for update", true, false}, {"select \"a(b\", 'set_config(' from t", true, true},
-          {"select $tag$ pg_advisory_lock( $tag$ || $1", true, true}, {"select E'\\'set_config(' from t", true, true},
+          {"select $tag$ pg_advisory_lock( $tag$ || $1", true, true},
+          {"select E'\\'set_config(' from t", true, true},
           {"select sum(a) filter (where b > 0) over (partition by c) from t limit (1)", true, true},
           {"select * from (select 1 as a) as s (a)", true, true});
 }
@@ -47,10 +49,12 @@ static void takes_what_may_mark_the_session_for_not_plain(void **state) {
           {"select other.lower('A')", false, true}, {"select \"lower\"('A')", false, true},
           {"select nextval('s')", false, true}, {"listen a", false, false},
           {"create temp table t (a int)", false, false}, {"select 1 into temp t", false, false},
-          {"select 1 into temporary table t", false, false}, {"declare c cursor with hold for select 1", false, false},
-          {"prepare p as select 1", false, false}, {"do $$ begin end $$", false, false}, {"", false, false},
-          {"$1", false, false}, {"select pg_catalog . set_config ('a.b', '1', false)", false, true},
-          {"select set_config/* */('a.b', '1', false)", false, true}, {"explain analyze select 1", false, false},
+          {"select 1 into temporary table t", false, false},
+          {"declare c cursor with hold for select 1", false, false}, {"prepare p as select 1", false, false},
+          {"do $$ begin end $$", false, false}, {"", false, false}, {"$1", false, false},
+          {"select pg_catalog . set_config ('a.b', '1', false)", false, true},
+          {"select set_config/* */('a.b', '1', false)", false, true},
+          {"explain analyze select 1", false, false},
           {"select aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa(1)", false, true});
 }
 
@@ -64,8 +68,9 @@ static void knows_the_control_of_transactions(void **state) {
 
 static void ends_on_text_that_does_not(void **state) {
     (void)state;
-    static const char *const open[] = {"select 'abc", "select \"abc", "select /* abc", "select $a$ abc",
-                                       "select E'abc\\", "select $", "-- abc", "select -", "select /"};
+    static const char *const open[] = {"select 'abc",    "select \"abc",   "select /* abc",
+                                       "select $a$ abc", "select E'abc\\", "select $",
+                                       "-- abc",         "select -",       "select /"};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++)
         for (size_t len = 0; len <= strlen(open[i]); len++)
             (void)rl_sql_classify(rl_slice_of(open[i], len));

@@ -1,0 +1,113 @@
+--- Tasks, as apps use them. Each example is itself a task.
+local rille = require "rille"
+local errors = require "rille.error"
+
+describe("spawn", function()
+  it("runs beside its caller and gives its results", function()
+    local order = {}
+    local task = rille.spawn(function(a, b)
+      order[#order + 1] = "task"
+      return a + b, "second"
+    end, 1, 2)
+    order[#order + 1] = "caller"
+    local sum, second = task:await()
+    assert.same({ "caller", "task" }, order)
+    assert.equal(3, sum)
+    assert.equal("second", second)
+    assert.is_true(task:done())
+  end)
+
+  it("keeps nil results in their places", function()
+    assert.equal(3, select("#", rille.spawn(function() return nil, nil, nil end):await()))
+  end)
+
+  it("raises in await what the task raised", function()
+    local task = rille.spawn(function() errors.fail(404, "gone") end)
+    local ok, err = pcall(task.await, task)
+    assert.is_false(ok)
+    assert.equal(404, err.status)
+  end)
+
+  it("gives nil and 'timeout' to a caller who will not wait so long, and goes on", function()
+    local task = rille.spawn(function() rille.sleep "30ms" return "done" end)
+    assert.same({ nil, "timeout" }, { task:await "1ms" })
+    assert.equal("done", task:await())
+  end)
+
+  it("raises at every wait once it was cancelled", function()
+    local raised = 0
+    local task = rille.spawn(function()
+      for _ = 1, 3 do
+        local ok, err = pcall(rille.sleep, 10)
+        if not ok and err == errors.CANCELLED then
+          raised = raised + 1
+        end
+      end
+    end)
+    rille.sleep(0)
+    task:cancel()
+    task:await()
+    assert.equal(3, raised)
+  end)
+
+  it("ends the children of a task with the task", function()
+    local reached = false
+    rille.spawn(function()
+      rille.spawn(function()
+        rille.sleep "20ms"
+        reached = true
+      end)
+      rille.sleep(0)
+    end):await()
+    rille.sleep "40ms"
+    assert.is_false(reached)
+  end)
+
+  it("refuses what is no function, naming the caller's line", function()
+    local ok, err = pcall(rille.spawn, 7)
+    assert.is_false(ok)
+    assert.matches("a task is a function: got a number", err)
+  end)
+end)
+
+describe("all", function()
+  it("waits once for all", function()
+    local before = rille.uptime()
+    local got = rille.all { a = function() rille.sleep "30ms" return 1 end, b = function() rille.sleep "30ms" return 2 end }
+    assert.same({ a = 1, b = 2 }, got)
+    assert.is_true(rille.uptime() - before < 0.055)
+  end)
+
+  it("raises the first error and cancels the rest", function()
+    local finished = false
+    local ok, err = pcall(rille.all, {
+      function() errors.fail(409, "taken") end,
+      function() rille.sleep "20ms" finished = true end,
+    })
+    assert.is_false(ok)
+    assert.equal(409, err.status)
+    rille.sleep "40ms"
+    assert.is_false(finished)
+  end)
+
+  it("is done at once when there is nothing to do", function()
+    assert.same({}, rille.all {})
+  end)
+end)
+
+describe("sleep", function()
+  it("names what it takes", function()
+    assert.error_matches(function() rille.sleep "soon" end, 'a duration is a number of seconds or a text like "250ms"')
+    assert.error_matches(function() rille.sleep(-1) end, "a duration is")
+  end)
+
+  it("wakes in the order of the deadlines", function()
+    local order = {}
+    rille.all {
+      function() rille.sleep "20ms" order[#order + 1] = 2 end,
+      function() rille.sleep "5ms" order[#order + 1] = 1 end,
+      function() rille.sleep "30ms" order[#order + 1] = 3 end,
+    }
+    assert.same({ 1, 2, 3 }, order)
+  end)
+end)
