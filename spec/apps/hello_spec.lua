@@ -44,9 +44,12 @@ describe("apps/hello", function()
   end)
 
   it("needs no database until a route asks for one", function()
-    local alone = server.start{ app = "apps/hello", env = { DATABASE_URL = "postgresql://127.0.0.1:1/none" } }
+    local alone = server.start{ app = "apps/hello", env = { DATABASE_URL = "" } }
     finally(function() alone:stop() end)
-    assert.equal("Hello, World!", client.new(alone.port):get("/").body)
+    local api = client.new(alone.port)
+    assert.equal("Hello, World!", api:get("/").body)
+    assert.equal(500, api:get("/countries/is").status)
+    assert.matches("no database is configured: set DATABASE_URL", alone:log(), 1, true)
   end)
 
   it("stops when it is told to", function()
