@@ -69,7 +69,7 @@ static void orphan(rl_server *server, rl_request *request) {
     if (status != 0)
         request->body.failed = status;
     uint32_t slot = request->slot, epoch = request->epoch;
-    if (lacks_body)
+    if (lacks_body && !request->is_told)
         server->handler->body(server->owner, request);
     if (rl_server_request(server, slot, epoch) != request || request->is_told)
         return;

@@ -370,6 +370,7 @@ void rl_request_want_body(rl_request *request) {
 }
 
 void rl_request_release(rl_request *request) {
+    request->is_told = true; /* should the connection break now: the handler has left, too */
     if (request->is_chunking)
         rl_request_end(request);
     if (!request->is_answered)

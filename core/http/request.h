@@ -49,7 +49,7 @@ struct rl_request {
     bool is_answered;   /* the last byte of the answer was handed over */
     bool is_chunking;   /* between begin and end: the body goes out in chunks */
     bool is_full;       /* it was told to write no more; `drained` is due to it */
-    bool is_told;       /* ... and knows that the client has left */
+    bool is_told;       /* ... and need not hear that the client has left */
     bool finish_on_disconnect; /* the client's leaving does not cancel it */
 };
 

@@ -46,9 +46,9 @@ describe("apps/hello", function()
   it("needs no database until a route asks for one", function()
     local alone = server.start{ app = "apps/hello", env = { DATABASE_URL = "" } }
     finally(function() alone:stop() end)
-    local api = client.new(alone.port)
-    assert.equal("Hello, World!", api:get("/").body)
-    assert.equal(500, api:get("/countries/is").status)
+    local lonely = client.new(alone.port)
+    assert.equal("Hello, World!", lonely:get("/").body)
+    assert.equal(500, lonely:get("/countries/is").status)
     assert.matches("no database is configured: set DATABASE_URL", alone:log(), 1, true)
   end)
 

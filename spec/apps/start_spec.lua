@@ -62,7 +62,8 @@ describe("rille", function()
 
   it("wants the app returned", function()
     write("app.lua", 'require("rille").app()\n')
-    assert_refused(1, ("rille: %s/app.lua returned a nil: its last line must be `return app`"):format(dir), "serve --port 0 " .. app)
+    assert_refused(1, ("rille: %s/app.lua returned a nil: its last line must be `return app`"):format(dir),
+      "serve --port 0 " .. app)
   end)
 
   it("refuses a global", function()

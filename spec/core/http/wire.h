@@ -309,7 +309,8 @@ static inline void end_input(wire *w, rl_err why) {
 static inline void wire_drain(wire *w, size_t len) {
     if (len > w->writing.len)
         len = w->writing.len;
-    wire_get(w, rl_slice_of(w->writing.ptr, len));
+    if (len > 0)
+        wire_get(w, rl_slice_of(w->writing.ptr, len));
     w->writing = rl_slice_of(w->writing.ptr + len, w->writing.len - len);
     if (len > 0 && w->writing.len == 0)
         w->stream.events->written(w->stream.owner, RL_OK);
