@@ -14,7 +14,7 @@ typedef struct route {
     char *pattern;
 } route;
 
-enum { COLLECT_PAUSE_MS = 100 /* a full VM must not spend all its time in the collector */ };
+enum { COLLECT_PAUSE = 10 /* times as long as the last collection took: a full VM must not do nothing else */ };
 
 struct rl_app {
     rl_vm *vm;
@@ -24,7 +24,7 @@ struct rl_app {
     route *routes;
     uint32_t route_count, route_cap;
     const char *last_route; /* dispatched last: whom to name when a turn took long */
-    uint64_t collected_ms; /* when the collector last had to make room */
+    uint64_t collect_after_ns; /* when the collector may be asked again to make room */
     int fault_ref; /* LUA_NOREF until the framework sets it */
     rl_list free_calls;
     rl_answerer answerer;
@@ -263,13 +263,13 @@ static bool is_short_of_memory(rl_app *app) {
     rl_vm *vm = app->vm;
     if (RL_LIKELY(vm->used < vm->ceiling - vm->ceiling / 8))
         return false;
-    uint64_t now_ms = rl_loop_now_ms(vm->loop);
-    if (now_ms < app->collected_ms + COLLECT_PAUSE_MS)
+    uint64_t began_ns = rl_clock_ns();
+    if (began_ns < app->collect_after_ns)
         return true;
-    app->collected_ms = now_ms;
-    if (rl_vm_protect(vm, rl_vm_collect, NULL, NULL, 0) != RL_OK)
-        return true;
-    return vm->used >= vm->ceiling - vm->ceiling / 8;
+    rl_err err = rl_vm_protect(vm, rl_vm_collect, NULL, NULL, 0);
+    uint64_t ended_ns = rl_clock_ns();
+    app->collect_after_ns = ended_ns + (ended_ns - began_ns) * COLLECT_PAUSE;
+    return err != RL_OK || vm->used >= vm->ceiling - vm->ceiling / 8;
 }
 
 static void on_request(void *owner, rl_request *request) {

@@ -94,7 +94,7 @@ rl_err rl_vm_protect(rl_vm *vm, int (*fn)(lua_State *L, void *arg), void *arg, c
 
 int rl_vm_collect(lua_State *L, void *arg) {
     (void)arg;
-    lua_gc(L, LUA_GCSTEP, 1000);
+    lua_gc(L, LUA_GCCOLLECT, 0);
     return 0;
 }
 

@@ -48,7 +48,7 @@ RL_MUST_USE rl_err rl_vm_set_settings(rl_vm *vm, const rl_vm_setting *settings, 
 /* The VM of any of its coroutines. */
 rl_vm *rl_vm_of(lua_State *L);
 
-/* One full step of the collector, for rl_vm_protect: finalizers may raise. */
+/* A full collection, for rl_vm_protect: finalizers may raise. */
 int rl_vm_collect(lua_State *L, void *arg);
 
 /* Call `fn(vm->L, arg)` where Lua may raise; the stack is as before afterwards.

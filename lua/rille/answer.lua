@@ -3,6 +3,8 @@
 -- An answer is a table with `body`, `status`, `headers`, `type`. Its metatable
 -- carries the kind number that C looks for (core/vm/kind.h) at 0, and behind it
 -- the names of the fields in the order in which C reads them.
+local core = require "rille.core"
+
 local answers = {}
 
 local KIND_ANSWER = 3
@@ -20,13 +22,32 @@ function answers.is(value)
   return getmetatable(value) == Answer
 end
 
+--- The body as it will be sent, encoded once however often it is asked for.
+-- @treturn string "" when there is none
+function Answer:bytes()
+  local body = self.body
+  if body == nil then
+    return ""
+  end
+  if type(body) ~= "string" then
+    self.type = self.type or "application/json"
+    self.body = core.json_encode(body)
+  elseif not self.type then
+    self.type = "text/plain; charset=utf-8"
+  end
+  return self.body
+end
+
 --- The answer for what a handler returned: itself when it is one already.
 -- Called with the handler's results, so that none and a lone nil can be told apart.
 function answers.of(...)
   local body, status, headers = ...
   if getmetatable(body) == Answer then
-    if status then
-      body.status = status
+    body.status = status or body.status or (body.body == nil and 204 or 200)
+    if headers then
+      for name, value in pairs(headers) do
+        body.headers[name] = value
+      end
     end
     return body
   end
@@ -45,7 +66,7 @@ function answers.html(text)
   if type(text) ~= "string" then
     error("html takes a string: got a " .. type(text), 2)
   end
-  return setmetatable({ body = text, type = "text/html; charset=utf-8" }, Answer)
+  return setmetatable({ body = text, status = 200, headers = {}, type = "text/html; charset=utf-8" }, Answer)
 end
 
 --- Lead the client elsewhere.

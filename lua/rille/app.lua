@@ -1,209 +1,159 @@
---- An app: routes, groups of routes, and the middleware around them.
---
--- Everything here runs once, at load. Each route becomes one function in which
--- its middleware and handler are folded together, and C calls that directly.
-local answers = require "rille.answer"
-local core = require "rille.core"
+--- An app: its routes, and what happens around every one of them.
+local compose = require "rille.compose"
 local Context = require "rille.context"
+local core = require "rille.core"
+local errors = require "rille.error"
 local fault = require "rille.fault"
-local unit = require "rille.unit"
+local Group = require "rille.group"
+local mw = require "rille.mw"
+local url = require "rille.url"
 
 local App = { __name = "rille.app" }
+
 App.__index = App
-local Group = { __name = "rille.group" }
-Group.__index = Group
 
-local ROUTE_OPTIONS = { name = true, use = true, timeout = true, on_disconnect = true }
-
--- Where the app's code called us: "routes/users.lua:12".
-local function caller(level)
-  local info = debug.getinfo(level + 1, "Sl")
-  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
-end
-
-local function check_options(options, level)
-  for key in pairs(options) do
-    if not ROUTE_OPTIONS[key] then
-      error(("a route has no option '%s': there are name, use, timeout and on_disconnect"):format(tostring(key)), level + 1)
-    end
-  end
-  local leave = options.on_disconnect
-  if leave ~= nil and leave ~= "finish" and leave ~= "cancel" then
-    error(('on_disconnect is "finish" or "cancel": got %s'):format(tostring(leave)), level + 1)
-  end
-end
-
-local function join(prefix, path)
-  if prefix:sub(-1) == "/" and path:sub(1, 1) == "/" then
-    return prefix:sub(1, -2) .. path
-  end
-  return prefix .. path
-end
-
-local function add(group, method, path, options, handler)
-  if handler == nil then
-    options, handler = {}, options
-  end
-  if type(path) ~= "string" or (path:sub(1, 1) ~= "/" and not (path == "" and group.prefix ~= "")) then
-    error(("a route's path is a text that begins with '/': got %s"):format(tostring(path)), 3)
-  end
-  if type(options) ~= "table" then
-    error(("app:%s(path, [options,] handler): the options are a table, got a %s"):format(method:lower(), type(options)), 3)
-  end
-  if type(handler) ~= "function" then
-    error(("app:%s(path, [options,] handler): the handler is a function, got a %s"):format(method:lower(), type(handler)), 3)
-  end
-  check_options(options, 3)
-  group.has_routes = true
-  local routes = group.app.routes
-  routes[#routes + 1] = {
-    method = method, path = join(group.prefix, path), options = options, handler = handler, group = group,
-    where = caller(3),
-  }
-end
-
-for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE", "ANY" } do
-  --- Register a route: app:get(path, [options,] handler).
-  -- @tparam string path with `:name` for a segment, `*name` for the rest
-  -- @tparam[opt] table options name, use (list of middleware), timeout, on_disconnect
-  -- @tparam function handler(c) returns body[, status[, headers]]
-  Group[method:lower()] = function(self, path, options, handler)
-    add(self, method, path, options, handler)
-  end
-  App[method:lower()] = function(self, path, options, handler)
-    add(self.root, method, path, options, handler)
-  end
-end
-
-local function use(group, ...)
-  if group.has_routes then
-    error("use comes before the group's first route: a middleware added now would miss the routes above", 3)
-  end
-  for i = 1, select("#", ...) do
-    local middleware = select(i, ...)
-    if type(middleware) ~= "function" then
-      error(("a middleware is a function(c, next): got a %s"):format(type(middleware)), 3)
-    end
-    group.middleware[#group.middleware + 1] = middleware
-  end
-end
-
-local function new_group(app, parent, prefix, options)
-  if type(prefix) ~= "string" or (prefix ~= "" and prefix:sub(1, 1) ~= "/") then
-    error(("a group's prefix begins with '/': got %s"):format(tostring(prefix)), 3)
-  end
-  local group = setmetatable({ app = app, parent = parent, prefix = prefix, middleware = {} }, Group)
-  for _, middleware in ipairs(options and options.use or {}) do
-    use(group, middleware)
-  end
-  return group
-end
-
---- Routes under a common prefix, with middleware of their own.
--- @tparam string prefix
--- @tparam[opt] table options use = { middleware, … }
-function Group:group(prefix, options)
-  return new_group(self.app, self, join(self.prefix, prefix), options)
-end
-
---- Put middleware around all routes of the group; before its first route.
-function Group:use(...)
-  use(self, ...)
-end
-
-function App:group(prefix, options)
-  return new_group(self, self.root, prefix, options)
-end
-
-function App:use(...)
-  use(self.root, ...)
-end
-
--- ---- composing ------------------------------------------------------------
-
-local function middleware_of(route)
-  local chain, groups = {}, {}
-  local group = route.group
-  while group do
-    table.insert(groups, 1, group)
-    group = group.parent
-  end
-  for _, one in ipairs(groups) do
-    for _, middleware in ipairs(one.middleware) do
-      chain[#chain + 1] = middleware
-    end
-  end
-  for _, middleware in ipairs(route.options.use or {}) do
-    chain[#chain + 1] = middleware
-  end
-  return chain
-end
-
-local function next_of(inner)
-  return function(c)
-    if not Context.is(c) then
-      error("next takes the context: call next(c)", 2)
-    end
-    return inner(c)
-  end
-end
-
--- The chain from the inside out; each step returns an answer value.
-local function compose(handler, chain)
-  local of = answers.of
-  local inner = function(c)
-    return of(handler(c))
-  end
-  for i = #chain, 1, -1 do
-    local middleware, follow = chain[i], next_of(inner)
-    inner = function(c)
-      return of(middleware(c, follow))
-    end
-  end
-  return inner
-end
-
--- What C calls. Written out for the common case: a handler alone.
-local function entry(route)
-  local new, chain, options = Context.new, middleware_of(route), route.options
-  local handler = #chain > 0 and compose(route.handler, chain) or route.handler
-  local timeout = options.timeout and unit.seconds(options.timeout, 4)
-  local finishes = options.on_disconnect == "finish"
-  if not timeout and not finishes then
-    return function(slot, epoch)
-      return handler(new(slot, epoch))
-    end
-  end
-  return function(slot, epoch)
-    if timeout then
-      core.set_deadline(timeout)
-    end
-    if finishes then
-      core.set_finish(slot, epoch, true)
-    end
-    return handler(new(slot, epoch))
+-- What a group can, an app can: it has one for its root.
+for _, name in ipairs { "get", "post", "put", "patch", "delete", "any", "use", "group", "mount" } do
+  local method = Group[name]
+  App[name] = function(self, ...)
+    return method(self.root, ...)
   end
 end
 
 --- Make a new app. An app's file returns it.
 function App.new()
-  local app = setmetatable({ routes = {} }, App)
-  app.root = new_group(app, nil, "")
-  return app
+  return setmetatable({
+    root = Group.new(), error_handlers = {}, response_hooks = {}, start_hooks = {}, stop_hooks = {}, names = {},
+    mounted_at = "",
+  }, App)
 end
 
 function App.is(value)
   return getmetatable(value) == App
 end
 
+local function check_function(fn, call, level)
+  if type(fn) ~= "function" then
+    error(("%s: got a %s"):format(call, type(fn)), level + 1)
+  end
+end
+
+--- Answer errors: `app:on_error(fn)` all, `app:on_error("not_found", fn)` or
+-- `app:on_error(404, fn)` those. The first handler that returns something answers.
+-- @tparam[opt] string|integer code
+-- @tparam function fn(c, err) returns as a handler does, or nothing to pass it on
+function App:on_error(code, fn)
+  if fn == nil then
+    code, fn = nil, code
+  end
+  check_function(fn, "app:on_error([code,] function(c, err))", 2)
+  self.error_handlers[#self.error_handlers + 1] = { code = code, fn = fn }
+end
+
+--- See every answer before it is sent, also 404, 405, OPTIONS and faults.
+-- @tparam function fn(c, res): res has status, headers, body
+function App:on_response(fn)
+  check_function(fn, "app:on_response(function(c, res))", 2)
+  self.response_hooks[#self.response_hooks + 1] = fn
+end
+
+--- Run when a worker begins to serve.
+function App:on_start(fn)
+  check_function(fn, "app:on_start(function())", 2)
+  self.start_hooks[#self.start_hooks + 1] = fn
+end
+
+--- Run when a worker has stopped to serve.
+function App:on_stop(fn)
+  check_function(fn, "app:on_stop(function())", 2)
+  self.stop_hooks[#self.stop_hooks + 1] = fn
+end
+
+--- The path of a named route.
+-- @tparam string name the route's option `name`; a mount's name goes before it: "blog.post"
+-- @tparam[opt] table params for the pattern
+-- @tparam[opt] table query for the query string
+-- @treturn string
+-- @raise for a name or a parameter that is not there
+function App:url_for(name, params, query)
+  local pattern = self.names[name]
+  if not pattern then
+    error(("there is no route named '%s'"):format(tostring(name)), 2)
+  end
+  local path, missing = url.fill(pattern, params)
+  if not path then
+    error(("url_for('%s'): the parameter '%s' of %s is missing"):format(name, missing, pattern), 2)
+  end
+  if query and next(query) ~= nil then
+    return path .. "?" .. url.query(query)
+  end
+  return path
+end
+
+-- Each app knows a route by the names between itself and the route.
+local function note_name(route)
+  local name = route.options.name
+  if not name then
+    return
+  end
+  for level, app in ipairs(route.apps) do
+    local before = table.concat(route.names, ".", route.bases[level] + 1)
+    app.names[before == "" and name or before .. "." .. name] = route.path
+  end
+end
+
+-- A request that no route took: told as an error, so that on_error and
+-- on_response see it like any other.
+local function miss(app)
+  local apps = { app }
+  return function(slot, epoch, status, code, message)
+    local c = Context.new(slot, epoch, app)
+    if status == 204 then
+      return compose.answer_options(c, apps)
+    end
+    return compose.answer_error(c, errors.new { status = status, code = code, message = message, is_public = true }, apps)
+  end
+end
+
+-- A path whose routes stand behind rille.mw.cors answers preflights, too.
+local function add_preflights(routes)
+  local paths, order = {}, {}
+  for _, route in ipairs(routes) do
+    local cors = mw.cors_of(route.chain)
+    local shape = route.path:gsub("([:*])[%w_]+", "%1")
+    local path = paths[shape]
+    if not path and cors then
+      path = { route = route, cors = cors, methods = {} }
+      paths[shape], order[#order + 1] = path, path
+    end
+    if path then
+      path.methods[#path.methods + 1] = route.method
+    end
+  end
+  for _, path in ipairs(order) do
+    if not table.concat(path.methods):find("ANY", 1, true) then
+      local allow = table.concat(path.methods, ", ") .. ", OPTIONS"
+      core.route("OPTIONS", path.route.path, compose.entry {
+        handler = function(c) c:set_header("Allow", allow) end,
+        chain = { path.cors }, options = {}, apps = path.route.apps,
+      }, path.route.where)
+    end
+  end
+end
+
 --- Hand all routes to the server; called once, after the app's file has run.
 function App:build()
-  local registered = {}
-  for _, route in ipairs(self.routes) do
-    local number = core.route(route.method, route.path, entry(route), route.where)
+  local registered, routes = {}, compose.routes(self)
+  for _, route in ipairs(routes) do
+    local number = core.route(route.method, route.path, compose.entry(route), route.where)
     registered[number] = route
+    note_name(route)
   end
-  core.on_fault(fault.handler(registered))
+  add_preflights(routes)
+  core.on_fault(fault.handler(registered, self))
+  if #self.error_handlers > 0 or #self.response_hooks > 0 then
+    core.on_miss(miss(self))
+  end
 end
 
 return App

@@ -4,8 +4,11 @@
 -- requests that were ever there. So one that was kept past its end can only say
 -- so. What was read once is kept in the places behind them, and the epoch is
 -- checked before it is used again.
+local cookie = require "rille.cookie"
 local core = require "rille.core"
 local errors = require "rille.error"
+local form = require "rille.form"
+local log = require "rille.log"
 local wait = require "rille.wait"
 
 local setmetatable = setmetatable
@@ -13,26 +16,49 @@ local setmetatable = setmetatable
 local Context = {}
 local methods, getters, cached = {}, {}, {}
 
--- Where in a context each cached part lies.
-local PLACES = { params = 3, query = 4, headers = 5, state = 6 }
+-- Where in a context each cached part lies; 3 is the app.
+local PLACES = { params = 4, query = 5, headers = 6, state = 7, cookies = 8, body = 9, form = 10 }
+
+-- The newest context of a slot: a fault handler finds the state of its request there.
+local newest = {}
 
 --- The context of the request in `slot`.
-function Context.new(slot, epoch)
-  return setmetatable({ slot, epoch, false, false, false, false }, Context)
+function Context.new(slot, epoch, app)
+  return setmetatable({ slot, epoch, app, false, false, false, false, false, false, false }, Context)
+end
+
+--- Have Context.recall find it: only where somebody may ask, since a context
+-- that nobody keeps costs nothing once its route is compiled.
+function Context.remember(c)
+  newest[c[1]] = c
+end
+
+--- The context that a request has already, or a new one.
+function Context.recall(slot, epoch, app)
+  local c = newest[slot]
+  if c and c[2] == epoch then
+    return c
+  end
+  return Context.new(slot, epoch, app)
 end
 
 function Context.is(value)
   return getmetatable(value) == Context
 end
 
+--- Put a validated part in the place of the raw one.
+function Context.replace(c, part, value)
+  c[PLACES[part]] = value
+end
+
 function Context.__index(c, key)
   local place = PLACES[key]
-  if place then
+  if place and cached[key] then
     local value = c[place]
     if value then
       core.check(c[1], c[2])
     else
-      value = cached[key](c[1], c[2])
+      value = cached[key](c[1], c[2], c)
       c[place] = value
     end
     return value
@@ -66,10 +92,15 @@ getters.method = core.method
 getters.path = core.path
 --- The id of this request: in every error answer and log line.
 getters.request_id = core.request_id
---- The client's address.
+--- The client's address; behind trusted proxies, the one that they tell.
 getters.ip = core.ip
 --- Seconds left until the request's deadline, or nil.
 getters.deadline = core.remaining
+--- A log whose lines carry the request id.
+getters.log = function(slot, epoch)
+  return log.with { request_id = core.request_id(slot, epoch) }
+end
+
 --- The parameters of the route's pattern, decoded.
 cached.params = function(slot, epoch)
   return checked(core.params(slot, epoch))
@@ -80,10 +111,25 @@ cached.query = function(slot, epoch)
 end
 --- The header fields, by lower-case name; repeated ones joined by ", ".
 cached.headers = core.headers
+--- The cookies the client sent, by name.
+cached.cookies = function(slot, epoch)
+  return cookie.parse(core.header(slot, epoch, "cookie"))
+end
 --- The app's own values for this request, from middleware to handler.
 cached.state = function(slot, epoch)
   core.check(slot, epoch)
   return {}
+end
+--- The body: validated when the route has a schema for it, else by its content
+-- type: JSON, a form's fields, or the text. **Yields** until it has arrived.
+cached.body = function(slot, epoch, c)
+  local media = form.media_type(core.header(slot, epoch, "content-type"))
+  if media == "application/json" or media:sub(-5) == "+json" then
+    return c:json()
+  elseif media == "application/x-www-form-urlencoded" or media == "multipart/form-data" then
+    return c:form()
+  end
+  return c:text()
 end
 
 --- All values of one query field, in order.
@@ -94,7 +140,7 @@ function methods:query_all(name)
   if first == nil then
     errors.fail(all, message)
   end
-  return all[name] or core.array {}
+  return core.array(all[name] or {})
 end
 
 --- The raw body. **Yields** until it has arrived; may be called again.
@@ -109,19 +155,6 @@ function methods:text()
   return text
 end
 
--- Linear, and without a pattern: the value comes from outside.
-local function is_json(content_type)
-  local media = content_type:lower()
-  local cut = media:find(";", 1, true)
-  if cut then
-    media = media:sub(1, cut - 1)
-  end
-  while media:sub(-1) == " " do
-    media = media:sub(1, -2)
-  end
-  return media == "application/json" or media:sub(-5) == "+json"
-end
-
 --- The body as JSON. **Yields** until it has arrived.
 -- @return the value; JSON null is rille.null
 -- @raise 400 for malformed JSON, 413 for too much of it, 415 for another content type
@@ -131,11 +164,37 @@ function methods:json()
     errors.fail(411, "this wants a JSON body: the request has neither Content-Length nor Transfer-Encoding")
   end
   local content_type = core.header(self[1], self[2], "content-type")
-  if content_type and not is_json(content_type) then
-    errors.fail(415, ("this wants a JSON body: send it with 'Content-Type: application/json', not '%s'"):format(content_type))
+  if content_type then
+    local media = form.media_type(content_type)
+    if media ~= "application/json" and media:sub(-5) ~= "+json" then
+      errors.fail(415, ("this wants a JSON body: send it with 'Content-Type: application/json', not '%s'")
+        :format(content_type))
+    end
   end
   wait.won(core.body_wait(self[1], self[2]))
   return checked(core.body_json(self[1], self[2]))
+end
+
+--- The body as a form's fields. **Yields** until it has arrived.
+-- @treturn table the first value of each field; an uploaded file is { filename, content_type, body }
+-- @treturn table lists of all values of each field
+-- @raise 400 for a malformed one, 415 for another content type
+function methods:form()
+  local fields, all = self[PLACES.form], nil
+  if fields then
+    core.check(self[1], self[2])
+    return fields[1], fields[2]
+  end
+  local media, boundary = form.media_type(core.header(self[1], self[2], "content-type"))
+  if media == "application/x-www-form-urlencoded" then
+    fields, all = form.urlencoded(self:text())
+  elseif media == "multipart/form-data" then
+    fields, all = form.multipart(self:text(), boundary)
+  else
+    errors.fail(415, ("this wants a form: application/x-www-form-urlencoded or multipart/form-data, not '%s'"):format(media))
+  end
+  self[PLACES.form] = { fields, all }
+  return fields, all
 end
 
 --- Raise an answer; see rille.fail.
@@ -143,11 +202,53 @@ function methods.fail(_, status, what, details)
   return errors.fail(status, what, details)
 end
 
+--- Check the body against a schema. **Yields** until it has arrived.
+-- @tparam schema schema
+-- @return the checked value
+-- @raise 422 with everything that is wrong
+function methods:validate(schema)
+  local media = form.media_type(core.header(self[1], self[2], "content-type"))
+  local is_form = media == "application/x-www-form-urlencoded" or media == "multipart/form-data"
+  local value, wrong = schema:parse(self.body, is_form and "text" or "json")
+  if wrong then
+    for _, one in ipairs(wrong) do
+      one["in"] = "body"
+    end
+    errors.fail(422, "the body is invalid", wrong)
+  end
+  return value
+end
+
 --- Set a header of whatever answer follows, an error's too.
 -- @tparam string name
 -- @tparam string|number|nil value nil takes it back
 function methods:set_header(name, value)
   core.set_header(self[1], self[2], name, value ~= nil and tostring(value) or nil)
+end
+
+--- Set a cookie with whatever answer follows; see rille.cookie for the options.
+-- @tparam string name
+-- @tparam string|nil value nil removes it
+-- @tparam[opt] table options path, domain, max_age, expires, secure, http_only, same_site
+function methods:set_cookie(name, value, options)
+  core.set_header(self[1], self[2], "Set-Cookie", cookie.format(name, value, options, 1), true)
+end
+
+--- The path of a named route; see app:url_for.
+function methods:url_for(name, params, query)
+  return self[3]:url_for(name, params, query)
+end
+
+--- Run `fn(...)` once the answer has been handed over. The client does not wait for it.
+-- @tparam function fn
+function methods:after(fn, ...)
+  if type(fn) ~= "function" then
+    error("c:after takes a function: got a " .. type(fn), 2)
+  end
+  local args, count = { ... }, select("#", ...)
+  core.after(self[1], self[2], function()
+    fn(unpack(args, 1, count))
+  end)
 end
 
 --- Seconds left until the request's deadline, or nil when it has none.

@@ -15,13 +15,35 @@ local function flat(fields)
   return unpack(out, 1, count)
 end
 
-for _, level in ipairs { "debug", "info", "warn", "error" } do
+local LEVELS = { "debug", "info", "warn", "error" }
+
+for _, level in ipairs(LEVELS) do
   --- Write one line.
   -- @tparam string message
   -- @tparam[opt] table fields at most 16 facts beside it
   log[level] = function(message, fields)
     core.log(level, tostring(message), flat(fields))
   end
+end
+
+--- A log that adds `facts` to each of its lines: c.log carries the request id.
+-- @tparam table facts
+-- @treturn table with debug, info, warn, error
+function log.with(facts)
+  local more = {}
+  for _, level in ipairs(LEVELS) do
+    more[level] = function(message, fields)
+      local both = {}
+      for key, value in pairs(fields or {}) do
+        both[key] = value
+      end
+      for key, value in pairs(facts) do
+        both[key] = value
+      end
+      core.log(level, tostring(message), flat(both))
+    end
+  end
+  return more
 end
 
 return log

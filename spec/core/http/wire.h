@@ -44,6 +44,8 @@ struct wire {
     rl_body_budget budget;
     _Atomic uint64_t connections;
     rl_log *log;
+    const rl_handler *handler; /* the one below, unless the test has its own */
+    void *handler_owner;
     seen seen[WIRE_SEEN];
     size_t count; /* of requests seen */
     char *out;    /* what the client has got, NUL-terminated */
@@ -230,6 +232,8 @@ static inline wire *wire_new(void) {
     wire *w = calloc(1, sizeof *w);
     assert_non_null(w);
     w->stream.ops = &WIRE_OPS;
+    w->handler = &WIRE_HANDLER;
+    w->handler_owner = w;
     w->takes = SIZE_MAX;
     w->budget.ceiling = 64 << 20;
     w->limits = (rl_server_limits){.parser = RL_PARSER_LIMITS_DEFAULT,
@@ -248,11 +252,14 @@ static inline wire *wire_new(void) {
 
 /* False when memory ran out. */
 static inline bool wire_open(wire *w) {
-    if (rl_loop_new(&w->loop) != RL_OK)
+    if (w->loop == NULL && rl_loop_new(&w->loop) != RL_OK)
         return false;
-    if (rl_server_new(w->loop, &w->limits, &w->budget, &WIRE_HANDLER, w, w->log, w->log != NULL, &w->server) != RL_OK)
+    if (w->server == NULL && rl_server_new(w->loop, &w->limits, &w->budget, w->handler, w->handler_owner, w->log,
+                                           w->log != NULL, &w->server) != RL_OK)
         return false;
     w->is_open = true;
+    w->is_closing = w->is_ended = w->is_shut = w->was_reset = w->is_reading = false;
+    w->stream.events = NULL;
     rl_server_accept(w->server, &w->stream);
     return !w->is_closing;
 }
@@ -357,19 +364,25 @@ static inline bool in_order(const wire *w, const char *a, const char *b) {
     return at != NULL && strstr(at, b) != NULL;
 }
 
+/* Break the connection and end all requests; the server goes. */
+static inline void wire_close_server(wire *w) {
+    if (w->server == NULL)
+        return;
+    rl_server_abort(w->server);
+    wire_end_stream(w);
+    for (size_t i = 0; i < w->count; i++)
+        if (!w->seen[i].is_released)
+            release(w, i);
+    turn(w);
+    assert_true(rl_server_is_idle(w->server));
+    assert_int_equal(w->budget.used, 0);
+    assert_int_equal(w->connections, 0);
+    rl_server_free(w->server);
+    w->server = NULL;
+}
+
 static inline void wire_free(wire *w) {
-    if (w->server != NULL) {
-        rl_server_abort(w->server);
-        wire_end_stream(w);
-        for (size_t i = 0; i < w->count; i++)
-            if (!w->seen[i].is_released)
-                release(w, i);
-        turn(w);
-        assert_true(rl_server_is_idle(w->server));
-        assert_int_equal(w->budget.used, 0);
-        assert_int_equal(w->connections, 0);
-        rl_server_free(w->server);
-    }
+    wire_close_server(w);
     if (w->loop != NULL)
         rl_loop_free(w->loop);
     free(w->out);

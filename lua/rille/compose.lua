@@ -1,0 +1,236 @@
+--- From the notes of an app to one Lua function for each route.
+--
+--   notes --flatten--> routes { method, path, handler, chain, app, … } --entry--> what C calls
+--
+-- All of it happens once, when the app has been loaded. C leads a request
+-- straight to its route's function: a loop in Lua that dispatched all routes
+-- would be one long trace of guards.
+local answers = require "rille.answer"
+local Context = require "rille.context"
+local core = require "rille.core"
+local errors = require "rille.error"
+local Group = require "rille.group"
+local unit = require "rille.unit"
+
+local compose = {}
+
+local function append(list, more)
+  local out = {}
+  for i = 1, #list do
+    out[i] = list[i]
+  end
+  for i = 1, #(more or {}) do
+    out[#out + 1] = more[i]
+  end
+  return out
+end
+
+-- ---- flattening ------------------------------------------------------------
+
+local flatten
+
+local function flatten_mount(note, at, out)
+  local what, options = note.what, note.options
+  local inner = {
+    prefix = Group.join(at.prefix, note.path), chain = append(at.chain, options.use), apps = at.apps,
+    names = append(at.names, options.name and { options.name }), bases = at.bases,
+  }
+  local group = what
+  if what.root then
+    for _, app in ipairs(at.apps) do
+      if app == what then
+        error(("%s: an app is mounted into itself"):format(note.where), 0)
+      end
+    end
+    inner.apps, inner.bases, group = append(at.apps, { what }), append(at.bases, { #inner.names }), what.root
+    what.mounted_at = inner.prefix
+  end
+  flatten(group, inner, out)
+end
+
+-- `at`: prefix; chain of middleware; apps from the outside in; names of the mounts
+-- so far, and for each app how many of them lie outside of it.
+function flatten(group, at, out)
+  local inside = {
+    prefix = Group.join(at.prefix, group.prefix), chain = append(at.chain, group.middleware), apps = at.apps,
+    names = at.names, bases = at.bases,
+  }
+  for _, note in ipairs(group.notes) do
+    if note.kind == "group" then
+      flatten(note.group, inside, out)
+    elseif note.kind == "mount" then
+      flatten_mount(note, inside, out)
+    else
+      local path = Group.join(inside.prefix, note.path)
+      out[#out + 1] = {
+        method = note.method, path = path == "" and "/" or path, options = note.options, handler = note.handler,
+        where = note.where, chain = append(inside.chain, note.options.use), apps = inside.apps, names = inside.names,
+        bases = inside.bases,
+      }
+    end
+  end
+end
+
+--- All routes of an app, mounted ones included, in the order in which they were written.
+-- @treturn {table,...} method, path, handler, where, options, chain, apps (from the outside in), names, bases
+function compose.routes(app)
+  local out = {}
+  flatten(app.root, { prefix = "", chain = {}, apps = { app }, names = {}, bases = { 0 } }, out)
+  return out
+end
+
+-- ---- answering -------------------------------------------------------------
+
+-- Every on_response of the route's apps, the innermost app's first.
+local function response_hooks(apps)
+  local hooks = {}
+  for i = #apps, 1, -1 do
+    for _, hook in ipairs(apps[i].response_hooks) do
+      hooks[#hooks + 1] = hook
+    end
+  end
+  return hooks
+end
+
+local function error_body(err, c)
+  return { error = { code = err.code, message = err.message, details = err.details, request_id = c.request_id } }
+end
+
+local function default_answer(c, err)
+  return answers.new { body = error_body(err, c), status = err.status, headers = err.headers or {} }
+end
+
+local function answer_of(...)
+  return (...) ~= nil and answers.of(...) or nil
+end
+
+-- The first on_error that answers, from the innermost app outward.
+local function handled(c, err, apps)
+  for i = #apps, 1, -1 do
+    for _, one in ipairs(apps[i].error_handlers) do
+      if one.code == nil or one.code == err.code or one.code == err.status then
+        local answer = answer_of(one.fn(c, err))
+        if answer then
+          return answer
+        end
+      end
+    end
+  end
+  return default_answer(c, err)
+end
+
+local function run_hooks(c, res, apps)
+  for _, hook in ipairs(response_hooks(apps)) do
+    hook(c, res)
+  end
+  return res
+end
+
+--- The answer to an OPTIONS that no route answers: C has set Allow already.
+function compose.answer_options(c, apps)
+  return run_hooks(c, answers.new { status = 204, headers = {} }, apps)
+end
+
+--- The answer for `err`, with the apps' on_error and on_response applied.
+-- @tparam Context c
+-- @tparam table err an error table
+-- @tparam table apps from the outside in
+function compose.answer_error(c, err, apps)
+  return run_hooks(c, handled(c, err, apps), apps)
+end
+
+-- ---- entries ---------------------------------------------------------------
+
+local function next_of(inner)
+  return function(c)
+    if not Context.is(c) then
+      error("next takes the context: call next(c)", 2)
+    end
+    return inner(c)
+  end
+end
+
+-- The chain from the inside out; each step returns an answer value.
+local function fold(handler, chain)
+  local of = answers.of
+  local inner = function(c)
+    return of(handler(c))
+  end
+  for i = #chain, 1, -1 do
+    local middleware, follow = chain[i], next_of(inner)
+    inner = function(c)
+      return of(middleware(c, follow))
+    end
+  end
+  return inner
+end
+
+local function with_hooks(inner, hooks)
+  return function(c)
+    local res = inner(c)
+    for i = 1, #hooks do
+      hooks[i](c, res)
+    end
+    return res
+  end
+end
+
+-- What an option asks for before the handler runs.
+local function preparation(options)
+  local timeout = options.timeout and unit.seconds(options.timeout, 4)
+  local most = options.max_body and unit.bytes(options.max_body, 4)
+  local leave = options.on_disconnect
+  if not timeout and not most and not leave then
+    return nil
+  end
+  return function(c)
+    if timeout then
+      core.set_deadline(timeout)
+    end
+    if leave then
+      core.set_finish(c[1], c[2], leave == "finish")
+    end
+    if most and not core.limit_body(c[1], c[2], most) then
+      errors.fail(413, ("the body is longer than %d bytes"):format(most))
+    end
+  end
+end
+
+-- Whether anything but the handler may want the request's context.
+local function is_looked_at(route, hooks)
+  local handlers = 0
+  for _, app in ipairs(route.apps) do
+    handlers = handlers + #app.error_handlers
+  end
+  return #route.chain + #hooks + handlers > 0
+end
+
+--- What C calls for a route. Written out for the common case: a handler alone.
+-- @tparam table route as compose.routes has it
+-- @treturn function(slot, epoch)
+function compose.entry(route)
+  local new, hooks, prepare = Context.new, response_hooks(route.apps), preparation(route.options)
+  local inner = route.handler
+  if #route.chain > 0 or #hooks > 0 then
+    inner = fold(inner, route.chain)
+  end
+  if #hooks > 0 then
+    inner = with_hooks(inner, hooks)
+  end
+  local app = route.apps[#route.apps]
+  if not prepare and not is_looked_at(route, hooks) then
+    return function(slot, epoch)
+      return inner(new(slot, epoch, app))
+    end
+  end
+  return function(slot, epoch)
+    local c = new(slot, epoch, app)
+    Context.remember(c)
+    if prepare then
+      prepare(c)
+    end
+    return inner(c)
+  end
+end
+
+return compose

@@ -1,0 +1,161 @@
+--- Groups: routes under one prefix, with the middleware around them.
+--
+-- Nothing is registered here. A group notes down routes, groups and mounts in
+-- the order in which they were written; lua/rille/compose.lua reads the notes
+-- when the app has been loaded.
+local unit = require "rille.unit"
+
+local Group = { __name = "rille.group" }
+Group.__index = Group
+
+local ROUTE_OPTIONS = {
+  name = "string", use = "table", timeout = true, on_disconnect = true, max_body = true, max_queries = "number",
+  read_only = "boolean", params = "table", query = "table", headers = "table", cookies = "table", body = "table",
+  response = "table",
+}
+
+-- Where the app's code called us: "routes/users.lua:12".
+local function caller(level)
+  local info = debug.getinfo(level + 1, "Sl")
+  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
+end
+
+local function check_options(options, level)
+  for key, value in pairs(options) do
+    local kind = ROUTE_OPTIONS[key]
+    if not kind then
+      local known = {}
+      for name in pairs(ROUTE_OPTIONS) do
+        known[#known + 1] = name
+      end
+      table.sort(known)
+      error(("a route has no option '%s': there are %s"):format(tostring(key), table.concat(known, ", ")), level + 1)
+    end
+    if kind ~= true and type(value) ~= kind then
+      error(("a route's option '%s' is a %s: got a %s"):format(key, kind, type(value)), level + 1)
+    end
+  end
+  local leave = options.on_disconnect
+  if leave ~= nil and leave ~= "finish" and leave ~= "cancel" then
+    error(('on_disconnect is "finish" or "cancel": got %s'):format(tostring(leave)), level + 1)
+  end
+  if options.timeout ~= nil then
+    unit.seconds(options.timeout, level)
+  end
+  if options.max_body ~= nil then
+    unit.bytes(options.max_body, level)
+  end
+end
+
+--- Put two paths together without doubling the slash between them.
+function Group.join(prefix, path)
+  if prefix:sub(-1) == "/" and path:sub(1, 1) == "/" then
+    return prefix .. path:sub(2)
+  end
+  return prefix .. path
+end
+
+local function check_path(group, path, level)
+  if type(path) ~= "string" or (path:sub(1, 1) ~= "/" and not (path == "" and group.prefix ~= "")) then
+    error(("a route's path is a text that begins with '/': got %s"):format(
+      type(path) == "string" and ("%q"):format(path) or "a " .. type(path)), level + 1)
+  end
+end
+
+local function add(group, method, path, options, handler)
+  if handler == nil then
+    options, handler = {}, options
+  end
+  check_path(group, path, 3)
+  local call = ("app:%s(path, [options,] handler)"):format(method:lower())
+  if type(options) ~= "table" then
+    error(("%s: the options are a table, got a %s"):format(call, type(options)), 3)
+  end
+  if type(handler) ~= "function" then
+    error(("%s: the handler is a function, got a %s"):format(call, type(handler)), 3)
+  end
+  check_options(options, 3)
+  group.has_routes = true
+  group.notes[#group.notes + 1] = {
+    kind = "route", method = method, path = path, options = options, handler = handler, where = caller(3),
+  }
+end
+
+for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE", "ANY" } do
+  --- Note a route down: app:get(path, [options,] handler).
+  -- @tparam string path with `:name` for a segment, `*name` for the rest
+  -- @tparam[opt] table options name, use (list of middleware), timeout, …
+  -- @tparam function handler(c) returns body[, status[, headers]]
+  Group[method:lower()] = function(self, path, options, handler)
+    add(self, method, path, options, handler)
+  end
+end
+
+local function use(group, level, ...)
+  if group.has_routes then
+    error("use comes before the group's first route: a middleware added now would miss the routes above", level + 1)
+  end
+  for i = 1, select("#", ...) do
+    local middleware = select(i, ...)
+    if type(middleware) ~= "function" then
+      error(("a middleware is a function(c, next): got a %s"):format(type(middleware)), level + 1)
+    end
+    group.middleware[#group.middleware + 1] = middleware
+  end
+end
+
+--- Put middleware around all routes of the group; before its first route.
+-- @tparam function ... each a function(c, next)
+function Group:use(...)
+  use(self, 2, ...)
+end
+
+--- A group without a parent: an app's own, or a bag of routes.
+function Group.new(prefix)
+  return setmetatable({ prefix = prefix or "", middleware = {}, notes = {} }, Group)
+end
+
+function Group.is(value)
+  return getmetatable(value) == Group
+end
+
+local function check_prefix(prefix, what, level)
+  if type(prefix) ~= "string" or (prefix ~= "" and prefix:sub(1, 1) ~= "/") then
+    error(("a %s's prefix begins with '/': got %s"):format(what, tostring(prefix)), level + 1)
+  end
+end
+
+--- Routes under a common prefix, with middleware of their own.
+-- @tparam string prefix
+-- @tparam[opt] table options use = { middleware, … }
+-- @treturn Group
+function Group:group(prefix, options)
+  check_prefix(prefix, "group", 2)
+  local group = Group.new(prefix)
+  use(group, 2, unpack(options and options.use or {}))
+  self.has_routes = true
+  self.notes[#self.notes + 1] = { kind = "group", group = group, path = prefix }
+  return group
+end
+
+--- Put an app or a bag of routes (`rille.routes()`) under a prefix. A mounted
+-- app keeps its own on_error, on_response and modules.
+-- @tparam string prefix
+-- @param what an app, or routes
+-- @tparam[opt] table options name: goes before the names of its routes; use: middleware around them
+function Group:mount(prefix, what, options)
+  check_prefix(prefix, "mount", 2)
+  if type(what) ~= "table" or type(what.notes or what.root) ~= "table" then
+    error(("mount(prefix, what): what is an app or rille.routes(), got a %s: does its file return it?"):format(type(what)), 2)
+  end
+  options = options or {}
+  for key in pairs(options) do
+    if key ~= "name" and key ~= "use" then
+      error(("mount has no option '%s': there are name and use"):format(tostring(key)), 2)
+    end
+  end
+  self.has_routes = true
+  self.notes[#self.notes + 1] = { kind = "mount", what = what, path = prefix, options = options, where = caller(2) }
+end
+
+return Group

@@ -1,0 +1,59 @@
+--- URLs written, never parsed: escaping, patterns filled in, query strings.
+local url = {}
+
+local function percent(byte)
+  return ("%%%02X"):format(byte:byte())
+end
+
+--- Percent-encode all but the unreserved characters (RFC 3986, 2.3).
+-- @param value a string, or what tostring makes one of
+-- @treturn string
+function url.escape(value)
+  return (tostring(value):gsub("[^%w%-%._~]", percent))
+end
+
+-- The rest of a path keeps its slashes.
+local function escape_rest(value)
+  return (tostring(value):gsub("[^%w%-%._~/]", percent))
+end
+
+--- Fill a route's pattern in: `/users/:id` with `{ id = 7 }` is `/users/7`.
+-- @tparam string pattern
+-- @tparam[opt] table params
+-- @treturn string|nil
+-- @treturn string the name that is missing
+function url.fill(pattern, params)
+  local missing
+  local path = pattern:gsub("([:*])([%a_][%w_]*)", function(kind, name)
+    local value = params and params[name]
+    if value == nil then
+      missing = missing or name
+      return ""
+    end
+    return kind == "*" and escape_rest(value) or url.escape(value)
+  end)
+  if missing then
+    return nil, missing
+  end
+  return path
+end
+
+--- A query string of a table, names in alphabetical order; lists repeat the name.
+-- @tparam table fields
+-- @treturn string without the "?"
+function url.query(fields)
+  local names, parts = {}, {}
+  for name in pairs(fields) do
+    names[#names + 1] = tostring(name)
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value = fields[name]
+    for _, one in ipairs(type(value) == "table" and value or { value }) do
+      parts[#parts + 1] = url.escape(name) .. "=" .. url.escape(one)
+    end
+  end
+  return table.concat(parts, "&")
+end
+
+return url

@@ -1,0 +1,249 @@
+#include "vm/task.h"
+
+#include "vm/rig.h"
+
+static void a_spawned_task_runs_in_a_later_turn_with_its_arguments(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    run(r, "seen = 'nothing'; core.spawn(true, function(...) seen = table.concat({...}, ',') end, 1, 'two', 3)\n"
+           "before = seen");
+    assert_string_equal(global(r, "before"), "nothing");
+    assert_string_equal(global(r, "seen"), "1,two,3");
+    rig_free(r);
+}
+
+static void a_task_takes_so_many_arguments(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    run(r, "core.spawn(true, function(...) count = select('#', ...) end, unpack({}, 1, 30))");
+    assert_string_equal(global(r, "count"), "30");
+    assert_failed(run(r, "core.spawn(true, function() end, unpack({}, 1, 31))"), "too many arguments");
+    assert_failed(run(r, "core.spawn(true, 'no function')"), "function expected");
+    rig_free(r);
+}
+
+static void children_end_with_their_parent(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = run(r, "core.spawn(false, function()\n"
+                          "  core.spawn(false, function() grandchild = core.sleep(1e9) end)\n"
+                          "  child = core.sleep(1e9)\n"
+                          "end)\n"
+                          "core.sleep(1); return 'parent'");
+    assert_result(one, "parent");
+    assert_true(one->is_over);
+    assert_string_equal(global(r, "child"), "0"); /* the case of a cancellation */
+    assert_string_equal(global(r, "grandchild"), "0");
+    rig_free(r);
+}
+
+static void a_parent_is_not_over_before_its_children(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "core.spawn(false, function() core.sleep(1e9); ended = 'yes' end); core.sleep(0)");
+    while (!one->has_ended)
+        rl_loop_turn(r->loop, true);
+    assert_true(!one->is_over || strcmp(global(r, "ended"), "yes") == 0);
+    drive(r, 100);
+    assert_true(one->is_over);
+    rig_free(r);
+}
+
+static void a_child_that_never_ran_ends_with_its_parent(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = run(r, "core.spawn(false, function() why = core.why(); core.sleep(1) end) return 'at once'");
+    assert_result(one, "at once");
+    assert_true(one->is_over);
+    assert_string_equal(global(r, "why"), "cancelled");
+    rig_free(r);
+}
+
+static void a_detached_task_outlives_its_maker(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    run(r, "core.spawn(true, function() core.sleep(2); seen = 'outlived' end)");
+    assert_string_equal(global(r, "seen"), "outlived");
+    rig_free(r);
+}
+
+/* ---- cancelling ------------------------------------------------------------------ */
+
+static void cancelling_ends_every_kind_of_wait(void **state) {
+    (void)state;
+    const char *waits[] = {"return core.sleep(1e9)", "return core.signal_wait(core.signal())",
+                           "return core.signal_wait(core.signal(), 1e9)"};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        rig *r = rig_opened();
+        rig_run *one = start(r, waits[i]);
+        turns(r, 3);
+        assert_false(one->has_ended);
+        rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
+        turns(r, 3);
+        assert_result(one, "0");
+        rig_free(r);
+    }
+}
+
+static void after_a_cancellation_every_wait_raises_it(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "core.register_errors('timed out', 'was cancelled')\n"
+                            "core.sleep(1e9); count = 0\n"
+                            "for i = 1, 3 do local ok, err = pcall(core.sleep, 1); count = count + (ok and 0 or 1)\n"
+                            "  seen = err end\n"
+                            "core.signal_wait(core.signal())");
+    turns(r, 3);
+    rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
+    turns(r, 3);
+    assert_failed(one, "was cancelled");
+    assert_string_equal(global(r, "count"), "3");
+    assert_string_equal(global(r, "seen"), "was cancelled");
+    rig_free(r);
+}
+
+static void the_first_reason_stays(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "core.set_deadline(0.001); core.sleep(1e9); return core.why()");
+    drive(r, 100);
+    assert_result(one, "timeout");
+    one = run(r, "local h = core.spawn(false, function() core.sleep(1e9); why = core.why() end)\n"
+                 "core.sleep(1); core.cancel(h); core.cancel(h); core.sleep(1); core.cancel(h); return why");
+    assert_result(one, "cancelled");
+    rig_free(r);
+}
+
+static void a_task_cancelled_before_it_ran_finds_out_at_its_first_wait(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "began = 'yes'; core.sleep(1)");
+    rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
+    drive(r, 10);
+    assert_true(one->has_ended && one->status != 0);
+    assert_string_equal(global(r, "began"), "yes");
+    rig_free(r);
+}
+
+static void a_shielded_task_waits_on(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "core.sleep(1e9); core.sleep(1); return 'finished'");
+    turns(r, 2);
+    one->task.is_shielded = true;
+    rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
+    drive(r, 100);
+    assert_result(one, "finished");
+    rig_free(r);
+}
+
+static void a_deadline_holds_for_children_too(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = run(r, "core.set_deadline(0.003)\n"
+                          "core.spawn(false, function() left = core.remaining(); core.sleep(1e9); why = core.why() end)\n"
+                          "core.sleep(1e9); core.sleep = nil; return core.why()");
+    assert_result(one, "timeout");
+    assert_string_equal(global(r, "why"), "timeout");
+    assert_true(atof(global(r, "left")) <= 0.003);
+    rig_free(r);
+}
+
+static void a_deadline_is_a_time(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    const char *bad[] = {"core.set_deadline(-1)", "core.set_deadline(0/0)", "core.set_deadline(1e300)",
+                         "core.set_deadline('soon')"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_failed(run(r, bad[i]), "bad argument");
+    assert_result(run(r, "return core.remaining()"), "nil");
+    assert_result(run(r, "core.set_deadline(100); return core.remaining() > 99 and core.remaining() <= 100 and 'about 100'"),
+                  "about 100");
+    rig_free(r);
+}
+
+/* ---- handles ----------------------------------------------------------------------- */
+
+static void a_handle_outlives_its_task_and_a_task_its_handle(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    assert_result(run(r, "local h = core.spawn(true, function() end); core.sleep(2); core.cancel(h); return 'harmless'"),
+                  "harmless");
+    run(r, "core.spawn(true, function() core.sleep(3); seen = 'ran on' end); collectgarbage(); collectgarbage()");
+    assert_string_equal(global(r, "seen"), "ran on");
+    rig_free(r);
+}
+
+static void a_handles_finalizer_called_by_hand_does_no_harm(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    assert_result(run(r, "local h = core.spawn(true, function() end); getmetatable(h).__gc(h)\n"
+                         "core.sleep(2); core.cancel(h); return 'harmless'"),
+                  "harmless");
+    rig_free(r);
+}
+
+static void a_signal_collected_while_somebody_waits_does_no_harm(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "return core.signal_wait(core.signal(), 10)");
+    turns(r, 3);
+    run(r, "collectgarbage(); collectgarbage()");
+    drive(r, 100);
+    assert_result(one, "2");
+    rig_free(r);
+}
+
+/* A task that keeps and drops many others leaves nothing behind. */
+static void ten_thousand_tasks_leave_no_memory_taken(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    const char *code = "for i = 1, 100 do core.spawn(false, function() core.sleep(0) end) end; core.sleep(2)";
+    run(r, code);
+    size_t before = mem_live();
+    for (int i = 0; i < 20; i++) {
+        r->count = 0;
+        r->runs[0] = (rig_run){.rig = r};
+        run(r, code);
+    }
+    assert_int_equal(mem_live(), before);
+    rig_free(r);
+}
+
+static void spawn_some(void) {
+    rig *r = rig_new();
+    if (rig_open(r, RIG_CEILING)) {
+        start(r, "for i = 1, 3 do core.spawn(i == 2, function() core.sleep(0) end) end core.sleep(1)");
+        drive(r, 100);
+    }
+    rig_free(r);
+}
+
+static void any_allocation_may_fail(void **state) {
+    (void)state;
+    each_allocation_fails(spawn_some);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_spawned_task_runs_in_a_later_turn_with_its_arguments),
+        cmocka_unit_test(a_task_takes_so_many_arguments),
+        cmocka_unit_test(children_end_with_their_parent),
+        cmocka_unit_test(a_parent_is_not_over_before_its_children),
+        cmocka_unit_test(a_child_that_never_ran_ends_with_its_parent),
+        cmocka_unit_test(a_detached_task_outlives_its_maker),
+        cmocka_unit_test(cancelling_ends_every_kind_of_wait),
+        cmocka_unit_test(after_a_cancellation_every_wait_raises_it),
+        cmocka_unit_test(the_first_reason_stays),
+        cmocka_unit_test(a_task_cancelled_before_it_ran_finds_out_at_its_first_wait),
+        cmocka_unit_test(a_shielded_task_waits_on),
+        cmocka_unit_test(a_deadline_holds_for_children_too),
+        cmocka_unit_test(a_deadline_is_a_time),
+        cmocka_unit_test(a_handle_outlives_its_task_and_a_task_its_handle),
+        cmocka_unit_test(a_handles_finalizer_called_by_hand_does_no_harm),
+        cmocka_unit_test(a_signal_collected_while_somebody_waits_does_no_harm),
+        cmocka_unit_test(ten_thousand_tasks_leave_no_memory_taken),
+        cmocka_unit_test(any_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
