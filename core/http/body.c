@@ -9,7 +9,7 @@
 #define SPOOL_DIR "/tmp"
 
 void rl_body_init(rl_body *body, size_t max_memory, rl_body_budget *budget) {
-    *body = (rl_body){.budget = budget, .spool = -1};
+    *body = (rl_body){.budget = budget, .most = UINT64_MAX, .spool = -1};
     rl_buf_init(&body->memory, max_memory);
 }
 
@@ -96,6 +96,8 @@ int rl_body_keep(rl_body *body) {
 int rl_body_append(rl_body *body, rl_slice bytes) {
     bool first = body->len == 0;
     body->len += bytes.len;
+    if (body->len > body->most)
+        return 413;
     if (first) {
         body->borrowed = bytes;
         return 0;

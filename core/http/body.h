@@ -24,7 +24,8 @@ typedef struct rl_body {
     rl_slice borrowed;
     rl_buf memory;
     rl_body_budget *budget;
-    uint64_t len; /* bytes so far */
+    uint64_t len;  /* bytes so far */
+    uint64_t most; /* beyond them it is refused: a route may take less than the server */
     int spool;    /* the file, or -1 */
     int failed;   /* 0, or the status that says why the rest will not come */
     bool done;    /* it is whole */
@@ -33,7 +34,7 @@ typedef struct rl_body {
 void rl_body_init(rl_body *body, size_t max_memory, rl_body_budget *budget);
 void rl_body_clear(rl_body *body);
 
-/* Add `bytes`. 0, or the status to answer: 503 when the budget or memory ran
+/* Add `bytes`. 0, or the status to answer: 413 beyond `most`, 503 when the budget or memory ran
  * out, 507 when the disk is full. */
 RL_MUST_USE int rl_body_append(rl_body *body, rl_slice bytes);
 /* Copy what is still borrowed: its owner is about to take it back. As append. */

@@ -209,6 +209,17 @@ static int has_body(lua_State *L) {
     return 1;
 }
 
+/* limit_body(slot, epoch, bytes) -> whether what is announced and has come so far fits */
+static int limit_body(lua_State *L) {
+    rl_request *request = rl_app_request(L, 1);
+    uint64_t most = (uint64_t)luaL_checknumber(L, 3);
+    if (most < request->body.most)
+        request->body.most = most;
+    bool fits = request->body.len <= most && (!request->head.has_length || request->head.content_length <= most);
+    lua_pushboolean(L, fits);
+    return 1;
+}
+
 /* body_wait(slot, epoch) -> case: waits until the body is whole or has failed */
 static int body_wait(lua_State *L) {
     rl_request *request = rl_app_request(L, 1);
@@ -312,6 +323,7 @@ void rl_vm_open_request(lua_State *L) {
                                   {"header", header},
                                   {"ip", ip},
                                   {"has_body", has_body},
+                                  {"limit_body", limit_body},
                                   {"body_wait", body_wait},
                                   {"body_text", body_text},
                                   {"body_json", body_json},

@@ -74,7 +74,8 @@ end
 local function check_cors(options)
   for key in pairs(options) do
     if not CORS_OPTIONS[key] then
-      error(("cors has no option '%s': there are origins, methods, headers, expose, credentials, max_age"):format(tostring(key)), 3)
+      error(("cors has no option '%s': there are origins, methods, headers, expose, credentials, max_age")
+        :format(tostring(key)), 3)
     end
   end
   if options.origins ~= "*" and type(options.origins) ~= "table" then
