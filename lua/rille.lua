@@ -4,7 +4,9 @@ local App = require "rille.app"
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
+local Group = require "rille.group"
 local log = require "rille.log"
+local mw = require "rille.mw"
 local tasks = require "rille.task"
 
 local rille = {
@@ -19,6 +21,9 @@ local rille = {
 
   html = answers.html,
   redirect = answers.redirect,
+  stream = answers.stream,
+  mw = mw,
+  routes = Group.new,
 
   spawn = tasks.spawn,
   background = tasks.background,

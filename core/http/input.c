@@ -39,12 +39,17 @@ void rl_conn_refuse(rl_conn *conn, int status, const char *reason) {
         conn->live++;
     }
     conn->server->stats.refused++;
-    request->is_dispatched = request->is_released = true;
+    request->is_dispatched = true;
     conn->server->live++;
     if (!rl_request_keep(request)) {
+        request->is_released = true;
         rl_conn_abort(conn);
         return;
     }
+    const rl_handler *handler = conn->server->handler;
+    if (handler->refused != NULL && handler->refused(conn->server->owner, request, status, code_of(status), reason))
+        return;
+    request->is_released = true;
     rl_request_fail(request, status, code_of(status), reason);
     rl_conn_advance(conn);
 }

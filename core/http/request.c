@@ -334,6 +334,11 @@ void rl_request_end(rl_request *request) {
     rl_conn_flush_later(request->conn);
 }
 
+void rl_request_break(rl_request *request) {
+    if (request->conn != NULL)
+        rl_conn_abort(request->conn);
+}
+
 bool rl_request_has_room(rl_request *request) {
     if (request->conn == NULL)
         return true;

@@ -69,6 +69,9 @@ bool rl_request_begin(rl_request *request, const rl_answer *head);
 /* False when the client is gone, or memory ran out: then the connection ends. */
 bool rl_request_write(rl_request *request, rl_slice bytes);
 void rl_request_end(rl_request *request);
+/* Give the answer up in the middle: its connection breaks, so that what was
+ * sent is not taken for the whole. */
+void rl_request_break(rl_request *request);
 /* Whether more may be written now; when not, the handler's `drained` comes once it may. */
 bool rl_request_has_room(rl_request *request);
 /* Answer with the one JSON form of an error. `message` is for people. */

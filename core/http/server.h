@@ -28,6 +28,9 @@ typedef struct rl_handler {
     /* The head is whole; the body is done or still coming. The handler answers
      * and releases, now or later. */
     void (*request)(void *owner, rl_request *request);
+    /* The request cannot be served: its head or body broke the rules. True when the
+     * handler answers and releases it; false has the plain answer sent. May be NULL. */
+    bool (*refused)(void *owner, rl_request *request, int status, const char *code, const char *message);
     /* The body is done, or failed: body.failed. */
     void (*body)(void *owner, rl_request *request);
     /* rl_request_has_room is true again. */

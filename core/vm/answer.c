@@ -229,6 +229,25 @@ static parts parts_of(lua_State *co, int count) {
     return found;
 }
 
+bool rl_answer_is_stream(lua_State *co) {
+    if (lua_type(co, 1) != LUA_TTABLE)
+        return false;
+    int top = lua_gettop(co);
+    bool is_stream = rl_kind_of(co, 1) == RL_KIND_ANSWER && push_field(co, 5) != 0;
+    lua_settop(co, top);
+    return is_stream;
+}
+
+void rl_answer_prepare_stream(lua_State *co, int count) {
+    if (count >= 2 && lua_type(co, 2) == LUA_TNUMBER) {
+        lua_getmetatable(co, 1);
+        lua_rawgeti(co, -1, 2);
+        lua_pushvalue(co, 2);
+        lua_rawset(co, 1); /* the field is there already: no memory is taken */
+    }
+    lua_settop(co, 1);
+}
+
 const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count) {
     reset(answerer);
     if (count > MOST_RESULTS) /* so that what is pushed below needs no new stack: here nobody could catch its lack */

@@ -23,6 +23,12 @@ typedef struct rl_answerer {
 void rl_answerer_init(rl_answerer *answerer, rl_vm *vm);
 void rl_answerer_clear(rl_answerer *answerer);
 
+/* Whether what is at 1 on the stack of `co` is an answer value that a function
+ * sends piece by piece: its field `run`. */
+bool rl_answer_is_stream(lua_State *co);
+/* Leave that value alone on the stack, with the status that was returned behind it. */
+void rl_answer_prepare_stream(lua_State *co, int count);
+
 /* Answer `request` with the `count` results on the stack of `co`, which has
  * returned. NULL, or what is wrong with them; nothing was answered then. Never raises. */
 const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count);

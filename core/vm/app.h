@@ -30,21 +30,17 @@ const rl_handler *rl_app_handler(void);
 /* The server whose requests come here; before the first one. */
 void rl_app_attach(rl_app *app, rl_server *server);
 
-/* ---- for the bindings of a request (request.c) ---- */
+/* ---- for the other files of this folder ---- */
 
-/* One request being handled. */
-typedef struct rl_call {
-    rl_task task;  /* runs the route's function */
-    rl_task fault; /* runs the fault function after a failure */
-    rl_list link;  /* among the app's free calls */
-    rl_app *app;
-    rl_request *request;
-    rl_signal body_news; /* the body is done, or failed */
-    rl_signal drained;   /* a stream has room again */
-    int route;           /* -1: none */
-    uint8_t running;     /* of task and fault, those not over yet */
-    bool task_over, fault_over; /* their coroutines are; children may not be */
-} rl_call;
+typedef struct rl_call rl_call;
+
+/* Functions that the framework sets while the app loads. */
+typedef enum rl_hook {
+    RL_HOOK_FAULT,  /* (slot, epoch, error, coroutine or nil, route): answers a failed request */
+    RL_HOOK_MISS,   /* (slot, epoch, status, code, message): answers one that no route took; may be unset */
+    RL_HOOK_STREAM, /* (slot, epoch, answer): sends an answer that has a function `run` */
+    RL_HOOK_COUNT
+} rl_hook;
 
 /* The live request that the arguments slot, epoch at `index` and `index + 1`
  * mean; raises "request is over" else. */
@@ -52,4 +48,11 @@ rl_request *rl_app_request(lua_State *L, int index);
 rl_call *rl_app_call(rl_request *request);
 rl_server *rl_app_server(const rl_app *app);
 const rl_app_limits *rl_app_read_limits(const rl_app *app);
+rl_vm *rl_app_vm(const rl_app *app);
+struct rl_answerer *rl_app_answerer(rl_app *app);
+rl_list *rl_app_free_calls(rl_app *app);
+/* Registry references; LUA_NOREF for a hook that was not set. */
+int rl_app_hook(const rl_app *app, rl_hook hook);
+int rl_app_route(const rl_app *app, int route);
+
 #endif

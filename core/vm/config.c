@@ -1,7 +1,5 @@
 #include "vm/config.h"
 
-#include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,10 +13,12 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "vm/config_line.h"
 
 enum {
     FILE_CEILING = 1024 * 1024, /* a configuration, not a data file */
     MEMORY_CEILING = 10 * 1024 * 1024,
+    DEPTH_MOST = 16, /* settings are for people */
     STEPS = 10 * 1000 * 1000 /* some tenths of a second of interpreted code */
 };
 
@@ -110,73 +110,62 @@ static void push_environment(lua_State *L, const reading *r) {
 
 /* ---- what it returned ----------------------------------------------------- */
 
-static bool is_word(char ch) {
-    return isalnum((unsigned char)ch) || ch == '_';
+/* A table being handed on. */
+typedef struct level {
+    unsigned depth;
+    rl_config_line where; /* the table itself; line 0: nowhere, or it is the outermost */
+} level;
+
+static void hand_on_all(lua_State *L, reading *r, const level *at);
+
+static rl_config_line line_of(const reading *r, const level *at, rl_slice key) {
+    if (key.ptr == NULL || (at->depth > 0 && at->where.line == 0))
+        return at->where;
+    return rl_config_line_find(rl_buf_live(&r->text), at->depth == 0 ? NULL : &at->where, key);
 }
 
-/* The line of the first `key =` outside of a comment: a guess, since a table
- * does not know its lines, but one that only serves messages. */
-static unsigned line_of(rl_slice text, rl_slice key) {
-    unsigned line = 1;
-    for (size_t i = 0; i < text.len; i++) {
-        rl_slice rest = {text.ptr + i, text.len - i};
-        if (rl_slice_has_prefix(rest, RL_LIT("--"))) {
-            const char *newline = memchr(rest.ptr, '\n', rest.len);
-            if (newline == NULL)
-                return 0;
-            i = (size_t)(newline - text.ptr);
-        }
-        if (text.ptr[i] == '\n')
-            line++;
-        bool starts_word = i == 0 || !is_word(text.ptr[i - 1]);
-        if (!starts_word || !rl_slice_has_prefix(rest, key))
-            continue;
-        size_t after = i + key.len;
-        while (after < text.len && (text.ptr[after] == ' ' || text.ptr[after] == '\t'))
-            after++;
-        rl_slice sign = {text.ptr + after, text.len - after};
-        if (rl_slice_has_prefix(sign, RL_LIT("=")) && !rl_slice_has_prefix(sign, RL_LIT("==")))
-            return line;
-    }
-    return 0;
-}
-
-static int refuse_value(lua_State *L, const reading *r, rl_slice key) {
-    const char *kind = luaL_typename(L, -1);
-    unsigned line = line_of(rl_buf_live(&r->text), key);
+static int refuse(lua_State *L, const reading *r, unsigned line, const char *what) {
     if (line > 0)
-        lua_pushfstring(L, "%s:%d: ", r->path, (int)line);
+        lua_pushfstring(L, "%s:%d: %s", r->path, (int)line, what);
     else
-        lua_pushfstring(L, "%s: ", r->path);
-    lua_pushfstring(L, "'%s' is a %s: expected a string, a number or a boolean", key.ptr, kind);
-    lua_concat(L, 2);
+        lua_pushfstring(L, "%s: %s", r->path, what);
     return lua_error(L);
 }
 
-/* Hands on one pair, whose value is on the top. */
-static void hand_on(lua_State *L, reading *r, rl_slice key) {
+static rl_slice write_number(lua_Number value, char out[32]) {
+    bool is_whole = floor(value) == value && fabs(value) < 1e18;
+    int len = snprintf(out, 32, is_whole ? "%.0f" : "%.14g", value);
+    return rl_slice_of(out, (size_t)len);
+}
+
+/* Hands on one value, which is on the top. `key` without a pointer: an item. */
+static void hand_on(lua_State *L, reading *r, const level *at, rl_slice key) {
     char number[32];
-    rl_config_pair pair = {.key = key, .line = line_of(rl_buf_live(&r->text), key)};
+    rl_config_line where = line_of(r, at, key);
+    rl_config_pair pair = {.depth = at->depth, .key = key, .line = where.line, .text = RL_LIT("")};
     switch (lua_type(L, -1)) {
     case LUA_TSTRING:
         pair.type = RL_CONFIG_STRING;
         pair.text.ptr = lua_tolstring(L, -1, &pair.text.len);
         break;
-    case LUA_TNUMBER: {
-        lua_Number value = lua_tonumber(L, -1);
-        bool is_whole = floor(value) == value && fabs(value) < 1e18;
-        int len = snprintf(number, sizeof number, is_whole ? "%.0f" : "%.14g", value);
+    case LUA_TNUMBER:
         pair.type = RL_CONFIG_NUMBER;
-        pair.text = rl_slice_of(number, (size_t)len);
+        pair.number = lua_tonumber(L, -1);
+        pair.text = write_number(pair.number, number);
         break;
-    }
     case LUA_TBOOLEAN:
         pair.type = RL_CONFIG_BOOLEAN;
         pair.text = lua_toboolean(L, -1) ? RL_LIT("true") : RL_LIT("false");
         break;
-    default: refuse_value(L, r, key);
+    case LUA_TTABLE: pair.type = RL_CONFIG_TABLE; break;
+    default:
+        refuse(L, r, where.line,
+               lua_pushfstring(L, "'%s' is a %s: expected a string, a number, a boolean or a table",
+                               key.ptr == NULL ? "an item" : key.ptr, luaL_typename(L, -1)));
     }
     r->err = r->each(r->owner, &pair);
+    if (r->err == RL_OK && pair.type == RL_CONFIG_TABLE)
+        hand_on_all(L, r, &(level){.depth = at->depth + 1, .where = where});
 }
 
 static int by_bytes(const void *a, const void *b) {
@@ -184,12 +173,13 @@ static int by_bytes(const void *a, const void *b) {
 }
 
 /* The keys of the table at `table`, sorted, as one block on the stack. */
-static const char **sorted_keys(lua_State *L, const reading *r, int table, size_t *count) {
+static const char **sorted_keys(lua_State *L, const reading *r, const level *at, int table, size_t *count) {
     size_t keys = 0;
     for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
-            luaL_error(L, "%s: expected name = value, found a key that is a %s", r->path,
-                       luaL_typename(L, -2));
+            refuse(L, r, at->where.line,
+                   lua_pushfstring(L, "expected name = value%s, found a key that is a %s",
+                                   at->depth > 0 ? " or a list without gaps" : "", luaL_typename(L, -2)));
         keys++;
     }
     const char **names = lua_newuserdata(L, (keys + 1) * sizeof *names);
@@ -201,15 +191,44 @@ static const char **sorted_keys(lua_State *L, const reading *r, int table, size_
     return names;
 }
 
-static void hand_on_all(lua_State *L, reading *r) {
-    int table = lua_gettop(L);
-    size_t count;
-    const char **names = sorted_keys(L, r, table, &count);
-    for (size_t i = 0; i < count && r->err == RL_OK; i++) {
-        lua_getfield(L, table, names[i]);
-        hand_on(L, r, rl_slice_str(names[i]));
+/* How many items the list at `table` has; 0 when it has names or gaps. */
+static size_t count_items(lua_State *L, int table) {
+    size_t keys = 0;
+    for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1))
+        keys++;
+    return keys == lua_objlen(L, table) ? keys : 0;
+}
+
+static void hand_on_items(lua_State *L, reading *r, const level *at, int table, size_t count) {
+    for (size_t i = 1; i <= count && r->err == RL_OK; i++) {
+        lua_rawgeti(L, table, (int)i);
+        hand_on(L, r, at, (rl_slice){0});
         lua_pop(L, 1);
     }
+}
+
+static void hand_on_names(lua_State *L, reading *r, const level *at, int table) {
+    size_t count;
+    const char **names = sorted_keys(L, r, at, table, &count);
+    for (size_t i = 0; i < count && r->err == RL_OK; i++) {
+        lua_getfield(L, table, names[i]);
+        hand_on(L, r, at, rl_slice_str(names[i]));
+        lua_pop(L, 1);
+    }
+}
+
+/* Hands on what the table on the top holds. */
+static void hand_on_all(lua_State *L, reading *r, const level *at) {
+    int table = lua_gettop(L);
+    if (at->depth > DEPTH_MOST)
+        refuse(L, r, at->where.line, "tables are nested more than 16 deep: does one hold itself?");
+    luaL_checkstack(L, 8, "nested too deep");
+    size_t items = at->depth > 0 ? count_items(L, table) : 0;
+    if (items > 0)
+        hand_on_items(L, r, at, table, items);
+    else
+        hand_on_names(L, r, at, table);
+    lua_settop(L, table);
 }
 
 static int run(lua_State *L) {
@@ -228,7 +247,7 @@ static int run(lua_State *L) {
     if (!lua_istable(L, -1))
         return luaL_error(L, "%s: expected `return { name = value, ... }`, got %s", r->path,
                           luaL_typename(L, -1));
-    hand_on_all(L, r);
+    hand_on_all(L, r, &(level){0});
     return 0;
 }
 

@@ -8,7 +8,7 @@
 
 #include "http/lines.h"
 #include "http/target.h"
-#include "vm/app.h"
+#include "vm/call.h"
 #include "vm/json.h"
 
 enum {
@@ -305,6 +305,17 @@ static int set_header(lua_State *L) {
     return 0;
 }
 
+/* after(slot, epoch, fn): runs once the answer was handed over; set once */
+static int set_after(lua_State *L) {
+    rl_call *call = rl_app_call(rl_app_request(L, 1));
+    luaL_checktype(L, 3, LUA_TFUNCTION);
+    lua_settop(L, 3);
+    int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    luaL_unref(L, LUA_REGISTRYINDEX, call->after_ref);
+    call->after_ref = ref;
+    return 0;
+}
+
 /* set_finish(slot, epoch, flag): whether the client's leaving lets it finish */
 static int set_finish(lua_State *L) {
     rl_app_request(L, 1)->finish_on_disconnect = lua_toboolean(L, 3);
@@ -329,6 +340,7 @@ void rl_vm_open_request(lua_State *L) {
                                   {"body_json", body_json},
                                   {"set_header", set_header},
                                   {"set_finish", set_finish},
+                                  {"after", set_after},
                                   {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

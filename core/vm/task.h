@@ -82,5 +82,6 @@ void rl_vm_open_task(lua_State *L);
 void rl_vm_open_request(lua_State *L);
 void rl_vm_open_app(lua_State *L);
 void rl_vm_open_log(lua_State *L);
+void rl_vm_open_stream(lua_State *L);
 
 #endif

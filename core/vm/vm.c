@@ -143,6 +143,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_request(L);
     rl_vm_open_app(L);
     rl_vm_open_log(L);
+    rl_vm_open_stream(L);
     return 1;
 }
 

@@ -9,7 +9,7 @@ local answers = {}
 
 local KIND_ANSWER = 3
 
-local Answer = { [0] = KIND_ANSWER, "body", "status", "headers", "type", __name = "rille.answer" }
+local Answer = { [0] = KIND_ANSWER, "body", "status", "headers", "type", "run", __name = "rille.answer" }
 Answer.__index = Answer
 
 --- Make an answer value.
@@ -67,6 +67,21 @@ function answers.html(text)
     error("html takes a string: got a " .. type(text), 2)
   end
   return setmetatable({ body = text, status = 200, headers = {}, type = "text/html; charset=utf-8" }, Answer)
+end
+
+--- An answer sent piece by piece: `rille.stream(function(out) out:write("…") end)`.
+-- The function runs after the handler has returned; `out:write(text)` waits while
+-- the client does not read. An error in it breaks the connection, so that half
+-- an answer is not taken for a whole one.
+-- @tparam function fn
+-- @tparam[opt="application/octet-stream"] string content_type
+function answers.stream(fn, content_type)
+  if type(fn) ~= "function" then
+    error("stream takes a function(out): got a " .. type(fn), 2)
+  end
+  return setmetatable({
+    run = fn, status = 200, headers = {}, type = content_type or "application/octet-stream",
+  }, Answer)
 end
 
 --- Lead the client elsewhere.

@@ -6,6 +6,7 @@ local errors = require "rille.error"
 local fault = require "rille.fault"
 local Group = require "rille.group"
 local mw = require "rille.mw"
+local stream = require "rille.stream"
 local url = require "rille.url"
 
 local App = { __name = "rille.app" }
@@ -150,9 +151,10 @@ function App:build()
     note_name(route)
   end
   add_preflights(routes)
-  core.on_fault(fault.handler(registered, self))
+  core.hook("fault", fault.handler(registered, self))
+  core.hook("stream", stream.send)
   if #self.error_handlers > 0 or #self.response_hooks > 0 then
-    core.on_miss(miss(self))
+    core.hook("miss", miss(self))
   end
 end
 

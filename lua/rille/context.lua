@@ -17,14 +17,14 @@ local Context = {}
 local methods, getters, cached = {}, {}, {}
 
 -- Where in a context each cached part lies; 3 is the app.
-local PLACES = { params = 4, query = 5, headers = 6, state = 7, cookies = 8, body = 9, form = 10 }
+local PLACES = { params = 4, query = 5, headers = 6, state = 7, cookies = 8, body = 9, form = 10, after = 11 }
 
 -- The newest context of a slot: a fault handler finds the state of its request there.
 local newest = {}
 
 --- The context of the request in `slot`.
 function Context.new(slot, epoch, app)
-  return setmetatable({ slot, epoch, app, false, false, false, false, false, false, false }, Context)
+  return setmetatable({ slot, epoch, app, false, false, false, false, false, false, false, false }, Context)
 end
 
 --- Have Context.recall find it: only where somebody may ask, since a context
@@ -52,13 +52,14 @@ function Context.replace(c, part, value)
 end
 
 function Context.__index(c, key)
-  local place = PLACES[key]
-  if place and cached[key] then
+  local read = cached[key]
+  if read then
+    local place = PLACES[key]
     local value = c[place]
     if value then
       core.check(c[1], c[2])
     else
-      value = cached[key](c[1], c[2], c)
+      value = read(c[1], c[2], c)
       c[place] = value
     end
     return value
@@ -67,7 +68,7 @@ function Context.__index(c, key)
   if method then
     return method
   end
-  local read = getters[key]
+  read = getters[key]
   if read then
     return read(c[1], c[2])
   end
@@ -246,9 +247,19 @@ function methods:after(fn, ...)
     error("c:after takes a function: got a " .. type(fn), 2)
   end
   local args, count = { ... }, select("#", ...)
-  core.after(self[1], self[2], function()
+  local list = self[PLACES.after]
+  if not list then
+    list = {}
+    self[PLACES.after] = list
+    core.after(self[1], self[2], function()
+      for i = 1, #list do
+        list[i]()
+      end
+    end)
+  end
+  list[#list + 1] = function()
     fn(unpack(args, 1, count))
-  end)
+  end
 end
 
 --- Seconds left until the request's deadline, or nil when it has none.

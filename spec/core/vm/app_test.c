@@ -218,7 +218,7 @@ static void a_vm_full_of_live_data_answers_503(void **state) {
     (void)state;
     served *s = served_new();
     assert_true(served_open(s, 8 << 20, "route('GET', '/', function() return 'fine' end)"));
-    run(s->r, "kept = {} for i = 1, 15 do kept[i] = ('x'):rep(500000) .. i end");
+    run(s->r, "kept = {} for i = 1, 15 do kept[i] = ('x'):rep(500000 + i) end");
     feed(s->w, GET("/"));
     assert_true(has(s->w, "503 Service Unavailable"));
     run(s->r, "kept = nil collectgarbage()");

@@ -1,0 +1,264 @@
+#include "vm/call.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/lines.h"
+#include "vm/answer.h"
+#include "vm/sched.h"
+
+static void try_end(rl_call *call, rl_task *task, bool has_ended);
+static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const char *wrong);
+
+static rl_call *acquire(rl_app *app) {
+    rl_list *link = rl_list_pop_front(rl_app_free_calls(app));
+    return link != NULL ? RL_CONTAINER(link, rl_call, link) : rl_mem_alloc(sizeof(rl_call));
+}
+
+void rl_call_free_all(rl_list *free_calls) {
+    for (rl_list *link; (link = rl_list_pop_front(free_calls)) != NULL;)
+        rl_mem_free(RL_CONTAINER(link, rl_call, link));
+}
+
+static void refuse_for_memory(rl_request *request) {
+    (void)rl_request_fail(request, 503, "overloaded", "out of memory: try again soon");
+}
+
+/* ---- ends ------------------------------------------------------------------ */
+
+/* One of the call's coroutines is over; with the last of them the call is. */
+static void one_less(rl_call *call) {
+    if (--call->running > 0)
+        return;
+    if (call->after_ref != LUA_NOREF && start_follow(call, RL_FOLLOW_AFTER, NULL, NULL))
+        return; /* its end comes here again, and may have done so */
+    rl_request *request = call->request;
+    /* Tasks of the app may wait here, too: they find that the request is over. */
+    rl_signal_all(&call->body_news);
+    rl_signal_all(&call->drained);
+    rl_list_push_front(rl_app_free_calls(call->app), &call->link);
+    request->handling = NULL;
+    rl_request_release(request);
+}
+
+static void try_end(rl_call *call, rl_task *task, bool has_ended) {
+    if (!has_ended || !rl_list_is_empty(&task->scope.children))
+        return;
+    task->scope.emptied = NULL;
+    rl_scope_end(&task->scope);
+    one_less(call);
+}
+
+static void on_task_emptied(rl_scope *scope) {
+    rl_call *call = RL_CONTAINER(scope, rl_call, task.scope);
+    try_end(call, &call->task, call->task_over);
+}
+
+static void on_follow_emptied(rl_scope *scope) {
+    rl_call *call = RL_CONTAINER(scope, rl_call, follow.scope);
+    try_end(call, &call->follow, call->follow_over);
+}
+
+/* ---- what follows ------------------------------------------------------------ */
+
+static void report(const rl_call *call, const char *message, const char *wrong, lua_State *co, int status) {
+    bool has_text = status != 0 && lua_type(co, -1) == LUA_TSTRING;
+    rl_log_field fields[] = {
+        rl_log_str("error", rl_slice_str(wrong)),
+        rl_log_text("cause", rl_slice_str(has_text ? lua_tostring(co, -1) : "-"))};
+    rl_log_write(rl_app_vm(call->app)->log, RL_LOG_ERROR, message, fields, 2);
+}
+
+static void end_fault(rl_call *call, lua_State *co, int status, int count) {
+    const char *wrong = status != 0 ? "the fault handler failed itself"
+                                    : rl_answer_results(rl_app_answerer(call->app), call->request, co, count);
+    if (wrong == NULL)
+        return;
+    report(call, "fault", wrong, co, status);
+    (void)rl_request_fail(call->request, 500, "internal", "internal error");
+}
+
+/* A stream that failed on its way must not look like one that ended. */
+static void end_stream(rl_call *call, lua_State *co, int status) {
+    if (status == 0)
+        return;
+    report(call, "a streamed answer failed", "its function raised", co, status);
+    if (!rl_request_fail(call->request, 500, "internal", "internal error"))
+        rl_request_break(call->request);
+}
+
+static void on_follow_ended(rl_task *task, int status, int count) {
+    rl_call *call = RL_CONTAINER(task, rl_call, follow);
+    if (call->step == RL_FOLLOW_FAULT)
+        end_fault(call, task->co, status, count);
+    else if (call->step == RL_FOLLOW_STREAM)
+        end_stream(call, task->co, status);
+    else if (status != 0)
+        report(call, "fault in c:after", "its function raised", task->co, status);
+    call->follow_over = true;
+    rl_scope_cancel_children(&task->scope, RL_ECANCELLED);
+    try_end(call, task, true);
+}
+
+typedef struct follow_values {
+    lua_State *from, *to;
+    const char *wrong; /* a fault of ours, or NULL: the value on top of `from` is meant */
+} follow_values;
+
+/* Push the error, or the answer, and the coroutine it comes from, whose stack
+ * may be read. What takes memory is done in L: an error in a coroutine that
+ * does not run has no catcher. */
+static int push_values(lua_State *L, void *arg) {
+    follow_values *values = arg;
+    if (values->wrong != NULL) {
+        lua_pushstring(L, values->wrong);
+        lua_pushnil(L);
+        lua_xmove(L, values->to, 2);
+        return 0;
+    }
+    lua_xmove(values->from, values->to, 1);
+    lua_pushthread(values->from);
+    lua_xmove(values->from, values->to, 1);
+    return 0;
+}
+
+static int function_of(const rl_call *call, rl_follow step) {
+    switch (step) {
+    case RL_FOLLOW_FAULT: return rl_app_hook(call->app, RL_HOOK_FAULT);
+    case RL_FOLLOW_STREAM: return rl_app_hook(call->app, RL_HOOK_STREAM);
+    case RL_FOLLOW_AFTER: break;
+    }
+    return call->after_ref;
+}
+
+/* `co` holds the error or the answer on its top, unless `wrong` says it in words.
+ * False when memory ran out; else it may be over when this returns. */
+static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const char *wrong) {
+    rl_vm *vm = rl_app_vm(call->app);
+    call->step = step;
+    if (step == RL_FOLLOW_FAULT)
+        rl_lines_remove(&call->request->fields, RL_LIT("content-type")); /* it was meant for another body */
+    int ref = function_of(call, step);
+    bool has_task = rl_task_init(&call->follow, vm, &vm->scope, on_follow_ended) == RL_OK;
+    if (step == RL_FOLLOW_AFTER) {
+        if (has_task)
+            lua_rawgeti(call->follow.co, LUA_REGISTRYINDEX, ref);
+        luaL_unref(vm->L, LUA_REGISTRYINDEX, ref);
+        call->after_ref = LUA_NOREF;
+    }
+    if (!has_task) {
+        refuse_for_memory(call->request);
+        return false;
+    }
+    lua_State *to = call->follow.co;
+    int argc = 0;
+    if (step != RL_FOLLOW_AFTER) {
+        lua_rawgeti(to, LUA_REGISTRYINDEX, ref);
+        lua_pushinteger(to, (lua_Integer)call->request->slot);
+        lua_pushinteger(to, (lua_Integer)call->request->epoch);
+        follow_values values = {co, to, wrong};
+        if (rl_vm_protect(vm, push_values, &values, NULL, 0) != RL_OK) {
+            rl_task_abandon(&call->follow);
+            refuse_for_memory(call->request);
+            return false;
+        }
+        lua_pushinteger(to, call->route + 1);
+        argc = 5;
+    }
+    call->running++;
+    call->follow_over = false;
+    call->follow.name = call->request->route;
+    call->follow.scope.emptied = on_follow_emptied;
+    if (step != RL_FOLLOW_STREAM) /* which may take as long as its client reads: write_timeout bounds it */
+        rl_scope_set_deadline(&call->follow.scope, rl_app_read_limits(call->app)->request_timeout_ms);
+    rl_task_run(&call->follow, argc);
+    return true;
+}
+
+/* ---- the route's function ------------------------------------------------------ */
+
+static void on_task_ended(rl_task *task, int status, int count) {
+    rl_call *call = RL_CONTAINER(task, rl_call, task);
+    lua_State *co = task->co;
+    if (status != 0 || (count == 2 && lua_isnil(co, 1) && !lua_isnil(co, 2))) {
+        (void)start_follow(call, RL_FOLLOW_FAULT, co, NULL); /* `return nil, err` raises err */
+    } else if (count >= 1 && rl_answer_is_stream(co)) {
+        rl_answer_prepare_stream(co, count);
+        (void)start_follow(call, RL_FOLLOW_STREAM, co, NULL);
+    } else {
+        const char *wrong = rl_answer_results(rl_app_answerer(call->app), call->request, co, count);
+        if (wrong != NULL)
+            (void)start_follow(call, RL_FOLLOW_FAULT, co, wrong);
+    }
+    call->task_over = true;
+    rl_scope_cancel_children(&task->scope, RL_ECANCELLED);
+    try_end(call, task, true);
+}
+
+typedef struct miss_push {
+    lua_State *to;
+    const rl_miss *miss;
+} miss_push;
+
+static int push_miss(lua_State *L, void *arg) {
+    miss_push *push = arg;
+    lua_pushstring(L, push->miss->code);
+    lua_pushstring(L, push->miss->message);
+    lua_xmove(L, push->to, 2);
+    return 0;
+}
+
+static void init(rl_call *call, rl_app *app, rl_request *request, int route) {
+    call->app = app;
+    call->request = request;
+    call->route = route;
+    call->after_ref = LUA_NOREF;
+    call->running = 1;
+    call->task_over = false;
+    call->task.scope.emptied = on_task_emptied;
+    call->task.name = request->route;
+    rl_signal_init(&call->body_news);
+    rl_signal_init(&call->drained);
+    rl_list_init(&call->link);
+    request->handling = call;
+}
+
+void rl_call_start(rl_app *app, rl_request *request, int route, const rl_miss *miss) {
+    rl_vm *vm = rl_app_vm(app);
+    rl_call *call = acquire(app);
+    if (call == NULL || rl_task_init(&call->task, vm, &vm->scope, on_task_ended) != RL_OK) {
+        if (call != NULL)
+            rl_list_push_front(rl_app_free_calls(app), &call->link);
+        refuse_for_memory(request);
+        rl_request_release(request);
+        return;
+    }
+    init(call, app, request, route);
+    lua_State *co = call->task.co;
+    lua_rawgeti(co, LUA_REGISTRYINDEX, route >= 0 ? rl_app_route(app, route) : rl_app_hook(app, RL_HOOK_MISS));
+    lua_pushinteger(co, (lua_Integer)request->slot);
+    lua_pushinteger(co, (lua_Integer)request->epoch);
+    int argc = 2;
+    if (miss != NULL) {
+        lua_pushinteger(co, miss->status);
+        miss_push push = {co, miss};
+        argc += rl_vm_protect(vm, push_miss, &push, NULL, 0) == RL_OK ? 3 : 1;
+    }
+    rl_server *server = rl_app_server(app);
+    uint32_t slot = request->slot, epoch = request->epoch;
+    rl_task_run(&call->task, argc);
+    if (rl_server_request(server, slot, epoch) != request || request->handling != call || call->task_over)
+        return;
+    /* it waits: from now on it has a deadline, the route's own or the usual one */
+    if (!rl_timer_is_running(&call->task.scope.deadline))
+        rl_scope_set_deadline(&call->task.scope, rl_app_read_limits(app)->request_timeout_ms);
+}
+
+void rl_call_gone(rl_call *call) {
+    rl_signal_all(&call->drained);
+    if (!rl_request_is_safe(call->request) || call->request->finish_on_disconnect)
+        return;
+    if (!call->task_over)
+        rl_scope_cancel(&call->task.scope, RL_ECANCELLED);
+    else if (call->step == RL_FOLLOW_STREAM && call->running > 0 && !call->follow_over)
+        rl_scope_cancel(&call->follow.scope, RL_ECANCELLED);
+}
