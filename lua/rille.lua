@@ -28,6 +28,10 @@ local rille = {
   spawn = tasks.spawn,
   background = tasks.background,
   all = tasks.all,
+  any = tasks.any,
+  timeout = tasks.timeout,
+  shield = tasks.shield,
+  defer = tasks.defer,
   sleep = tasks.sleep,
 
   db = db,

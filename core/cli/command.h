@@ -10,6 +10,7 @@ typedef struct rl_command {
     const char *app_dir;      /* the folder of the app; NULL for commands that have none */
     const char *const *words; /* the arguments that are no settings' flags */
     size_t word_count;
+    bool has_routes; /* a Lua command loads the app as serve does, and registers its routes */
     const rl_settings *settings;
     const char *lua_dir; /* or NULL */
 } rl_command;

@@ -15,15 +15,17 @@ typedef struct command_row {
     const char *name, *arguments, *help;
     bool has_app;       /* its first word is an app's folder */
     bool has_own_flags; /* flags that are no settings' are its own */
+    bool tells_all;     /* wrong settings do not end it: it tells of them among all that is wrong */
     int (*run)(const rl_command *command);
 } command_row;
 
 static const command_row COMMANDS[] = {
-    {"serve", "APP", "serve the app in folder APP (its app.lua)", true, false, rl_serve},
-    {"spec", "[PATHS]", "run busted specs inside the runtime; busted's own options too", false, true, rl_run_tool},
-    {"migrate", "[up|down|status]", "bring the database to the version in migrations/", false, true, rl_run_tool},
-    {"db", "start|stop|url|status", "a private PostgreSQL cluster in .rille/pg", false, true, rl_run_tool},
-    {"exec", "APP FILE", "run a Lua script with the app's modules and database", true, true, rl_run_tool},
+    {"serve", "APP", "serve the app in folder APP (its app.lua)", true, false, false, rl_serve},
+    {"spec", "[PATHS]", "run busted specs inside the runtime; busted's own options too", false, true, false, rl_run_tool},
+    {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", true, true, true, rl_run_tool},
+    {"migrate", "[up|down|status]", "bring the database to the version in migrations/", false, true, false, rl_run_tool},
+    {"db", "start|stop|url|status", "a private PostgreSQL cluster in .rille/pg", false, true, false, rl_run_tool},
+    {"exec", "APP FILE", "run a Lua script with the app's modules and database", true, true, false, rl_run_tool},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
@@ -34,7 +36,7 @@ static int help(FILE *out) {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(out, "  %-8s%-24s%s\n", COMMANDS[i].name, COMMANDS[i].arguments, COMMANDS[i].help);
     fprintf(out, "  --version, --help\n\n");
-    if (rl_settings_help(&text) == RL_OK)
+    if (rl_setting_help(&text) == RL_OK)
         fwrite(rl_buf_live(&text).ptr, 1, rl_buf_len(&text), out);
     rl_buf_clear(&text);
     return out == stdout ? 0 : EXIT_USAGE;
@@ -87,6 +89,14 @@ static uint64_t raise_descriptor_limit(void) {
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
+/* The first of the words that is no flag; NULL when there is none. */
+static const char *first_name(const char *const *words, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (words[i][0] != '-')
+            return words[i];
+    return NULL;
+}
+
 static bool has_app(const char *dir) {
     char path[4096];
     struct stat about;
@@ -114,12 +124,14 @@ int main(int argc, char **argv) {
     const char *words[MOST_WORDS], *flags[MOST_WORDS];
     size_t flag_count;
     size_t word_count = split(row, (const char **)(argv + 2), (size_t)argc - 2, words, flags, &flag_count);
-    if (row->has_app && word_count == 0) {
+    const char *app_dir = row->has_app ? first_name(words, word_count) : NULL;
+    if (row->has_app && app_dir == NULL) {
         fprintf(stderr, "usage: rille %s %s [settings]\n", row->name, row->arguments);
         return EXIT_USAGE;
     }
     rl_command command = {.name = row->name,
-                          .app_dir = row->has_app ? words[0] : NULL,
+                          .app_dir = app_dir,
+                          .has_routes = row->tells_all,
                           .words = words,
                           .word_count = word_count,
                           .lua_dir = getenv("RILLE_LUA")};
@@ -130,12 +142,13 @@ int main(int argc, char **argv) {
                              .flags = flags,
                              .flag_count = flag_count,
                              .cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
-                             .descriptor_limit = raise_descriptor_limit()};
+                             .descriptor_limit = raise_descriptor_limit(),
+                             .goes_on = row->tells_all};
     rl_settings *settings;
     rl_buf complaints;
     rl_buf_init(&complaints, TEXT_MOST);
     rl_err err = rl_settings_load(&from, &complaints, &settings);
-    if (rl_buf_len(&complaints) > 0)
+    if (rl_buf_len(&complaints) > 0 && (err != RL_OK || !row->tells_all))
         fwrite(rl_buf_live(&complaints).ptr, 1, rl_buf_len(&complaints), stderr);
     rl_buf_clear(&complaints);
     if (err != RL_OK)

@@ -293,3 +293,28 @@ rl_err rl_setting_expect(const rl_setting *setting, rl_buf *out) {
     }
     return RL_OK;
 }
+
+static const char *placeholder(const rl_setting *setting) {
+    switch (setting->type) {
+    case RL_SETTING_SIZE: return "SIZE";
+    case RL_SETTING_DURATION: return "TIME";
+    case RL_SETTING_INTEGER: return "N";
+    case RL_SETTING_LEVEL: return "LEVEL";
+    case RL_SETTING_BOOL: return "";
+    default: return "TEXT";
+    }
+}
+
+rl_err rl_setting_help(rl_buf *out) {
+    for (const rl_setting *at = rl_setting_table; at < rl_setting_table + rl_setting_count; at++) {
+        char name[RL_SETTING_NAME_MOST + 8], usage[RL_SETTING_NAME_MOST + 24];
+        rl_setting_flag(at, name);
+        snprintf(usage, sizeof usage, "%s %s", name, placeholder(at));
+        rl_err err = rl_buf_appendf(out, "  %-28s %s%s%s%s\n", usage, at->help,
+                                    at->fallback[0] == '\0' ? "" : " (", at->fallback,
+                                    at->fallback[0] == '\0' ? "" : ")");
+        if (err != RL_OK)
+            return err;
+    }
+    return RL_OK;
+}

@@ -49,4 +49,7 @@ RL_MUST_USE rl_err rl_setting_expect(const rl_setting *setting, rl_buf *out);
 void rl_setting_variable(const rl_setting *setting, char out[RL_SETTING_NAME_MOST + 8]);
 void rl_setting_flag(const rl_setting *setting, char out[RL_SETTING_NAME_MOST + 8]);
 
+/* The settings' part of --help, from the table. */
+RL_MUST_USE rl_err rl_setting_help(rl_buf *out);
+
 #endif

@@ -5,12 +5,12 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "cli/setting.h"
-#include "vm/config.h"
+#include "cli/flag.h"
 
 enum {
     TEXT_CEILING = 1024 * 1024, /* of all values together */
     PATH_MOST = 4096,           /* Linux takes no longer one */
+    WARNINGS_CEILING = 64 * 1024,
     SPARE_DESCRIPTORS = 128,    /* listeners, logs, spooled bodies, source files */
     PER_WORKER = 8              /* its loop, its inbox, its listener */
 };
@@ -25,7 +25,11 @@ typedef struct origin {
 typedef struct holder {
     rl_settings settings;
     rl_arena arena; /* all texts */
-    rl_buf *complaints;
+    rl_config_pair *rest; /* of the file, what is no setting of ours */
+    size_t rest_count, rest_cap;
+    const char *file, *problems, *warnings; /* texts in the arena */
+    rl_buf *complaints;                     /* only while it is read */
+    rl_buf warned;
     bool is_wrong;
     origin origins[]; /* one for each row of the table */
 } holder;
@@ -41,18 +45,20 @@ static origin *origin_of(holder *h, const rl_setting *setting) {
 void rl_settings_free(rl_settings *settings) {
     if (settings == NULL)
         return;
-    rl_arena_clear(&holder_of(settings)->arena);
-    rl_mem_free(holder_of(settings));
+    holder *h = holder_of(settings);
+    rl_arena_clear(&h->arena);
+    rl_buf_clear(&h->warned);
+    rl_mem_free(h->rest);
+    rl_mem_free(h);
 }
 
 /* ---- complaints ----------------------------------------------------------- */
 
-/* `unknown setting 'max_bdoy' in config/test.lua: did you mean 'max_body'?` */
-static rl_err complain_unknown(holder *h, const char *what, const char *written, const char *nearest) {
-    h->is_wrong = true;
+/* `unknown flag --max-bdoy: did you mean --max-body?` */
+static rl_err name_unknown(rl_buf *out, const char *what, const char *written, const char *nearest) {
     if (nearest == NULL)
-        return rl_buf_appendf(h->complaints, "unknown %s%s\n", what, written);
-    return rl_buf_appendf(h->complaints, "unknown %s%s: did you mean %s?\n", what, written, nearest);
+        return rl_buf_appendf(out, "unknown %s %s\n", what, written);
+    return rl_buf_appendf(out, "unknown %s %s: did you mean %s?\n", what, written, nearest);
 }
 
 /* `max_body in config/test.lua:3 is '8Q': expected a size ...` */
@@ -134,10 +140,8 @@ static rl_err give_variable(holder *h, rl_slice name, const char *value) {
         rl_setting_variable(setting, variable);
     /* A warning only: the environment is shared, and a deployment's own scripts
      * may have a RILLE_SOMETHING in it that is none of our business. */
-    bool was_wrong = h->is_wrong;
-    rl_err err = complain_unknown(h, "setting ", written, setting == NULL ? NULL : variable);
-    h->is_wrong = was_wrong;
-    return err;
+    rl_err err = name_unknown(&h->warned, "setting", written, setting == NULL ? NULL : variable);
+    return err == RL_EFULL ? RL_OK : err; /* thousands were said already */
 }
 
 static rl_err give_environment(holder *h, const char *const *environment) {
@@ -155,50 +159,13 @@ static rl_err give_environment(holder *h, const char *const *environment) {
     return err;
 }
 
-/* What a flag says: `--port 80`, `--port=80`, `--access-log`, `--no-access-log`. */
-typedef struct flag {
-    rl_slice name; /* without dashes in front */
-    const rl_setting *setting;
-    const char *value; /* NULL when it is missing */
-    size_t len;        /* arguments it takes */
-} flag;
-
-static bool is_bool(const rl_setting *setting) {
-    return setting != NULL && setting->type == RL_SETTING_BOOL;
-}
-
-static flag read_flag(const char *const *args, size_t count) {
-    const char *name = args[0] + 2;
-    const char *equals = strchr(name, '=');
-    flag f = {.name = rl_slice_str(name), .len = 1};
-    if (equals != NULL) {
-        f.name.len = (size_t)(equals - name);
-        f.value = equals + 1;
-    }
-    f.setting = rl_setting_find(f.name);
-    if (f.setting == NULL && f.value == NULL && rl_slice_has_prefix(f.name, RL_LIT("no-"))) {
-        const rl_setting *negated = rl_setting_find(rl_slice_of(f.name.ptr + 3, f.name.len - 3));
-        if (is_bool(negated)) {
-            f.setting = negated;
-            f.value = "false";
-        }
-    }
-    if (f.value == NULL && is_bool(f.setting))
-        f.value = "true";
-    if (f.value == NULL && f.setting != NULL && count > 1) {
-        f.value = args[1];
-        f.len = 2;
-    }
-    return f;
-}
-
 size_t rl_settings_flag_len(const char *const *args, size_t count) {
     if (strncmp(args[0], "--", 2) != 0 || args[0][2] == '\0')
         return 0;
-    return read_flag(args, count).len;
+    return rl_flag_read(args, count).len;
 }
 
-static rl_err give_flag(holder *h, const flag *f) {
+static rl_err give_flag(holder *h, const rl_flag *f) {
     char name[RL_SETTING_NAME_MOST + 8];
     if (f->setting != NULL) {
         rl_setting_flag(f->setting, name);
@@ -215,7 +182,8 @@ static rl_err give_flag(holder *h, const flag *f) {
     const rl_setting *nearest = rl_setting_nearest(f->name);
     if (nearest != NULL)
         rl_setting_flag(nearest, name);
-    return complain_unknown(h, "flag ", written, nearest == NULL ? NULL : name);
+    h->is_wrong = true;
+    return name_unknown(h->complaints, "flag", written, nearest == NULL ? NULL : name);
 }
 
 static rl_err give_flags(holder *h, const char *const *flags, size_t count) {
@@ -225,7 +193,7 @@ static rl_err give_flags(holder *h, const char *const *flags, size_t count) {
             h->is_wrong = true;
             return rl_buf_appendf(h->complaints, "unexpected argument '%s'\n", flags[i]);
         }
-        flag f = read_flag(flags + i, count - i);
+        rl_flag f = rl_flag_read(flags + i, count - i);
         err = give_flag(h, &f);
         i += f.len;
     }
@@ -236,52 +204,78 @@ static rl_err give_flags(holder *h, const char *const *flags, size_t count) {
 
 typedef struct file_layer {
     holder *holder;
-    const char *path;
+    bool is_rest; /* the last value without a depth was no setting of ours */
 } file_layer;
 
-static rl_err on_pair(void *owner, const rl_config_pair *pair) {
-    file_layer *file = owner;
-    holder *h = file->holder;
+/* What is no setting of ours may be one of the app's, which only the app knows. */
+static rl_err keep_rest(holder *h, const rl_config_pair *pair) {
+    if (h->rest_count == h->rest_cap) {
+        size_t cap = h->rest_cap == 0 ? 16 : h->rest_cap * 2;
+        rl_config_pair *rest = rl_mem_realloc(h->rest, cap * sizeof *rest);
+        if (rest == NULL)
+            return RL_ENOMEM;
+        h->rest = rest;
+        h->rest_cap = cap;
+    }
+    rl_config_pair kept = *pair;
+    rl_err err = rl_arena_copy(&h->arena, pair->text, &kept.text);
+    if (err == RL_OK && pair->key.ptr != NULL)
+        err = rl_arena_copy(&h->arena, pair->key, &kept.key);
+    if (err == RL_OK)
+        h->rest[h->rest_count++] = kept;
+    return err;
+}
+
+static rl_err give_pair(holder *h, const rl_setting *setting, const rl_config_pair *pair) {
     char place[PATH_MOST + 16];
     if (pair->line > 0)
-        snprintf(place, sizeof place, "%s:%u", file->path, pair->line);
+        snprintf(place, sizeof place, "%s:%u", h->file, pair->line);
     else
-        snprintf(place, sizeof place, "%s", file->path);
-    const rl_setting *setting = rl_setting_find(pair->key);
-    bool is_exact = setting != NULL && rl_slice_eq(pair->key, rl_slice_str(setting->name));
-    if (is_exact && setting->type == RL_SETTING_WORD) {
+        snprintf(place, sizeof place, "%s", h->file);
+    if (setting->type == RL_SETTING_WORD) {
         h->is_wrong = true;
         return rl_buf_appendf(h->complaints, "%s in %s: it chooses this file; set RILLE_ENV or --env\n",
                               setting->name, place);
     }
-    if (is_exact && setting->type == RL_SETTING_TEXT && pair->type != RL_CONFIG_STRING)
+    if (pair->type == RL_CONFIG_TABLE)
+        return complain_value(h, setting, RL_LAYER_FILE, place, "{ ... }");
+    if (setting->type == RL_SETTING_TEXT && pair->type != RL_CONFIG_STRING)
         return complain_value(h, setting, RL_LAYER_FILE, place, pair->text.ptr);
-    if (is_exact)
-        return give(h, setting, RL_LAYER_FILE, place, pair->text);
-    char written[PATH_MOST + 96], nearest[RL_SETTING_NAME_MOST + 8];
-    snprintf(written, sizeof written, "'%.32s' in %s", pair->key.ptr, place);
-    setting = rl_setting_nearest(pair->key);
+    return give(h, setting, RL_LAYER_FILE, place, pair->text);
+}
+
+static rl_err on_pair(void *owner, const rl_config_pair *pair) {
+    file_layer *file = owner;
+    const rl_setting *setting = NULL;
+    if (pair->depth == 0) {
+        setting = rl_setting_find(pair->key);
+        if (setting != NULL && !rl_slice_eq(pair->key, rl_slice_str(setting->name)))
+            setting = NULL; /* max-body is a flag's name and not a file's */
+        file->is_rest = setting == NULL;
+    }
     if (setting != NULL)
-        snprintf(nearest, sizeof nearest, "'%s'", setting->name);
-    return complain_unknown(h, "setting ", written, setting == NULL ? NULL : nearest);
+        return give_pair(file->holder, setting, pair);
+    return file->is_rest ? keep_rest(file->holder, pair) : RL_OK;
 }
 
 static rl_err give_file(holder *h, const rl_settings_from *from) {
     char path[PATH_MOST], message[PATH_MOST + 512];
-    file_layer file = {.holder = h, .path = path};
+    file_layer file = {.holder = h};
     if (from->app_dir == NULL)
         return RL_OK;
     if (snprintf(path, sizeof path, "%s/config/%s.lua", from->app_dir, h->settings.env) >= PATH_MOST)
         return RL_EINVAL;
     message[0] = '\0';
-    rl_err err = rl_config_read(path, from->environment, on_pair, &file, message, sizeof message);
+    rl_err err = keep_text(h, rl_slice_str(path), &h->file);
+    if (err == RL_OK)
+        err = rl_config_read(path, from->environment, on_pair, &file, message, sizeof message);
     if (err == RL_ENOTFOUND)
         return RL_OK; /* an app may do without, and be told all by the environment */
-    if (err == RL_EINVAL || err == RL_EIO) {
-        h->is_wrong = true;
-        return rl_buf_appendf(h->complaints, "%s\n", message);
-    }
-    return err;
+    if (err != RL_EINVAL && err != RL_EIO)
+        return err;
+    h->is_wrong = true;
+    err = rl_buf_appendf(h->complaints, "%s\n", message);
+    return err == RL_OK ? RL_EINVAL : err; /* without the file, half of the rest would look wrong, too */
 }
 
 /* ---- all layers ----------------------------------------------------------- */
@@ -312,20 +306,36 @@ static rl_err give_all(holder *h, const rl_settings_from *from) {
     return err;
 }
 
+/* Keep the complaints' text, and put the warnings behind it. */
+static rl_err keep_complaints(holder *h) {
+    rl_err err = keep_text(h, rl_buf_live(h->complaints), &h->problems);
+    if (err == RL_OK)
+        err = keep_text(h, rl_buf_live(&h->warned), &h->warnings);
+    if (err == RL_OK)
+        err = rl_buf_append(h->complaints, rl_buf_live(&h->warned));
+    return err;
+}
+
 rl_err rl_settings_load(const rl_settings_from *from, rl_buf *complaints, rl_settings **out) {
     holder *h = rl_mem_zalloc(1, sizeof *h + rl_setting_count * sizeof *h->origins);
     if (h == NULL)
         return RL_ENOMEM;
     rl_arena_init(&h->arena, TEXT_CEILING);
+    rl_buf_init(&h->warned, WARNINGS_CEILING);
     h->complaints = complaints;
+    h->file = "";
     rl_err err = give_all(h, from);
-    if (err == RL_OK && h->is_wrong)
-        err = RL_EINVAL;
+    if (err == RL_OK)
+        err = keep_complaints(h);
+    if (err == RL_EFULL && !h->is_wrong && rl_buf_len(complaints) == 0)
+        err = rl_buf_appendf(complaints, "the settings are longer than 1 MB in all\n") == RL_OK ? RL_EINVAL : RL_ENOMEM;
+    if ((err == RL_OK && h->is_wrong && !from->goes_on) || err == RL_EFULL)
+        err = RL_EINVAL; /* more complaints than fit are still complaints */
     if (err != RL_OK) {
         rl_settings_free(&h->settings);
-        /* More complaints than fit are still complaints. */
-        return err == RL_EFULL ? RL_EINVAL : err;
+        return err;
     }
+    rl_buf_clear(&h->warned);
     h->complaints = NULL;
     fit_machine(&h->settings, from);
     *out = &h->settings;
@@ -345,40 +355,28 @@ rl_err rl_settings_origin(const rl_settings *settings, const char *name, rl_laye
     return RL_OK;
 }
 
-rl_err rl_settings_print(const rl_settings *settings, rl_buf *out) {
-    rl_err err = RL_OK;
-    for (const rl_setting *at = rl_setting_table; at < rl_setting_table + rl_setting_count; at++) {
-        const origin *from = origin_of(holder_of(settings), at);
-        bool is_masked = at->is_secret && from->text[0] != '\0';
-        err = rl_buf_appendf(out, "%-22s %-24s %s\n", at->name, is_masked ? "********" : from->text,
-                             from->layer == RL_LAYER_DEFAULT ? "default" : from->place);
-        if (err != RL_OK)
-            return err;
-    }
-    return err;
+rl_settings_row rl_settings_read_row(const rl_settings *settings, size_t index) {
+    const rl_setting *setting = &rl_setting_table[index];
+    const origin *from = origin_of(holder_of(settings), setting);
+    bool is_masked = setting->is_secret && from->text[0] != '\0';
+    return (rl_settings_row){.name = setting->name,
+                             .shown = is_masked ? "********" : from->text,
+                             .place = from->layer == RL_LAYER_DEFAULT ? "default" : from->place};
 }
 
-static const char *placeholder(const rl_setting *setting) {
-    switch (setting->type) {
-    case RL_SETTING_SIZE: return "SIZE";
-    case RL_SETTING_DURATION: return "TIME";
-    case RL_SETTING_INTEGER: return "N";
-    case RL_SETTING_LEVEL: return "LEVEL";
-    case RL_SETTING_BOOL: return "";
-    default: return "TEXT";
-    }
+const rl_config_pair *rl_settings_rest(const rl_settings *settings, size_t *count) {
+    *count = holder_of(settings)->rest_count;
+    return holder_of(settings)->rest;
 }
 
-rl_err rl_settings_help(rl_buf *out) {
-    for (const rl_setting *at = rl_setting_table; at < rl_setting_table + rl_setting_count; at++) {
-        char name[RL_SETTING_NAME_MOST + 8], usage[RL_SETTING_NAME_MOST + 24];
-        rl_setting_flag(at, name);
-        snprintf(usage, sizeof usage, "%s %s", name, placeholder(at));
-        rl_err err = rl_buf_appendf(out, "  %-28s %s%s%s%s\n", usage, at->help,
-                                    at->fallback[0] == '\0' ? "" : " (", at->fallback,
-                                    at->fallback[0] == '\0' ? "" : ")");
-        if (err != RL_OK)
-            return err;
-    }
-    return RL_OK;
+const char *rl_settings_file(const rl_settings *settings) {
+    return holder_of(settings)->file;
+}
+
+const char *rl_settings_problems(const rl_settings *settings) {
+    return holder_of(settings)->problems;
+}
+
+const char *rl_settings_warnings(const rl_settings *settings) {
+    return holder_of(settings)->warnings;
 }

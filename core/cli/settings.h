@@ -7,7 +7,11 @@
  * holds each one's type, default, bounds and help line, and everything else
  * (parsing, --help, `rille check`) is driven by it. Durations are numbers of
  * seconds or "250ms" "5s" "5m" "2h"; sizes are numbers of bytes or "8K" "64M" "1G".
- * Settings are read once and never change: a worker may read them without a lock. */
+ * Settings are read once and never change: a worker may read them without a lock.
+ *
+ * What else the file holds may be settings of the app's own. Only the app knows
+ * them, so they are kept as they are (rl_settings_rest) and handed to Lua;
+ * lua/rille/config.lua refuses what the app did not declare. */
 #ifndef RL_CLI_SETTINGS_H
 #define RL_CLI_SETTINGS_H
 
@@ -17,6 +21,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "vm/config.h"
 
 /* Where a value came from. */
 typedef enum rl_layer { RL_LAYER_DEFAULT, RL_LAYER_FILE, RL_LAYER_ENVIRONMENT, RL_LAYER_FLAG } rl_layer;
@@ -77,6 +82,7 @@ typedef struct rl_settings_from {
     size_t flag_count;
     uint64_t cores;            /* what `workers = 0` means */
     uint64_t descriptor_limit; /* bounds max_connections; 0: no bound */
+    bool goes_on; /* past wrong values: the layer below holds, and rl_settings_problems tells of them */
 } rl_settings_from;
 
 /* Reads and checks all layers. RL_EINVAL for wrong input: then `complaints`
@@ -100,9 +106,22 @@ size_t rl_settings_flag_len(const char *const *args, size_t count);
 RL_MUST_USE rl_err rl_settings_origin(const rl_settings *settings, const char *name, rl_layer *layer,
                                       const char **place);
 
-/* All settings, a line each: name, value, source; secrets masked. */
-RL_MUST_USE rl_err rl_settings_print(const rl_settings *settings, rl_buf *out);
-/* The settings' part of --help, from the table. */
-RL_MUST_USE rl_err rl_settings_help(rl_buf *out);
+/* One setting as `rille check` prints it. */
+typedef struct rl_settings_row {
+    const char *name;
+    const char *shown; /* its value as it was written; a secret's is masked */
+    const char *place; /* "default", "config/production.lua:3", "RILLE_MAX_BODY", "--max-body" */
+} rl_settings_row;
+/* The setting of row `index` of the table (setting.h). */
+rl_settings_row rl_settings_read_row(const rl_settings *settings, size_t index);
+
+/* The values of the file that are no settings of Rille's, in the file's order;
+ * NULL when there are none. */
+const rl_config_pair *rl_settings_rest(const rl_settings *settings, size_t *count);
+/* The path of config/ENV.lua, whether it exists or not; "" without an app. */
+const char *rl_settings_file(const rl_settings *settings);
+/* What is wrong, and what may be, a line each; "" when nothing is. */
+const char *rl_settings_problems(const rl_settings *settings);
+const char *rl_settings_warnings(const rl_settings *settings);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/vm_settings.h"
+#include "vm/app.h"
 #include "vm/run.h"
 
 typedef struct tool {
@@ -23,6 +24,14 @@ static void on_ended(void *owner, int status, const char *failure) {
     rl_loop_stop(at->loop);
 }
 
+/* Routes go where serve has them, so that two that are one are found; nothing
+ * ever asks for them. */
+static rl_err open_app(rl_vm *vm, const rl_settings *settings) {
+    rl_app *app; /* lives as long as the process */
+    rl_app_limits limits = {.request_timeout_ms = settings->request_timeout_ms, .max_json = settings->max_json};
+    return rl_app_new(vm, &limits, &app);
+}
+
 int rl_run_tool(const rl_command *command) {
     tool at = {.name = command->name, .status = 1};
     rl_vm *vm = NULL;
@@ -38,6 +47,8 @@ int rl_run_tool(const rl_command *command) {
         vm->log = log;
         err = rl_vm_settings_apply(vm, command->settings, command->app_dir);
     }
+    if (err == RL_OK && command->has_routes)
+        err = open_app(vm, command->settings);
     if (err == RL_OK)
         err = rl_run_start(vm, module, command->words, command->word_count, on_ended, &at);
     if (err != RL_OK) {

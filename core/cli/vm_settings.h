@@ -1,7 +1,5 @@
-/* vm_settings -- the settings, as Lua sees them.
- *
- * `require("rille.core").settings` holds every setting by its name: texts,
- * durations in seconds, sizes in bytes, switches as 0 or 1; and `app_dir`. */
+/* vm_settings -- hands the settings to a VM: texts, durations in seconds, sizes
+ * in bytes, switches as booleans; and `app_dir`. See vm/settings.h. */
 #ifndef RL_CLI_VM_SETTINGS_H
 #define RL_CLI_VM_SETTINGS_H
 

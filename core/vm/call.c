@@ -130,6 +130,11 @@ static int function_of(const rl_call *call, rl_follow step) {
     return call->after_ref;
 }
 
+static int drop_function(lua_State *L, void *arg) {
+    luaL_unref(L, LUA_REGISTRYINDEX, *(int *)arg); /* may take memory */
+    return 0;
+}
+
 /* `co` holds the error or the answer on its top, unless `wrong` says it in words.
  * False when memory ran out; else it may be over when this returns. */
 static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const char *wrong) {
@@ -138,11 +143,11 @@ static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const cha
     if (step == RL_FOLLOW_FAULT)
         rl_lines_remove(&call->request->fields, RL_LIT("content-type")); /* it was meant for another body */
     int ref = function_of(call, step);
-    bool has_task = rl_task_init(&call->follow, vm, &vm->scope, on_follow_ended) == RL_OK;
+    bool has_task = rl_task_init(&call->follow, vm, vm->base, on_follow_ended) == RL_OK;
     if (step == RL_FOLLOW_AFTER) {
         if (has_task)
             lua_rawgeti(call->follow.co, LUA_REGISTRYINDEX, ref);
-        luaL_unref(vm->L, LUA_REGISTRYINDEX, ref);
+        (void)!rl_vm_protect(vm, drop_function, &ref, NULL, 0);
         call->after_ref = LUA_NOREF;
     }
     if (!has_task) {
@@ -225,7 +230,7 @@ static void init(rl_call *call, rl_app *app, rl_request *request, int route) {
 void rl_call_start(rl_app *app, rl_request *request, int route, const rl_miss *miss) {
     rl_vm *vm = rl_app_vm(app);
     rl_call *call = acquire(app);
-    if (call == NULL || rl_task_init(&call->task, vm, &vm->scope, on_task_ended) != RL_OK) {
+    if (call == NULL || rl_task_init(&call->task, vm, vm->base, on_task_ended) != RL_OK) {
         if (call != NULL)
             rl_list_push_front(rl_app_free_calls(app), &call->link);
         refuse_for_memory(request);
@@ -251,6 +256,10 @@ void rl_call_start(rl_app *app, rl_request *request, int route, const rl_miss *m
     /* it waits: from now on it has a deadline, the route's own or the usual one */
     if (!rl_timer_is_running(&call->task.scope.deadline))
         rl_scope_set_deadline(&call->task.scope, rl_app_read_limits(app)->request_timeout_ms);
+}
+
+rl_call *rl_call_of(rl_task *task) {
+    return task != NULL && task->ended == on_task_ended ? RL_CONTAINER(task, rl_call, task) : NULL;
 }
 
 void rl_call_gone(rl_call *call) {

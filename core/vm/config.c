@@ -113,7 +113,8 @@ static void push_environment(lua_State *L, const reading *r) {
 /* A table being handed on. */
 typedef struct level {
     unsigned depth;
-    rl_config_line where; /* the table itself; line 0: nowhere, or it is the outermost */
+    const char *name;     /* its own, or that of the table around it */
+    rl_config_line where; /* where it seems to be set; line 0 when that cannot be told */
 } level;
 
 static void hand_on_all(lua_State *L, reading *r, const level *at);
@@ -141,6 +142,7 @@ static rl_slice write_number(lua_Number value, char out[32]) {
 /* Hands on one value, which is on the top. `key` without a pointer: an item. */
 static void hand_on(lua_State *L, reading *r, const level *at, rl_slice key) {
     char number[32];
+    const char *name = key.ptr == NULL ? at->name : key.ptr;
     rl_config_line where = line_of(r, at, key);
     rl_config_pair pair = {.depth = at->depth, .key = key, .line = where.line, .text = RL_LIT("")};
     switch (lua_type(L, -1)) {
@@ -160,12 +162,12 @@ static void hand_on(lua_State *L, reading *r, const level *at, rl_slice key) {
     case LUA_TTABLE: pair.type = RL_CONFIG_TABLE; break;
     default:
         refuse(L, r, where.line,
-               lua_pushfstring(L, "'%s' is a %s: expected a string, a number, a boolean or a table",
-                               key.ptr == NULL ? "an item" : key.ptr, luaL_typename(L, -1)));
+               lua_pushfstring(L, "'%s' %s a %s: expected a string, a number, a boolean or a table", name,
+                               key.ptr == NULL ? "holds" : "is", luaL_typename(L, -1)));
     }
     r->err = r->each(r->owner, &pair);
     if (r->err == RL_OK && pair.type == RL_CONFIG_TABLE)
-        hand_on_all(L, r, &(level){.depth = at->depth + 1, .where = where});
+        hand_on_all(L, r, &(level){.depth = at->depth + 1, .name = name, .where = where});
 }
 
 static int by_bytes(const void *a, const void *b) {

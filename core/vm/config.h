@@ -37,7 +37,8 @@ typedef rl_err rl_config_fn(void *owner, const rl_config_pair *pair);
 
 /* Calls `each` for every value: names in alphabetical order, items of a list in
  * theirs, a table before what it holds. os.getenv sees `environment`
- * ("NAME=value"s up to a NULL; NULL: none) and nothing else.
+ * ("NAME=value"s up to a NULL; NULL: none) and nothing else. What is handed on
+ * before a mistake is found counts no more.
  * RL_ENOTFOUND when there is no such file; RL_EINVAL when it is wrong, with
  * "path:line: what is wrong" in `message` (cut to fit, NUL-terminated; may be
  * NULL); RL_EIO when it cannot be read; RL_ENOMEM without memory. */

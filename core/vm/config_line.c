@@ -112,25 +112,31 @@ static bool next_name(reader *r, rl_slice *out, rl_config_line *where) {
     return false;
 }
 
+/* Whether what `parent` is set to ends at the reader, which has been `inside` its braces or not. */
+static bool is_over(const reader *r, const rl_config_line *parent, bool was_inside) {
+    if (parent == NULL)
+        return false;
+    if (was_inside)
+        return r->braces <= parent->braces;
+    return peek(r, 0) == ',' || peek(r, 0) == ';' || r->braces < parent->braces;
+}
+
 rl_config_line rl_config_line_find(rl_slice text, const rl_config_line *parent, rl_slice name) {
     reader r = {.text = text, .line = 1};
     rl_config_line best = {.braces = UINT32_MAX}, where;
-    unsigned around = 0;
     if (parent != NULL) {
-        r = (reader){.text = text, .at = parent->at, .line = parent->line, .braces = parent->braces};
-        around = parent->braces + 1;
+        r.at = parent->at;
+        r.line = parent->line;
+        r.braces = parent->braces;
     }
     bool was_inside = false;
-    rl_slice found;
-    while (r.at < text.len) {
+    while (r.at < text.len && !is_over(&r, parent, was_inside)) {
+        rl_slice found;
+        bool is_inside = parent == NULL || r.braces > parent->braces;
         bool is_name = next_name(&r, &found, &where);
-        if (is_name && where.braces >= around && where.braces < best.braces && rl_slice_eq(found, name))
+        if (is_name && is_inside && where.braces < best.braces && rl_slice_eq(found, name))
             best = where;
-        was_inside |= r.braces >= around;
-        if (parent != NULL && was_inside && r.braces < around)
-            break;
+        was_inside |= is_inside;
     }
-    if (best.line == 0 && parent != NULL)
-        return *parent;
-    return best;
+    return best.line == 0 && parent != NULL ? *parent : best;
 }

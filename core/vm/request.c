@@ -316,6 +316,16 @@ static int set_after(lua_State *L) {
     return 0;
 }
 
+/* request_here() -> slot, epoch of the request whose handler runs; nil elsewhere */
+static int request_here(lua_State *L) {
+    rl_call *call = rl_call_of(rl_task_current(L));
+    if (call == NULL)
+        return 0;
+    lua_pushinteger(L, (lua_Integer)call->request->slot);
+    lua_pushinteger(L, (lua_Integer)call->request->epoch);
+    return 2;
+}
+
 /* set_finish(slot, epoch, flag): whether the client's leaving lets it finish */
 static int set_finish(lua_State *L) {
     rl_app_request(L, 1)->finish_on_disconnect = lua_toboolean(L, 3);
@@ -341,6 +351,7 @@ void rl_vm_open_request(lua_State *L) {
                                   {"set_header", set_header},
                                   {"set_finish", set_finish},
                                   {"after", set_after},
+                                  {"request_here", request_here},
                                   {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

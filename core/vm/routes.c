@@ -40,7 +40,7 @@ int rl_routes_add(lua_State *L, rl_routes *routes) {
         return luaL_error(L, "there is no method '%s'", method);
     lua_pushvalue(L, 3);
     int ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    char message[512] = "not enough memory";
+    char message[512] = ""; /* and so it stays without memory */
     if (grow(routes)) {
         int number = (int)routes->count;
         char *copy = rl_mem_strndup(pattern, pattern_len);
@@ -53,6 +53,6 @@ int rl_routes_add(lua_State *L, rl_routes *routes) {
         rl_mem_free(copy);
     }
     luaL_unref(L, LUA_REGISTRYINDEX, ref);
-    lua_pushstring(L, message); /* it names the app's lines itself */
+    lua_pushstring(L, message[0] == '\0' ? "not enough memory" : message); /* it names the app's lines itself */
     return lua_error(L);
 }

@@ -123,8 +123,30 @@ static void on_woken(rl_waiter *waiter, uint32_t number) {
 
 static void on_scope_cancelled(rl_scope *scope) {
     rl_task *task = RL_CONTAINER(scope, rl_task, scope);
+    if (task->is_shielded) {
+        rl_timer_start(task->vm->loop, &task->shield, task->shield_ms);
+        return;
+    }
     if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
         rl_waiter_wake(&task->waiter);
+}
+
+static void on_shield_over(rl_timer *timer) {
+    rl_task *task = RL_CONTAINER(timer, rl_task, shield);
+    task->is_shielded = false;
+    on_scope_cancelled(&task->scope);
+}
+
+void rl_task_shield(rl_task *task, uint32_t most_ms) {
+    task->is_shielded = true;
+    task->shield_ms = most_ms;
+    if (task->scope.why != RL_OK && !rl_timer_is_running(&task->shield))
+        rl_timer_start(task->vm->loop, &task->shield, most_ms);
+}
+
+void rl_task_unshield(rl_task *task) {
+    task->is_shielded = false;
+    rl_timer_stop(task->vm->loop, &task->shield);
 }
 
 rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
@@ -140,6 +162,7 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
     task->name = NULL;
     task->won = 0;
     task->is_fresh = task->is_shielded = false;
+    rl_timer_init(&task->shield, on_shield_over);
     return RL_OK;
 }
 
@@ -151,6 +174,7 @@ static void leave_wait(rl_task *task) {
 }
 
 static void finish(rl_task *task, int status) {
+    rl_task_unshield(task);
     rl_sched *sched = task->vm->sched;
     leave_wait(task); /* made in a coroutine whose owner went on without it */
     int count = status == 0 ? lua_gettop(task->co) : 1;
@@ -201,6 +225,7 @@ void rl_task_start(rl_task *task, int argc) {
 
 void rl_task_abandon(rl_task *task) {
     leave_wait(task);
+    rl_task_unshield(task);
     rl_scope_end(&task->scope);
     drop_coroutine(task->vm->sched, task->ref);
 }

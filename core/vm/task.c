@@ -68,7 +68,7 @@ static int spawn(lua_State *L) {
     spawned *one = rl_mem_zalloc(1, sizeof *one);
     if (one == NULL)
         return luaL_error(L, "not enough memory");
-    rl_scope *parent = detached || current == NULL ? &vm->scope : &current->scope;
+    rl_scope *parent = detached || current == NULL ? vm->base : &current->scope;
     if (rl_task_init(&one->task, vm, parent, on_ended) != RL_OK) {
         rl_mem_free(one);
         return luaL_error(L, "not enough memory");
@@ -145,6 +145,33 @@ static int set_deadline(lua_State *L) {
     return 0;
 }
 
+/* shield(ms): waits go on after a cancellation, that long at most; unshield() ends it */
+static int shield(lua_State *L) {
+    rl_task *task = rl_task_current(L);
+    lua_Number ms = luaL_checknumber(L, 1);
+    luaL_argcheck(L, ms >= 0 && ms < UINT32_MAX, 1, "a time from 0 on, in milliseconds");
+    if (task != NULL)
+        rl_task_shield(task, (uint32_t)ms);
+    return 0;
+}
+
+static int unshield(lua_State *L) {
+    rl_task *task = rl_task_current(L);
+    if (task != NULL)
+        rl_task_unshield(task);
+    return 0;
+}
+
+/* here() -> a value that stands for the current task, or nil */
+static int here(lua_State *L) {
+    rl_task *task = rl_task_current(L);
+    if (task == NULL)
+        lua_pushnil(L);
+    else
+        lua_pushlightuserdata(L, task);
+    return 1;
+}
+
 /* remaining() -> seconds until the current deadline, or nil */
 static int remaining(lua_State *L) {
     rl_task *task = rl_task_current(L);
@@ -181,6 +208,9 @@ void rl_vm_open_task(lua_State *L) {
                                   {"signal_wait", wait_signal},
                                   {"signal_all", fire_signal},
                                   {"set_deadline", set_deadline},
+                                  {"shield", shield},
+                                  {"unshield", unshield},
+                                  {"here", here},
                                   {"remaining", remaining},
                                   {"why", why},
                                   {"register_errors", register_errors},

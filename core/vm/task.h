@@ -37,7 +37,9 @@ struct rl_task {
     rl_list run_link; /* in the run queue while READY */
     uint32_t won;     /* the case to hand to the coroutine at its next resume */
     bool is_fresh;    /* in the run queue for its first resume */
-    bool is_shielded; /* waits go on although the scope was cancelled */
+    bool is_shielded;   /* waits go on although the scope was cancelled, */
+    uint32_t shield_ms; /* but for no longer than that: */
+    rl_timer shield;    /* running from the cancellation on */
     /* For waits of bindings: a task waits in one place at a time. */
     rl_case one, other;
     rl_timer timer;
@@ -57,6 +59,9 @@ rl_task *rl_task_current(lua_State *L);
 rl_task *rl_task_may_wait(lua_State *L);
 /* Parks the task and yields: `return rl_task_wait(L, task)`. */
 int rl_task_wait(lua_State *L, rl_task *task);
+/* Let the task's waits go on after a cancellation, for `most_ms` at most. */
+void rl_task_shield(rl_task *task, uint32_t most_ms);
+void rl_task_unshield(rl_task *task);
 /* Raises the error table for `why`: timeout, cancelled, ... Does not return. */
 int rl_task_raise(lua_State *L, rl_err why);
 
@@ -82,6 +87,7 @@ void rl_vm_open_task(lua_State *L);
 void rl_vm_open_request(lua_State *L);
 void rl_vm_open_app(lua_State *L);
 void rl_vm_open_log(lua_State *L);
+void rl_vm_open_test(lua_State *L);
 void rl_vm_open_stream(lua_State *L);
 
 #endif

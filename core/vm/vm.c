@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "vm/sched.h"
+#include "vm/settings.h"
 #include "vm/task.h"
 
 /* Lua's allocations go on to LuaJIT's own allocator: its objects must lie
@@ -30,33 +31,6 @@ rl_vm *rl_vm_of(lua_State *L) {
     lua_Alloc alloc = lua_getallocf(L, &ud);
     /* lua_close has our allocator taken out before it runs the finalizers */
     return alloc == counting_alloc ? ud : NULL;
-}
-
-#define SETTINGS "rille.settings"
-
-typedef struct settings_call {
-    const rl_vm_setting *settings;
-    size_t count;
-} settings_call;
-
-static int set_settings(lua_State *L, void *arg) {
-    const settings_call *call = arg;
-    lua_createtable(L, 0, (int)call->count);
-    for (size_t i = 0; i < call->count; i++) {
-        const rl_vm_setting *one = &call->settings[i];
-        if (one->text != NULL)
-            lua_pushstring(L, one->text);
-        else
-            lua_pushnumber(L, one->number);
-        lua_setfield(L, -2, one->name);
-    }
-    lua_setfield(L, LUA_REGISTRYINDEX, SETTINGS);
-    return 0;
-}
-
-rl_err rl_vm_set_settings(rl_vm *vm, const rl_vm_setting *settings, size_t count) {
-    settings_call call = {settings, count};
-    return rl_vm_protect(vm, set_settings, &call, NULL, 0);
 }
 
 typedef struct protected_call {
@@ -132,8 +106,7 @@ static int load_embedded(lua_State *L) {
 
 static int open_core(lua_State *L) {
     lua_newtable(L);
-    lua_getfield(L, LUA_REGISTRYINDEX, SETTINGS);
-    lua_setfield(L, -2, "settings");
+    rl_vm_open_settings(L);
     lua_getfield(L, LUA_REGISTRYINDEX, "rille.park");
     lua_setfield(L, -2, "PARK");
     rl_vm_open_json(L);
@@ -143,6 +116,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_request(L);
     rl_vm_open_app(L);
     rl_vm_open_log(L);
+    rl_vm_open_test(L);
     rl_vm_open_stream(L);
     return 1;
 }
@@ -208,6 +182,7 @@ rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out
     vm->used = (size_t)lua_gc(vm->L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(vm->L, LUA_GCCOUNTB, 0);
     lua_setallocf(vm->L, counting_alloc, vm);
     rl_scope_init(&vm->scope, loop, NULL, NULL);
+    vm->base = &vm->scope;
     char message[256];
     rl_err err = rl_sched_new(vm, &vm->sched);
     if (err == RL_OK)

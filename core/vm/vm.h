@@ -25,7 +25,8 @@ struct rl_vm {
     void *alloc_ud;
     size_t used, ceiling; /* bytes of Lua memory, and their bound */
     struct rl_sched *sched;
-    rl_scope scope; /* the app's: parent of every request and background task */
+    rl_scope scope; /* the app's */
+    rl_scope *base; /* parent of new requests and background tasks: `scope`, but in a spec its example's */
     struct rl_app *app; /* what serves with this VM; NULL: nothing does */
     struct rl_log *log; /* may be NULL */
 };
@@ -36,14 +37,6 @@ struct rl_vm {
 RL_MUST_USE rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out);
 /* Every task must have ended. */
 void rl_vm_free(rl_vm *vm);
-
-/* What `require("rille.core").settings` shows: a text, or a number where `text`
- * is NULL. Before that module is first required. */
-typedef struct rl_vm_setting {
-    const char *name, *text;
-    double number;
-} rl_vm_setting;
-RL_MUST_USE rl_err rl_vm_set_settings(rl_vm *vm, const rl_vm_setting *settings, size_t count);
 
 /* The VM of any of its coroutines. */
 rl_vm *rl_vm_of(lua_State *L);

@@ -4,6 +4,7 @@
 -- requests that were ever there. So one that was kept past its end can only say
 -- so. What was read once is kept in the places behind them, and the epoch is
 -- checked before it is used again.
+local cleanup = require "rille.cleanup"
 local cookie = require "rille.cookie"
 local core = require "rille.core"
 local errors = require "rille.error"
@@ -17,14 +18,14 @@ local Context = {}
 local methods, getters, cached = {}, {}, {}
 
 -- Where in a context each cached part lies; 3 is the app.
-local PLACES = { params = 4, query = 5, headers = 6, state = 7, cookies = 8, body = 9, form = 10, after = 11 }
+local PLACES = { params = 4, query = 5, headers = 6, state = 7, cookies = 8, body = 9, form = 10 }
 
 -- The newest context of a slot: a fault handler finds the state of its request there.
 local newest = {}
 
 --- The context of the request in `slot`.
 function Context.new(slot, epoch, app)
-  return setmetatable({ slot, epoch, app, false, false, false, false, false, false, false, false }, Context)
+  return setmetatable({ slot, epoch, app, false, false, false, false, false, false, false }, Context)
 end
 
 --- Have Context.recall find it: only where somebody may ask, since a context
@@ -246,20 +247,7 @@ function methods:after(fn, ...)
   if type(fn) ~= "function" then
     error("c:after takes a function: got a " .. type(fn), 2)
   end
-  local args, count = { ... }, select("#", ...)
-  local list = self[PLACES.after]
-  if not list then
-    list = {}
-    self[PLACES.after] = list
-    core.after(self[1], self[2], function()
-      for i = 1, #list do
-        list[i]()
-      end
-    end)
-  end
-  list[#list + 1] = function()
-    fn(unpack(args, 1, count))
-  end
+  cleanup.after(cleanup.of_request(self[1], self[2]), fn, ...)
 end
 
 --- Seconds left until the request's deadline, or nil when it has none.

@@ -12,7 +12,7 @@ local core = require "rille.core"
 
 local byte, find, format, gsub, lower, match, sub =
   string.byte, string.find, string.format, string.gsub, string.lower, string.match, string.sub
-local error, getmetatable, tostring, type = error, getmetatable, tostring, type
+local error, getmetatable, pcall, tostring, type = error, getmetatable, pcall, tostring, type
 local null, json_encode = core.null, core.json_encode
 
 local escape = {}
@@ -32,19 +32,22 @@ local function number_text(value)
   return tostring(value)
 end
 
-local function unprintable(value, what, level)
+-- Seen from here the place that printed is the third caller: behind the function
+-- that reads the value and the public one. So none of them may be a tail call.
+local PRINTING = 4
+
+local function unprintable(value, what)
   local name, kind = what or "the value", type(value)
   if kind == "nil" then
     error(("%s is nil: there is nothing to print (where it may be missing, write `%s or \"\"`)"):format(name,
-      what or "value"), level + 1)
+      what or "value"), PRINTING)
   elseif kind == "function" then
-    error(("%s is a function: call it, with ()"):format(name), level + 1)
+    error(("%s is a function: call it, with ()"):format(name), PRINTING)
   end
-  error(("%s is a %s: print one of its fields"):format(name, kind), level + 1)
+  error(("%s is a %s: print one of its fields"):format(name, kind), PRINTING)
 end
 
--- `level` is that of the escaper's caller, seen from here.
-local function text_of(value, what, level)
+local function text_of(value, what)
   local kind = type(value)
   if kind == "string" then
     return value
@@ -59,7 +62,7 @@ local function text_of(value, what, level)
   if type(meta) == "table" and meta.__tostring then
     return tostring(value)
   end
-  return unprintable(value, what, level + 1)
+  unprintable(value, what)
 end
 
 --- A value as it is, unescaped: `rille.null` is nothing, a number its digits.
@@ -68,7 +71,8 @@ end
 -- @treturn string
 -- @raise when it is nil, a function, or a table without `__tostring`
 function escape.text(value, what)
-  return text_of(value, what, 2)
+  local text = text_of(value, what)
+  return text
 end
 
 -- ---- HTML ---------------------------------------------------------------------
@@ -111,7 +115,7 @@ end
 -- @treturn string with `& < > " '` as entities
 -- @raise as `escape.text`
 function escape.html(value, what)
-  return html_of(text_of(value, what, 2))
+  return html_of(text_of(value, what))
 end
 
 --- For an attribute's value **in quotes**, of either kind. Not for those that hold
@@ -121,7 +125,7 @@ end
 -- @treturn string
 -- @raise as `escape.text`
 function escape.attribute(value, what)
-  return html_of(text_of(value, what, 2))
+  return html_of(text_of(value, what))
 end
 
 -- ---- URLs ---------------------------------------------------------------------
@@ -152,7 +156,7 @@ local function url_of(text)
   text = gsub(text, "[\t\r\n]", "")
   text = gsub(text, "^[%z\1-\32]+", "")
   -- What RFC 3986 allows, with escapes that are there already, stays.
-  return (gsub(text, "[^%w%-._~:/?#%[%]@!$&'()*+;=%%]", percent))
+  return (gsub(text, "[^%w%-._~:/?#%[%]@!$&'()*+,;=%%]", percent))
 end
 
 local function component_of(text)
@@ -166,7 +170,7 @@ end
 -- @treturn string
 -- @raise as `escape.text`
 function escape.url(value, what)
-  return html_of(url_of(text_of(value, what, 2)))
+  return html_of(url_of(text_of(value, what)))
 end
 
 --- For one part of a URL: a segment of its path, a name or value of its query.
@@ -175,7 +179,7 @@ end
 -- @treturn string letters, digits, `-._~`, and %XX for every other byte
 -- @raise as `escape.text`
 function escape.url_component(value, what)
-  return component_of(text_of(value, what, 2))
+  return component_of(text_of(value, what))
 end
 
 -- ---- scripts ------------------------------------------------------------------
@@ -192,11 +196,15 @@ local function without_separators(text)
   return (gsub(text, "\226\128[\168\169]", SEPARATORS))
 end
 
-local function js_of(value, what, level)
+local function js_of(value, what)
   if value == nil then
-    unprintable(value, what, level + 1)
+    unprintable(value, what)
   end
-  return without_separators(gsub(json_encode(value), "[<>&']", SCRIPT))
+  local ok, json = pcall(json_encode, value)
+  if not ok then
+    error(("%s cannot be written as JSON: %s"):format(what or "the value", json), PRINTING - 1)
+  end
+  return without_separators(gsub(json, "[<>&']", SCRIPT))
 end
 
 --- For a value in a script: JSON that neither ends the script nor starts a comment.
@@ -205,7 +213,8 @@ end
 -- @treturn string a JavaScript expression
 -- @raise when it is nil, or cannot be encoded
 function escape.js(value, what)
-  return js_of(value, what, 2)
+  local text = js_of(value, what)
+  return text
 end
 
 --- For a value in an event handler's quoted attribute: `onclick="buy(<%= id %>)"`.
@@ -214,7 +223,7 @@ end
 -- @treturn string
 -- @raise as `escape.js`
 function escape.js_attribute(value, what)
-  return html_of(js_of(value, what, 2))
+  return html_of(js_of(value, what))
 end
 
 local function unicode(one)
@@ -228,7 +237,7 @@ end
 -- @treturn string letters, digits, and `\uXXXX` for the rest of ASCII
 -- @raise as `escape.text`
 function escape.js_string(value, what)
-  return without_separators(gsub(text_of(value, what, 2), "[^%w _\128-\255]", unicode))
+  return without_separators(gsub(text_of(value, what), "[^%w _\128-\255]", unicode))
 end
 
 -- ---- styles -------------------------------------------------------------------
@@ -244,7 +253,7 @@ escape.UNSAFE_CSS = "unsafe"
 -- @treturn string
 -- @raise as `escape.text`
 function escape.css(value, what)
-  local text = text_of(value, what, 2)
+  local text = text_of(value, what)
   if find(text, "[^%w #%%.,_+-]") then
     return escape.UNSAFE_CSS
   end
@@ -266,7 +275,7 @@ end
 -- @treturn string
 -- @raise as `escape.text`
 function escape.css_string(value, what)
-  return css_string_of(text_of(value, what, 2))
+  return css_string_of(text_of(value, what))
 end
 
 --- For a whole URL between the quotes of a CSS `url("…")`.
@@ -275,7 +284,7 @@ end
 -- @treturn string
 -- @raise as `escape.text`
 function escape.css_url(value, what)
-  return css_string_of(url_of(text_of(value, what, 2)))
+  return css_string_of(url_of(text_of(value, what)))
 end
 
 --- A Lua string literal of one line with this value.

@@ -1,4 +1,5 @@
 --- Tasks: functions that run beside the one that spawned them, and end with it.
+local cleanup = require "rille.cleanup"
 local core = require "rille.core"
 local errors = require "rille.error"
 local unit = require "rille.unit"
@@ -37,8 +38,18 @@ local function finish(task, ok, ...)
   end
 end
 
+-- The tasks of ours that run, by what core.here() calls them.
+local running_here = {}
+
+local function cleaned_up(task, ...)
+  running_here[core.here()] = nil
+  cleanup.run(task)
+  return finish(task, ...)
+end
+
 local function run(task, fn, ...)
-  return finish(task, xpcall(fn, with_trace, ...))
+  running_here[core.here()] = task
+  return cleaned_up(task, xpcall(fn, with_trace, ...))
 end
 
 local function start(detached, group, fn, ...)
@@ -133,6 +144,86 @@ function tasks.all(functions)
     end
   end
   return results
+end
+
+--- Run all functions at once; the first that succeeds gives the result, the
+-- others are cancelled. **Yields.** When all fail, the last error is raised.
+-- @tparam table functions by any keys
+-- @return the first result of the winner, and its key
+function tasks.any(functions)
+  if type(functions) ~= "table" or next(functions) == nil then
+    error("any takes a table of functions, at least one", 2)
+  end
+  local group, running, last = core.signal(), {}, nil
+  for key, fn in pairs(functions) do
+    running[key] = start(false, group, fn)
+  end
+  while true do
+    for key, task in pairs(running) do
+      if task.failure then
+        running[key], last = nil, task.failure
+      elseif task.is_done then
+        running[key] = nil
+        cancel_all(running)
+        return task.results[1], key
+      end
+    end
+    if not next(running) then
+      error(last.err, 0)
+    end
+    wait.won(core.signal_wait(group))
+  end
+end
+
+--- Run `fn(...)` with a deadline of its own. **Yields.**
+-- @param duration seconds or "250ms"
+-- @tparam function fn
+-- @return what it returns
+-- @raise `timeout` when the time has passed, and what it raises
+function tasks.timeout(duration, fn, ...)
+  local seconds = unit.seconds(duration, 2)
+  local task = start(false, core.signal(), function(...)
+    core.set_deadline(seconds)
+    return fn(...)
+  end, ...)
+  return task:await()
+end
+
+local SHIELD_SECONDS = 5 -- how long a shield holds once its scope was cancelled
+
+local function unshielded(ok, ...)
+  core.unshield()
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+--- Run `fn(...)` to its end although the client leaves or the deadline passes:
+-- its waits go on, for five seconds at most. **Yields** if `fn` does.
+-- @tparam function fn
+-- @return what it returns
+function tasks.shield(fn, ...)
+  if type(fn) ~= "function" then
+    error("shield takes a function: got a " .. type(fn), 2)
+  end
+  core.shield(SHIELD_SECONDS * 1000)
+  return unshielded(pcall(fn, ...))
+end
+
+--- Run `fn(...)` when the current request or task has ended, however it ended.
+-- The last one deferred runs first.
+-- @tparam function fn
+function tasks.defer(fn, ...)
+  if type(fn) ~= "function" then
+    error("defer takes a function: got a " .. type(fn), 2)
+  end
+  local slot, epoch = core.request_here()
+  local owner = slot and cleanup.of_request(slot, epoch) or running_here[core.here()]
+  if not owner then
+    error("defer: there is no request or task here that could end", 2)
+  end
+  cleanup.add(owner, fn, ...)
 end
 
 --- Let others run for a while. **Yields.**

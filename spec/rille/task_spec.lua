@@ -111,3 +111,64 @@ describe("sleep", function()
     assert.same({ 1, 2, 3 }, order)
   end)
 end)
+
+describe("any", function()
+  it("gives the first success and cancels the rest", function()
+    local finished = false
+    local value, key = rille.any {
+      bad = function() errors.fail(500, "no") end,
+      good = function() rille.sleep "5ms" return "yes" end,
+      slow = function() rille.sleep "30ms" finished = true end,
+    }
+    assert.same({ "yes", "good" }, { value, key })
+    rille.sleep "50ms"
+    assert.is_false(finished)
+  end)
+
+  it("raises when all have failed", function()
+    local ok, err = pcall(rille.any, { function() errors.fail(410, "gone") end })
+    assert.is_false(ok)
+    assert.equal(410, err.status)
+  end)
+end)
+
+describe("timeout", function()
+  it("gives results in time, and raises when time is over", function()
+    assert.equal(3, rille.timeout("1s", function(a, b) return a + b end, 1, 2))
+    local ok, err = pcall(rille.timeout, "5ms", function() rille.sleep(10) end)
+    assert.is_false(ok)
+    assert.equal("timeout", err.code)
+  end)
+end)
+
+describe("shield", function()
+  it("lets what must end reach its end, and raises behind it", function()
+    local saved, went_on = false, false
+    local task = rille.spawn(function()
+      rille.shield(function()
+        rille.sleep "10ms"
+        saved = true
+      end)
+      rille.sleep(0)
+      went_on = true
+    end)
+    rille.sleep(0)
+    task:cancel()
+    pcall(task.await, task)
+    assert.is_true(saved)
+    assert.is_false(went_on)
+  end)
+end)
+
+describe("defer", function()
+  it("runs at the end, the last one first, also after an error", function()
+    local order = {}
+    local task = rille.spawn(function()
+      rille.defer(function(x) order[#order + 1] = x end, "first")
+      rille.defer(function(x) order[#order + 1] = x end, "second")
+      errors.fail(500, "boom")
+    end)
+    pcall(task.await, task)
+    assert.same({ "second", "first" }, order)
+  end)
+end)

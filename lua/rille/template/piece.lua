@@ -56,7 +56,8 @@ local function add_tag(pieces, text, open)
   if not tag then
     return nil, why, where
   end
-  add(pieces, { kind = KINDS[mark] or "code", code = tag.code, words = tag.words }, sub(text, open, tag.last))
+  add(pieces, { kind = KINDS[mark] or "code", code = tag.code, words = tag.words, source = sub(text, from, tag.last - 2) },
+    sub(text, open, tag.last))
   return tag.last + 1, tag.trims
 end
 

@@ -66,7 +66,8 @@ local read = {}
 
 local function read_word(scan, at)
   local word = match(scan.text, "^[%w_]+", at)
-  scan.words[#scan.words + 1] = { word, at }
+  local is_label = sub(scan.text, at - 2, at - 1) == "::"
+  scan.words[#scan.words + 1] = { word, at - scan.start, is_label = is_label }
   return at + #word
 end
 
@@ -101,18 +102,18 @@ read["-"] = function(scan, at)
   return last + 1
 end
 
-read["%"] = function(scan, at)
+read["%"] = function(_, at)
   return at + 1
 end
 
 --- Read the Lua of one tag.
 -- @tparam string text the template
 -- @tparam integer from the first byte behind the tag's mark
--- @treturn table `code` (text), `words` (list of { word, position }), `last` (the
+-- @treturn table `code` (text), `words` (list of { word, offset, is_label }), `last` (the
 -- byte of `%>`'s `>`), `trims` (whether it was `-%>`)
 -- @return or nil, what is wrong, and where
 function token.scan(text, from)
-  local scan = { text = text, from = from, code = {}, words = {} }
+  local scan = { text = text, start = from, from = from, code = {}, words = {} }
   local at = from
   while true do
     at = find(text, "[%%%-\"'%[%w_]", at)

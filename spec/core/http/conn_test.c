@@ -166,10 +166,17 @@ static void half_a_body_behind_which_the_client_ended_is_refused(void **state) {
 
 static void a_reset_tells_every_handler_and_frees_the_connection(void **state) {
     (void)state;
-    const char *states[] = {"", "GET /a HT", GET("/a"), GET("/a") GET("/b"), GET("/a") POST("/b", 1, "x"),
-                            POST("/echo", 10, "half"), POST("/a", 10, "half"),
-                            "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
-                            "nonsense\r\n\r\n", GET("/now") "GET /b HTTP/1.0\r\n\r\n"};
+    const char *states[] = {
+        "",
+        "GET /a HT",
+        GET("/a"),
+        GET("/a") GET("/b"),
+        GET("/a") POST("/b", 1, "x"),
+        POST("/echo", 10, "half"),
+        POST("/a", 10, "half"),
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n",
+        "nonsense\r\n\r\n",
+        GET("/now") "GET /b HTTP/1.0\r\n\r\n"};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         wire *w = wire_opened();
         if (states[i][0] != '\0')
@@ -370,7 +377,8 @@ static void converse(void) {
         feed(w, GET("/a?q=1") GET("/b"));
         feed(w, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n01234");
         feed(w, "56789");
-        feed(w, "0123456789" "GET /half HT");
+        feed(w, "0123456789"
+                "GET /half HT");
         for (size_t i = w->count; i-- > 0;) {
             /* whoever still finds the request finds its own head, not another's bytes */
             if (seen_is_live(w, &w->seen[i]) && w->seen[i].request->head.len > 0) {
@@ -381,7 +389,8 @@ static void converse(void) {
                 answer(w, i, "text");
         }
         turn(w);
-        feed(w, "TP/1.1\r\nHost: x\r\n\r\n" "nonsense\r\n\r\n");
+        feed(w, "TP/1.1\r\nHost: x\r\n\r\n"
+                "nonsense\r\n\r\n");
         end_input(w, RL_EOF);
     }
     wire_free(w);

@@ -29,7 +29,8 @@ static void a_post_between_gets_runs_alone(void **state) {
     answer(w, 3, "fourth");
     answer(w, 2, "third");
     turn(w);
-    assert_true(in_order(w, "first", "second") && in_order(w, "second", "third") && in_order(w, "third", "fourth"));
+    assert_true(in_order(w, "first", "second") && in_order(w, "second", "third") &&
+                in_order(w, "third", "fourth"));
     wire_free(w);
 }
 
@@ -39,7 +40,8 @@ static void requests_that_end_at_once_run_one_after_another(void **state) {
     feed(w, POST("/now1", 1, "x") POST("/now2", 1, "x") GET("/now3") POST("/echo", 3, "abc"));
     turn(w);
     assert_int_equal(w->count, 4);
-    assert_true(in_order(w, "/now1", "/now2") && in_order(w, "/now2", "/now3") && in_order(w, "/now3", "abc"));
+    assert_true(in_order(w, "/now1", "/now2") && in_order(w, "/now2", "/now3") &&
+                in_order(w, "/now3", "abc"));
     wire_free(w);
 }
 
@@ -188,7 +190,8 @@ static void the_handler_hears_once_that_the_body_is_whole(void **state) {
     assert_int_equal(w->seen[0].bodies, 1);
     /* the bytes it was read from are gone */
     rl_slice body;
-    assert_true(rl_body_in_memory(&w->seen[0].request->body, &body) && rl_slice_eq(body, RL_LIT("0123456789")));
+    assert_true(rl_body_in_memory(&w->seen[0].request->body, &body) &&
+                rl_slice_eq(body, RL_LIT("0123456789")));
     wire_free(w);
 }
 

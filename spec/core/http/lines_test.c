@@ -49,7 +49,8 @@ static void a_name_is_a_token(void **state) {
     (void)state;
     rl_buf lines;
     rl_buf_init(&lines, 1000);
-    const char *names[] = {"", "a b", "a:", "a\r\nb", "(a)", "\xc3\xa9", "a\x7f", "a,b", "a/b", "a=b", "a\"b"};
+    const char *names[] = {"",      "a b", "a:",  "a\r\nb", "(a)", "\xc3\xa9",
+                           "a\x7f", "a,b", "a/b", "a=b",    "a\"b"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_int_equal(append(&lines, names[i], "1"), RL_EINVAL);
     const char *why;
@@ -62,7 +63,8 @@ static void what_frames_the_message_is_not_the_programs(void **state) {
     (void)state;
     rl_buf lines;
     rl_buf_init(&lines, 1000);
-    const char *names[] = {"Content-Length", "transfer-encoding", "CONNECTION", "Keep-Alive", "Date", "Upgrade", "Trailer"};
+    const char *names[] = {"Content-Length", "transfer-encoding", "CONNECTION", "Keep-Alive",
+                           "Date",           "Upgrade",           "Trailer"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_int_equal(append(&lines, names[i], "1"), RL_EINVAL);
     assert_int_equal(append(&lines, "content-lengths", "1"), RL_OK);

@@ -4,7 +4,8 @@
 #include "http/wire.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-#define EXPECTING(len) "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " #len "\r\nExpect: 100-continue\r\n\r\n"
+#define EXPECTING(len) \
+    "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " #len "\r\nExpect: 100-continue\r\n\r\n"
 
 /* ---- framing ----------------------------------------------------------------- */
 
@@ -33,7 +34,8 @@ static void check_answer(const answered *one, bool in_pieces) {
         release(w, 0);
     }
     turn(w);
-    if (!has(w, one->has) || has(w, one->lacks) || strcmp(w->out + w->out_len - strlen(one->ends), one->ends) != 0)
+    if (!has(w, one->has) || has(w, one->lacks) ||
+        strcmp(w->out + w->out_len - strlen(one->ends), one->ends) != 0)
         fail_msg("%s %d %s: %s", one->request, one->status, in_pieces ? "in pieces" : "whole", w->out);
     wire_free(w);
 }
@@ -57,9 +59,11 @@ static void a_whole_answer_has_the_framing_of_its_status_and_method(void **state
 
 static void an_answer_in_pieces_has_the_framing_of_its_status_and_version(void **state) {
     (void)state;
-    const char *head = "HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n", *old = "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    const char *head = "HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n",
+               *old = "GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
     const answered cases[] = {
-        {GET("/a"), 200, "hello", "Transfer-Encoding: chunked\r\n", "Content-Length", "\r\n\r\n5\r\nhello\r\n0\r\n\r\n"},
+        {GET("/a"), 200, "hello", "Transfer-Encoding: chunked\r\n", "Content-Length",
+         "\r\n\r\n5\r\nhello\r\n0\r\n\r\n"},
         {GET("/a"), 200, "", "Transfer-Encoding: chunked\r\n", "Content-Length", "\r\n\r\n0\r\n\r\n"},
         {GET("/a"), 204, "hello", "204 No Content", "chunked", "\r\n\r\n"},
         {GET("/a"), 304, "hello", "304 Not Modified", "chunked", "\r\n\r\n"},
@@ -76,10 +80,13 @@ static void the_connection_stays_when_both_sides_want_it(void **state) {
     (void)state;
     const answered cases[] = {
         {GET("/a"), 200, "x", "200 OK", "Connection", "x"},
-        {"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, "x", "Connection: close\r\n", "keep-alive", "x"},
+        {"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200, "x", "Connection: close\r\n",
+         "keep-alive", "x"},
         {"GET /a HTTP/1.0\r\n\r\n", 200, "x", "Connection: close\r\n", "keep-alive", "x"},
-        {"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, "x", "Connection: keep-alive\r\n", "close", "x"},
-        {"GET /a HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", 200, "x", "Connection: close\r\n", "alive", "x"},
+        {"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, "x", "Connection: keep-alive\r\n", "close",
+         "x"},
+        {"GET /a HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", 200, "x", "Connection: close\r\n",
+         "alive", "x"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         check_answer(&cases[i], false);
@@ -100,8 +107,9 @@ static void every_answer_has_a_date(void **state) {
     assert_non_null(date);
     char day[4], month[4];
     int of_month, year, hour, minute, second;
-    assert_int_equal(sscanf(date, "\r\nDate: %3s, %2d %3s %4d %2d:%2d:%2d GMT\r\n", day, &of_month, month, &year, &hour,
-                            &minute, &second), 7);
+    assert_int_equal(sscanf(date, "\r\nDate: %3s, %2d %3s %4d %2d:%2d:%2d GMT\r\n", day, &of_month, month,
+                            &year, &hour, &minute, &second),
+                     7);
     assert_true(year >= 2024);
     wire_free(w);
 }
@@ -163,8 +171,9 @@ static void a_content_type_is_sent_once(void **state) {
     feed(w, GET("/a") GET("/b"));
     const char *why;
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(rl_lines_append(&w->seen[i].request->fields, RL_LIT("content-type"), RL_LIT("text/csv"), &why),
-                         RL_OK);
+        assert_int_equal(
+            rl_lines_append(&w->seen[i].request->fields, RL_LIT("content-type"), RL_LIT("text/csv"), &why),
+            RL_OK);
     answer(w, 0, "a,b");
     turn(w);
     assert_true(has(w, "content-type: text/csv\r\n") && !has(w, "text/plain"));
@@ -215,7 +224,8 @@ static void an_answer_instead_of_100_ends_the_connection(void **state) {
     for (size_t i = 0; i < 2; i++) {
         wire *w = wire_opened();
         char text[256];
-        snprintf(text, sizeof text, "POST /now HTTP/1.1\r\nHost: x\r\n%s\r\nExpect: 100-continue\r\n\r\n", how[i]);
+        snprintf(text, sizeof text, "POST /now HTTP/1.1\r\nHost: x\r\n%s\r\nExpect: 100-continue\r\n\r\n",
+                 how[i]);
         feed(w, text);
         assert_true(has(w, "Connection: close") && w->is_shut);
         feed(w, GET("/never"));

@@ -9,7 +9,8 @@ static void one_connection_too_many_is_turned_away(void **state) {
     wire *w = wire_new();
     w->limits.max_connections = 0;
     assert_false(wire_open(w));
-    assert_true(has(w, "503 Service Unavailable") && has(w, "Connection: close") && w->is_shut && w->is_closing);
+    assert_true(has(w, "503 Service Unavailable") && has(w, "Connection: close") && w->is_shut &&
+                w->is_closing);
     assert_int_equal(rl_server_read_stats(w->server).refused, 1);
     wire_end_stream(w);
     wire_free(w);

@@ -53,8 +53,8 @@ struct wire {
     size_t takes; /* bytes that try_write still takes */
     rl_slice writing;
     bool breaks_writes, is_reading, is_open, is_closing, was_reset, is_shut;
-    bool is_ended;          /* the client's side */
-    bool ends_when_gone;    /* the handler releases a request as soon as its client has left */
+    bool is_ended;       /* the client's side */
+    bool ends_when_gone; /* the handler releases a request as soon as its client has left */
     rl_timer alarm;
     bool has_rung;
 };
@@ -81,7 +81,8 @@ static inline void wire_read(rl_stream *stream, bool on) {
     wire_of(stream)->is_reading = on;
 }
 
-static inline rl_err wire_try_write(rl_stream *stream, const rl_slice *pieces, size_t count, size_t *written) {
+static inline rl_err wire_try_write(rl_stream *stream, const rl_slice *pieces, size_t count,
+                                    size_t *written) {
     wire *w = wire_of(stream);
     assert_true(!w->is_closing && !w->is_shut && w->writing.len == 0);
     *written = 0;
@@ -254,8 +255,8 @@ static inline wire *wire_new(void) {
 static inline bool wire_open(wire *w) {
     if (w->loop == NULL && rl_loop_new(&w->loop) != RL_OK)
         return false;
-    if (w->server == NULL && rl_server_new(w->loop, &w->limits, &w->budget, w->handler, w->handler_owner, w->log,
-                                           w->log != NULL, &w->server) != RL_OK)
+    if (w->server == NULL && rl_server_new(w->loop, &w->limits, &w->budget, w->handler, w->handler_owner,
+                                           w->log, w->log != NULL, &w->server) != RL_OK)
         return false;
     w->is_open = true;
     w->is_closing = w->is_ended = w->is_shut = w->was_reset = w->is_reading = false;

@@ -112,11 +112,11 @@ static int open_connected(bench *b) {
     return fd;
 }
 
-#define AWAIT(b, condition) \
-    do { \
+#define AWAIT(b, condition)                                         \
+    do {                                                            \
         for (int turn_ = 0; turn_ < TURNS && !(condition); turn_++) \
-            rl_loop_turn((b)->loop, true); \
-        assert_true(condition); \
+            rl_loop_turn((b)->loop, true);                          \
+        assert_true(condition);                                     \
     } while (0)
 
 /* ---- binding ---------------------------------------------------------------------- */

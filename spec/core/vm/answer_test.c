@@ -8,7 +8,8 @@ static void assert_answer(const char *code, const char *part) {
     snprintf(text, sizeof text,
              "local Answer = { [0] = 3, 'body', 'status', 'headers', 'type' }\n"
              "local function answer(t) return setmetatable(t, Answer) end\n"
-             "route('GET', '/', function() %s end)", code);
+             "route('GET', '/', function() %s end)",
+             code);
     served *s = served_opened(text);
     feed(s->w, GET("/"));
     await_answers(s, 1);
@@ -33,8 +34,10 @@ static void each_kind_of_result_has_its_answer(void **state) {
         {"return 'gone', 404, { ['X-A'] = 'b', ['X-N'] = 5 }", "X-N: 5\r\n"},
         {"return 'text', 200, { ['X-A'] = { 'b', 'c' } }", "X-A: b\r\nX-A: c\r\n"},
         {"return 'a,b', 200, { ['content-type'] = 'text/csv' }", "Content-Type: text/csv\r\n"},
-        {"return { 1 }, 200, { ['Content-Type'] = 'application/problem+json' }", "Content-Type: application/problem+json\r\n"},
-        {"return answer{ body = 'b', status = 202, headers = { X = 'y' }, type = 'text/html' }", "202 Accepted"},
+        {"return { 1 }, 200, { ['Content-Type'] = 'application/problem+json' }",
+         "Content-Type: application/problem+json\r\n"},
+        {"return answer{ body = 'b', status = 202, headers = { X = 'y' }, type = 'text/html' }",
+         "202 Accepted"},
         {"return answer{ body = 'b', type = 'text/html' }", "Content-Type: text/html\r\n"},
         {"return answer{ body = 'b' }, 203, { ['X-A'] = 'b' }", "203 "},
         {"return answer{ headers = { X = 'y' } }", "204 No Content"},
@@ -92,8 +95,9 @@ static void big_buffers_are_given_back(void **state) {
 
 static void answer_some(void) {
     served *s = served_new();
-    if (served_open(s, RIG_CEILING, "route('GET', '/', function()\n"
-                                    "  return { list = { 1, 2 } }, 200, { ['X-A'] = ('b'):rep(300) } end)"))
+    if (served_open(s, RIG_CEILING,
+                    "route('GET', '/', function()\n"
+                    "  return { list = { 1, 2 } }, 200, { ['X-A'] = ('b'):rep(300) } end)"))
         feed(s->w, GET("/"));
     served_free(s);
 }

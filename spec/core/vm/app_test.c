@@ -12,7 +12,8 @@ static void a_route_answers_with_what_its_function_returns(void **state) {
 
 static void what_no_route_takes_is_answered_without_lua(void **state) {
     (void)state;
-    served *s = served_opened("route('GET', '/a', function() return 'a' end) route('PUT', '/a', function() end)");
+    served *s =
+        served_opened("route('GET', '/a', function() return 'a' end) route('PUT', '/a', function() end)");
     feed(s->w, GET("/b"));
     assert_true(has(s->w, "404 Not Found") && has(s->w, "not_found"));
     forget(s->w);
@@ -41,21 +42,23 @@ static void handlers_that_wait_answer_in_order(void **state) {
 
 static void a_fault_is_answered_by_the_fault_function(void **state) {
     (void)state;
-    served *s = served_opened("route('GET', '/error', function() error('oh no', 0) end)\n"
-                              "route('GET', '/late', function() core.sleep(1) error('too late', 0) end)\n"
-                              "route('GET', '/nil', function() return nil end)\n"
-                              "route('GET', '/nilerr', function() return nil, 'an error' end)\n"
-                              "route('GET', '/many', function() return unpack({'many', 200, nil}, 1, 200) end)");
+    served *s =
+        served_opened("route('GET', '/error', function() error('oh no', 0) end)\n"
+                      "route('GET', '/late', function() core.sleep(1) error('too late', 0) end)\n"
+                      "route('GET', '/nil', function() return nil end)\n"
+                      "route('GET', '/nilerr', function() return nil, 'an error' end)\n"
+                      "route('GET', '/many', function() return unpack({'many', 200, nil}, 1, 200) end)");
     feed(s->w, GET("/error") GET("/late") GET("/nil") GET("/nilerr") GET("/many"));
     await_answers(s, 5);
-    assert_true(has(s->w, "fault: oh no") && has(s->w, "fault: too late") && has(s->w, "fault: handler returned nil"));
+    assert_true(has(s->w, "fault: oh no") && has(s->w, "fault: too late") &&
+                has(s->w, "fault: handler returned nil"));
     assert_true(has(s->w, "fault: an error") && has(s->w, "\r\n\r\nmany"));
     served_free(s);
 }
 
 static void a_fault_in_the_fault_function_is_500(void **state) {
     (void)state;
-    served *s = served_opened("core.on_fault(function() error('again') end)\n"
+    served *s = served_opened("core.hook('fault', function() error('again') end)\n"
                               "route('GET', '/a', function() error('x') end)");
     feed(s->w, GET("/a"));
     assert_true(has(s->w, "500 Internal Server Error") && has(s->w, "internal error"));
@@ -64,7 +67,7 @@ static void a_fault_in_the_fault_function_is_500(void **state) {
 
 static void tasks_of_a_fault_function_end_with_it(void **state) {
     (void)state;
-    served *s = served_opened("core.on_fault(function()\n"
+    served *s = served_opened("core.hook('fault', function()\n"
                               "  core.spawn(false, function() core.sleep(1e9) child = 'ended' end)\n"
                               "  core.sleep(1) return 'said', 500 end)\n"
                               "route('GET', '/a', function() error('x') end)");
@@ -76,16 +79,53 @@ static void tasks_of_a_fault_function_end_with_it(void **state) {
     served_free(s);
 }
 
+static void the_apps_miss_function_answers_what_no_route_takes(void **state) {
+    (void)state;
+    served *s = served_opened("core.hook('miss', function(slot, epoch, status, code, message)\n"
+                              "  if core.path(slot, epoch) == '/wait' then core.sleep(2) end\n"
+                              "  return 'miss: ' .. code, status end)\n"
+                              "route('GET', '/a', function() return 'a' end)");
+    feed(s->w, GET("/b") GET("/wait") POST("/a", 1, "x") GET("/a") "nonsense\r\n\r\n");
+    await_answers(s, 5);
+    assert_int_equal(times(s->w, "miss: not_found"), 2);
+    assert_true(in_order(s->w, "miss: not_found", "miss: method_not_allowed"));
+    assert_true(in_order(s->w, "miss: method_not_allowed", "\r\n\r\na") &&
+                in_order(s->w, "\r\n\r\na", "miss: bad_request"));
+    assert_true(has(s->w, "400 Bad Request") && s->w->is_shut);
+    assert_int_equal(rl_server_live(s->w->server), 0);
+    served_free(s);
+}
+
+static void an_after_function_runs_when_all_else_is_over(void **state) {
+    (void)state;
+    served *s = served_opened(
+        "route('GET', '/', function(slot, epoch)\n"
+        "  core.after(slot, epoch, function() after = core.path(slot, epoch) end) return 'x' end)\n"
+        "route('GET', '/wait', function(slot, epoch)\n"
+        "  core.after(slot, epoch, function() core.sleep(2) waited = 'yes' end) error('y') end)\n"
+        "route('GET', '/fails', function(slot, epoch)\n"
+        "  core.after(slot, epoch, function() error('z') end) return 'x' end)");
+    feed(s->w, GET("/") GET("/wait") GET("/fails") GET("/"));
+    await_answers(s, 4);
+    drive(s->r, 100);
+    assert_string_equal(global(s->r, "after"), "/");
+    assert_string_equal(global(s->r, "waited"), "yes");
+    assert_int_equal(rl_server_live(s->w->server), 0);
+    served_free(s);
+}
+
 /* ---- the end of a request ------------------------------------------------------------ */
 
 static void a_request_ends_when_its_tasks_have(void **state) {
     (void)state;
-    served *s = served_opened("route('GET', '/', function()\n"
-                              "  core.spawn(false, function() core.sleep(1e9) child = 'ended' end) return 'done' end)");
+    served *s = served_opened(
+        "route('GET', '/', function()\n"
+        "  core.spawn(false, function() core.sleep(1e9) child = 'ended' end) return 'done' end)");
     feed(s->w, GET("/"));
     assert_true(has(s->w, "done"));
     turns(s->r, 3);
-    assert_string_equal(global(s->r, "child"), "nil"); /* it was cancelled before its first wait, which raised */
+    assert_string_equal(global(s->r, "child"),
+                        "nil"); /* it was cancelled before its first wait, which raised */
     assert_int_equal(rl_server_live(s->w->server), 0);
     served_free(s);
 }
@@ -103,9 +143,10 @@ static void a_client_that_leaves_cancels_a_get(void **state) {
 
 static void a_client_that_leaves_lets_a_post_finish(void **state) {
     (void)state;
-    served *s = served_opened("local function finish() case = core.sleep(3) return 'x' end\n"
-                              "route('POST', '/', finish)\n"
-                              "route('GET', '/finish', function(...) core.set_finish(slot, epoch, true) end)");
+    served *s =
+        served_opened("local function finish() case = core.sleep(3) return 'x' end\n"
+                      "route('POST', '/', finish)\n"
+                      "route('GET', '/finish', function(...) core.set_finish(slot, epoch, true) end)");
     feed(s->w, POST("/", 1, "x"));
     end_input(s->w, RL_ERESET);
     drive(s->r, 100);
@@ -128,9 +169,10 @@ static void a_request_that_waits_has_a_deadline(void **state) {
     (void)state;
     served *s = served_new();
     s->limits.request_timeout_ms = 3;
-    assert_true(served_open(s, RIG_CEILING, "route('GET', '/', function() core.sleep(1e9) return core.why() end)\n"
-                                            "route('GET', '/own', function() core.set_deadline(30)\n"
-                                            "  core.sleep(8) return tostring(core.why()) end)"));
+    assert_true(served_open(s, RIG_CEILING,
+                            "route('GET', '/', function() core.sleep(1e9) return core.why() end)\n"
+                            "route('GET', '/own', function() core.set_deadline(30)\n"
+                            "  core.sleep(8) return tostring(core.why()) end)"));
     feed(s->w, GET("/") GET("/own"));
     await_answers(s, 2);
     assert_true(has(s->w, "\r\n\r\ntimeout") && has(s->w, "\r\n\r\nnil"));
@@ -163,9 +205,10 @@ static void a_task_of_the_app_finds_that_the_request_is_over(void **state) {
 
 static void a_kept_slot_and_epoch_never_reach_the_next_request(void **state) {
     (void)state;
-    served *s = served_opened("route('GET', '/keep', function(slot, epoch) old = epoch return 'kept' end)\n"
-                              "route('GET', '/use', function(slot, epoch)\n"
-                              "  return tostring(pcall(core.path, slot, old)) .. core.path(slot, epoch) end)");
+    served *s =
+        served_opened("route('GET', '/keep', function(slot, epoch) old = epoch return 'kept' end)\n"
+                      "route('GET', '/use', function(slot, epoch)\n"
+                      "  return tostring(pcall(core.path, slot, old)) .. core.path(slot, epoch) end)");
     feed(s->w, GET("/keep"));
     for (int i = 0; i < 100; i++) {
         forget(s->w);
@@ -197,8 +240,10 @@ static void a_bad_route_is_an_error(void **state) {
 static void a_handler_that_takes_all_memory_fails_and_the_next_is_served(void **state) {
     (void)state;
     served *s = served_new();
-    assert_true(served_open(s, 4 << 20, "route('GET', '/eat', function() local t = {} for i = 1, 1e9 do t[i] = {} end end)\n"
-                                        "route('GET', '/ok', function() return 'fine' end)"));
+    assert_true(
+        served_open(s, 4 << 20,
+                    "route('GET', '/eat', function() local t = {} for i = 1, 1e9 do t[i] = {} end end)\n"
+                    "route('GET', '/ok', function() return 'fine' end)"));
     for (int i = 0; i < 3; i++) {
         forget(s->w);
         feed(s->w, GET("/eat"));
@@ -239,13 +284,17 @@ static const char *const BUSY =
     "route('POST', '/json', function(slot, epoch) core.body_wait(slot, epoch)\n"
     "  return tostring(core.body_json(slot, epoch)) end)\n"
     "route('GET', '/fault', function(slot, epoch) core.set_header(slot, epoch, 'X-B', 'c') error('x') end)\n"
+    "core.hook('miss', function(slot, epoch, status, code, message) return { code = code }, status end)\n"
+    "route('GET', '/after', function(slot, epoch)\n"
+    "  core.after(slot, epoch, function() kept = { core.path(slot, epoch) } end) return 'x' end)\n"
     "route('GET', '/bad', function() return {}, 200, { [{}] = 1 } end)\n";
 
 static void be_busy(served *s) {
-    feed(s->w, GET("/text") GET("/json?a=1&b=%20") GET("/wait/7") GET("/fault") GET("/bad") GET("/none"));
+    feed(s->w, GET("/text") GET("/json?a=1&b=%20") GET("/wait/7") GET("/fault") GET("/bad") GET("/none")
+                   GET("/after"));
     turns(s->r, 5);
     feed(s->w, POST("/body", 5, "he"));
-    feed(s->w, "llo" POST("/json", 7, "[1,{}] "));
+    feed(s->w, "llo" POST("/json", 7, "[1,{}] ") "nonsense\r\n\r\n");
     turns(s->r, 5);
 }
 
@@ -259,7 +308,7 @@ static void fail_each_growth(bool all_after) {
         turns(s->r, 20);
         wire_end_stream(s->w);
         assert_int_equal(rl_server_live(s->w->server), 0); /* every request got an end */
-        assert_true(refused || times(s->w, "HTTP/1.1 ") == 8);
+        assert_true(refused || times(s->w, "HTTP/1.1 ") == 10);
         served_free(s);
         if (!refused)
             return;
@@ -298,6 +347,8 @@ int main(void) {
         cmocka_unit_test(a_fault_is_answered_by_the_fault_function),
         cmocka_unit_test(a_fault_in_the_fault_function_is_500),
         cmocka_unit_test(tasks_of_a_fault_function_end_with_it),
+        cmocka_unit_test(the_apps_miss_function_answers_what_no_route_takes),
+        cmocka_unit_test(an_after_function_runs_when_all_else_is_over),
         cmocka_unit_test(a_request_ends_when_its_tasks_have),
         cmocka_unit_test(a_client_that_leaves_cancels_a_get),
         cmocka_unit_test(a_client_that_leaves_lets_a_post_finish),

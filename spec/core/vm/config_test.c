@@ -2,6 +2,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 #include "mem.h"
 
-/* What a reading gave: "key:type:text:line key:..." */
+/* What a reading gave: "key:type:text:line >key:..."; a > a level, # for an item. */
 typedef struct seen {
     char text[1024];
     rl_err answer;
@@ -21,9 +22,10 @@ typedef struct seen {
 static rl_err note(void *owner, const rl_config_pair *pair) {
     seen *s = owner;
     size_t len = strlen(s->text);
-    snprintf(s->text + len, sizeof s->text - len, "%s%.*s:%c:%.*s:%u", len == 0 ? "" : " ",
-             (int)pair->key.len, pair->key.ptr, "snb"[pair->type], (int)pair -> text.len, pair->text.ptr,
-             pair->line);
+    bool is_item = pair->key.ptr == NULL;
+    snprintf(s->text + len, sizeof s->text - len, "%s%.*s%.*s:%c:%.*s:%u", len == 0 ? "" : " ",
+             (int)pair->depth, ">>>>", is_item ? 1 : (int)pair->key.len, is_item ? "#" : pair->key.ptr,
+             "snbt"[pair->type], (int)pair->text.len, pair->text.ptr, pair->line);
     return s->answer;
 }
 
@@ -53,7 +55,7 @@ static void hands_on_pairs_in_alphabetical_order(void **state) {
         {"return { b = 'text', a = 1,\n c = true }", "a:n:1:1 b:s:text:1 c:b:true:2"},
         {"return { n = 0.25, big = 2^40, neg = -3 }", "big:n:1099511627776:1 n:n:0.25:1 neg:n:-3:1"},
         {"local t = {}\n-- x = 1\nt.x = 'y'\nreturn t", "x:s:y:3"},
-        {"return { ['k'] = 8 * 1024, z = os.getenv 'COLOUR', n = os.getenv 'COL' }", "k:n:8192:0 z:s:blue:1"},
+        {"return { ['k'] = 8 * 1024, z = os.getenv 'COLOUR', n = os.getenv 'COL' }", "k:n:8192:1 z:s:blue:1"},
         {"return { x = ('a'):rep(3), y = math.max(1, 2), z = table.concat({1, 2}) }",
          "x:s:aaa:1 y:n:2:1 z:s:12:1"},
     };
@@ -67,6 +69,39 @@ static void hands_on_pairs_in_alphabetical_order(void **state) {
     }
 }
 
+static void hands_on_tables_before_what_they_hold(void **state) {
+    (void)state;
+    static const struct {
+        const char *lua, *pairs;
+    } cases[] = {
+        {"return { wechat = {\n secret = 's',\n appid = 'x' }, a = 1 }",
+         "a:n:1:3 wechat:t::1 >appid:s:x:3 >secret:s:s:2"},
+        {"return { l = { 'b', 'a', 3 },\n e = {} }", "e:t::2 l:t::1 >#:s:b:1 >#:s:a:1 >#:n:3:1"},
+        {"return { l = {\n { a = 1 },\n { a = 2 } } }", "l:t::1 >#:t::1 >>a:n:1:2 >#:t::1 >>a:n:2:2"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        seen s = {.answer = RL_OK};
+        char message[512];
+        rl_err err = read_lua(cases[i].lua, &s, message);
+        assert_string_equal(message, "");
+        assert_int_equal(err, RL_OK);
+        assert_string_equal(s.text, cases[i].pairs);
+    }
+}
+
+static rl_err keep_number(void *owner, const rl_config_pair *pair) {
+    *(double *)owner = pair->number;
+    return RL_OK;
+}
+
+static void a_number_keeps_every_bit(void **state) {
+    (void)state;
+    double number = 0;
+    write_file("return { n = 0.1 + 0.2 }", 24);
+    assert_int_equal(rl_config_read(path, NULL, keep_number, &number, NULL, 0), RL_OK);
+    assert_true(number == 0.1 + 0.2);
+}
+
 static void wrong_files_are_named_with_their_line(void **state) {
     (void)state;
     static const struct {
@@ -75,7 +110,14 @@ static void wrong_files_are_named_with_their_line(void **state) {
         {"return {\n x = \n}", ":3: unexpected symbol near '}'"},
         {"local x\nreturn x.y", ":2: attempt to index local 'x' (a nil value)"},
         {"port = 1", ": expected `return { name = value, ... }`, got nil"},
-        {"return {\n t = {} }", ":2: 't' is a table: expected a string, a number or a boolean"},
+        {"return {\n t = pairs }", ":2: 't' is a function: expected a string, a number, a boolean or a table"},
+        {"return {\n t = { l = {\n 1, pairs } } }",
+         ":2: 'l' holds a function: expected a string, a number, a boolean or a table"},
+        {"return {\n t = { 1, a = 2 } }",
+         ":2: expected name = value or a list without gaps, found a key that is a number"},
+        {"return {\n t = { 1, nil, 3 } }",
+         ":2: expected name = value or a list without gaps, found a key that is a number"},
+        {"local t = {}\nt.t = t\nreturn t", ":2: tables are nested more than 16 deep: does one hold itself?"},
         {"return { 'a' }", ": expected name = value, found a key that is a number"},
         {"while true do end", ":1: runs too long: is this an endless loop?"},
         {"local t = {}\nwhile true do t = { t, ('x'):rep(1000) .. #t } end",
@@ -94,7 +136,6 @@ static void wrong_files_are_named_with_their_line(void **state) {
         assert_int_equal(read_lua(cases[i].lua, &s, message), RL_EINVAL);
         snprintf(want, sizeof want, "%s%s", path, cases[i].message);
         assert_string_equal(message, want);
-        assert_string_equal(s.text, "");
     }
 }
 
@@ -139,7 +180,7 @@ static void read_under_refusal(void) {
 
 static void survives_each_refused_allocation(void **state) {
     (void)state;
-    write_file("return { a = 1 }", 16);
+    write_file("return { a = { 1 } }", 20);
     each_allocation_fails(read_under_refusal);
 }
 
@@ -147,6 +188,8 @@ int main(void) {
     close(mkstemp(path));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hands_on_pairs_in_alphabetical_order),
+        cmocka_unit_test(hands_on_tables_before_what_they_hold),
+        cmocka_unit_test(a_number_keeps_every_bit),
         cmocka_unit_test(wrong_files_are_named_with_their_line),
         cmocka_unit_test(bytecode_is_refused),
         cmocka_unit_test(a_failure_of_the_receiver_is_handed_on),

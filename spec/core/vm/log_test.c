@@ -26,8 +26,9 @@ static void logged(const char *code, char *out, size_t cap) {
 static void fields_keep_their_types(void **state) {
     (void)state;
     char line[4096];
-    logged("core.log('warn', 'a message', 'text', 'a\"b', 'number', 5, 'part', 1.5, 'flag', true, 'none', nil)", line,
-           sizeof line);
+    logged(
+        "core.log('warn', 'a message', 'text', 'a\"b', 'number', 5, 'part', 1.5, 'flag', true, 'none', nil)",
+        line, sizeof line);
     const char *parts[] = {"\"a message\"", "\"text\":\"a\\\"b\"", "\"number\":5", "\"flag\":true"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (strstr(line, parts[i]) == NULL)
@@ -38,7 +39,8 @@ static void fields_keep_their_types(void **state) {
 static void numbers_that_are_no_integers_are_written_too(void **state) {
     (void)state;
     char line[4096];
-    logged("core.log('info', 'm', 'nan', 0/0, 'huge', 1e300, 'minus', -2^63, 'inf', math.huge)", line, sizeof line);
+    logged("core.log('info', 'm', 'nan', 0/0, 'huge', 1e300, 'minus', -2^63, 'inf', math.huge)", line,
+           sizeof line);
     assert_non_null(strstr(line, "\"nan\""));
     assert_non_null(strstr(line, "\"inf\""));
 }

@@ -49,8 +49,8 @@ struct rig {
 
 static inline void *rig_alloc(void *ud, void *ptr, size_t old_size, size_t new_size) {
     rig *r = ud;
-    if (new_size > old_size && r->refuse_in > 0 && (r->refuse_in > 1 || !r->refuses_all_after || r->refused) &&
-        --r->refuse_in == 0) {
+    if (new_size > old_size && r->refuse_in > 0 &&
+        (r->refuse_in > 1 || !r->refuses_all_after || r->refused) && --r->refuse_in == 0) {
         r->refused = true;
         r->refuse_in = r->refuses_all_after ? 1 : 0;
         return NULL;

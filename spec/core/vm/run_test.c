@@ -16,13 +16,14 @@ static void on_ended(void *owner, int status, const char *failure) {
 
 /* The frame of lua/rille/run.lua, in small, and a module of the test's. */
 static int set_modules(lua_State *L, void *code) {
-    const char *frame = "package.preload['rille.run'] = function()\n"
-                        "  return function(name, ...)\n"
-                        "    local ok, result = xpcall(function(...) return require(name)(...) end, tostring, ...)\n"
-                        "    if not ok then return nil, result end return result or 0 end\n"
-                        "end\n"
-                        "local code = ...\n"
-                        "package.preload['a.module'] = function() return assert(loadstring(code)) end";
+    const char *frame =
+        "package.preload['rille.run'] = function()\n"
+        "  return function(name, ...)\n"
+        "    local ok, result = xpcall(function(...) return require(name)(...) end, tostring, ...)\n"
+        "    if not ok then return nil, result end return result or 0 end\n"
+        "end\n"
+        "local code = ...\n"
+        "package.preload['a.module'] = function() return assert(loadstring(code)) end";
     if (luaL_loadstring(L, frame) != 0)
         return lua_error(L);
     lua_pushstring(L, code);
@@ -46,7 +47,8 @@ static void the_modules_function_gets_the_arguments_and_gives_the_status(void **
     (void)state;
     rig *r = rig_opened();
     const char *argv[] = {"one", "two"};
-    outcome out = run_module(r, "local a, b, c = ...; return a == 'one' and b == 'two' and c == nil and 3", argv, 2);
+    outcome out =
+        run_module(r, "local a, b, c = ...; return a == 'one' and b == 'two' and c == nil and 3", argv, 2);
     assert_int_equal(out.status, 3);
     assert_string_equal(out.failure, "");
     rig_free(r);
@@ -89,8 +91,9 @@ static void without_the_frame_it_says_so(void **state) {
 static void tasks_that_it_spawned_end_after_it(void **state) {
     (void)state;
     rig *r = rig_opened();
-    outcome out = run_module(r, "core.spawn(false, function() core.sleep(1e9); ended = 'yes' end) core.sleep(1) return 1",
-                             NULL, 0);
+    outcome out = run_module(
+        r, "core.spawn(false, function() core.sleep(1e9); ended = 'yes' end) core.sleep(1) return 1", NULL,
+        0);
     assert_int_equal(out.status, 1);
     assert_string_equal(global(r, "ended"), "yes");
     rig_free(r);

@@ -71,8 +71,10 @@ static void one_turn_resumes_a_bounded_number_of_tasks(void **state) {
     rig *r = rig_opened();
     rl_turn hook = {.run = first_hook};
     rl_loop_add_turn(r->loop, &hook);
-    start(r, "count = 0; local function again() count = count + 1; if not stop then core.spawn(true, again) end end\n"
-             "again()");
+    start(
+        r,
+        "count = 0; local function again() count = count + 1; if not stop then core.spawn(true, again) end end\n"
+        "again()");
     rl_loop_turn(r->loop, false);
     assert_in_range(atoi(global(r, "count")), 1, 2500); /* the hooks run at most twice in a turn */
     run(r, "stop = true");
@@ -144,7 +146,8 @@ static void what_was_lent_is_released_when_the_task_ends_or_is_abandoned(void **
 static void a_wait_left_behind_in_a_foreign_coroutine_does_no_harm(void **state) {
     (void)state;
     rig *r = rig_opened();
-    rig_run *one = run(r, "coroutine.resume(coroutine.create(function() core.sleep(1) end)); return 'went on'");
+    rig_run *one =
+        run(r, "coroutine.resume(coroutine.create(function() core.sleep(1) end)); return 'went on'");
     assert_result(one, "went on");
     assert_failed(run(r, "coroutine.resume(coroutine.create(function() core.sleep(1) end)); core.sleep(0)"),
                   "waits already");
@@ -155,9 +158,11 @@ static void a_wait_left_behind_in_a_foreign_coroutine_does_no_harm(void **state)
 static void waiting_where_it_is_impossible_names_the_way_out(void **state) {
     (void)state;
     rig *r = rig_opened();
-    assert_failed(run(r, "table.sort({3, 1, 2}, function(a, b) core.sleep(1); return a < b end)"), "table.sort");
+    assert_failed(run(r, "table.sort({3, 1, 2}, function(a, b) core.sleep(1); return a < b end)"),
+                  "table.sort");
     assert_failed(run(r, "string.gsub('abc', '%a', function() core.sleep(1) end)"), "string.gsub");
-    assert_result(run(r, "return select(2, pcall(function() core.sleep(1); return 'in pcall' end))"), "in pcall");
+    assert_result(run(r, "return select(2, pcall(function() core.sleep(1); return 'in pcall' end))"),
+                  "in pcall");
     rig_free(r);
 }
 

@@ -24,7 +24,7 @@ typedef struct served {
 
 static const char *const SERVED_PRELUDE =
     "function route(method, path, fn) return core.route(method, path, fn, 'spec:1') end\n"
-    "core.on_fault(function(slot, epoch, err, co, number)\n"
+    "core.hook('fault', function(slot, epoch, err, co, number)\n"
     "  return 'fault: ' .. tostring(err), 500\n"
     "end)\n";
 

@@ -5,8 +5,9 @@
 static void a_spawned_task_runs_in_a_later_turn_with_its_arguments(void **state) {
     (void)state;
     rig *r = rig_opened();
-    run(r, "seen = 'nothing'; core.spawn(true, function(...) seen = table.concat({...}, ',') end, 1, 'two', 3)\n"
-           "before = seen");
+    run(r,
+        "seen = 'nothing'; core.spawn(true, function(...) seen = table.concat({...}, ',') end, 1, 'two', 3)\n"
+        "before = seen");
     assert_string_equal(global(r, "before"), "nothing");
     assert_string_equal(global(r, "seen"), "1,two,3");
     rig_free(r);
@@ -40,7 +41,8 @@ static void children_end_with_their_parent(void **state) {
 static void a_parent_is_not_over_before_its_children(void **state) {
     (void)state;
     rig *r = rig_opened();
-    rig_run *one = start(r, "core.spawn(false, function() core.sleep(1e9); ended = 'yes' end); core.sleep(0)");
+    rig_run *one =
+        start(r, "core.spawn(false, function() core.sleep(1e9); ended = 'yes' end); core.sleep(0)");
     while (!one->has_ended)
         rl_loop_turn(r->loop, true);
     assert_true(!one->is_over || strcmp(global(r, "ended"), "yes") == 0);
@@ -52,7 +54,8 @@ static void a_parent_is_not_over_before_its_children(void **state) {
 static void a_child_that_never_ran_ends_with_its_parent(void **state) {
     (void)state;
     rig *r = rig_opened();
-    rig_run *one = run(r, "core.spawn(false, function() why = core.why(); core.sleep(1) end) return 'at once'");
+    rig_run *one =
+        run(r, "core.spawn(false, function() why = core.why(); core.sleep(1) end) return 'at once'");
     assert_result(one, "at once");
     assert_true(one->is_over);
     assert_string_equal(global(r, "why"), "cancelled");
@@ -88,11 +91,12 @@ static void cancelling_ends_every_kind_of_wait(void **state) {
 static void after_a_cancellation_every_wait_raises_it(void **state) {
     (void)state;
     rig *r = rig_opened();
-    rig_run *one = start(r, "core.register_errors('timed out', 'was cancelled')\n"
-                            "core.sleep(1e9); count = 0\n"
-                            "for i = 1, 3 do local ok, err = pcall(core.sleep, 1); count = count + (ok and 0 or 1)\n"
-                            "  seen = err end\n"
-                            "core.signal_wait(core.signal())");
+    rig_run *one =
+        start(r, "core.register_errors('timed out', 'was cancelled')\n"
+                 "core.sleep(1e9); count = 0\n"
+                 "for i = 1, 3 do local ok, err = pcall(core.sleep, 1); count = count + (ok and 0 or 1)\n"
+                 "  seen = err end\n"
+                 "core.signal_wait(core.signal())");
     turns(r, 3);
     rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
     turns(r, 3);
@@ -125,24 +129,41 @@ static void a_task_cancelled_before_it_ran_finds_out_at_its_first_wait(void **st
     rig_free(r);
 }
 
-static void a_shielded_task_waits_on(void **state) {
+static void a_shielded_task_waits_on_until_its_shield_ends(void **state) {
     (void)state;
     rig *r = rig_opened();
-    rig_run *one = start(r, "core.sleep(1e9); core.sleep(1); return 'finished'");
+    rig_run *one = start(r, "core.shield(1e6); first = core.sleep(3); second = core.sleep(1); core.unshield()\n"
+                            "core.sleep(1); third = 'reached'");
     turns(r, 2);
-    one->task.is_shielded = true;
     rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
     drive(r, 100);
-    assert_result(one, "finished");
+    assert_true(one->has_ended && one->status != 0);
+    assert_string_equal(global(r, "first"), "1");
+    assert_string_equal(global(r, "second"), "1");
+    assert_string_equal(global(r, "third"), "nil");
+    rig_free(r);
+}
+
+static void a_shield_holds_for_a_bounded_time(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "core.shield(3); return core.sleep(1e9)");
+    turns(r, 2);
+    rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
+    turns(r, 2);
+    assert_false(one->has_ended);
+    drive(r, 100);
+    assert_result(one, "0");
     rig_free(r);
 }
 
 static void a_deadline_holds_for_children_too(void **state) {
     (void)state;
     rig *r = rig_opened();
-    rig_run *one = run(r, "core.set_deadline(0.003)\n"
-                          "core.spawn(false, function() left = core.remaining(); core.sleep(1e9); why = core.why() end)\n"
-                          "core.sleep(1e9); core.sleep = nil; return core.why()");
+    rig_run *one = run(
+        r, "core.set_deadline(0.003)\n"
+           "core.spawn(false, function() left = core.remaining(); core.sleep(1e9); why = core.why() end)\n"
+           "core.sleep(1e9); core.sleep = nil; return core.why()");
     assert_result(one, "timeout");
     assert_string_equal(global(r, "why"), "timeout");
     assert_true(atof(global(r, "left")) <= 0.003);
@@ -157,8 +178,10 @@ static void a_deadline_is_a_time(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_failed(run(r, bad[i]), "bad argument");
     assert_result(run(r, "return core.remaining()"), "nil");
-    assert_result(run(r, "core.set_deadline(100); return core.remaining() > 99 and core.remaining() <= 100 and 'about 100'"),
-                  "about 100");
+    assert_result(
+        run(r,
+            "core.set_deadline(100); return core.remaining() > 99 and core.remaining() <= 100 and 'about 100'"),
+        "about 100");
     rig_free(r);
 }
 
@@ -167,9 +190,12 @@ static void a_deadline_is_a_time(void **state) {
 static void a_handle_outlives_its_task_and_a_task_its_handle(void **state) {
     (void)state;
     rig *r = rig_opened();
-    assert_result(run(r, "local h = core.spawn(true, function() end); core.sleep(2); core.cancel(h); return 'harmless'"),
-                  "harmless");
-    run(r, "core.spawn(true, function() core.sleep(3); seen = 'ran on' end); collectgarbage(); collectgarbage()");
+    assert_result(
+        run(r,
+            "local h = core.spawn(true, function() end); core.sleep(2); core.cancel(h); return 'harmless'"),
+        "harmless");
+    run(r,
+        "core.spawn(true, function() core.sleep(3); seen = 'ran on' end); collectgarbage(); collectgarbage()");
     assert_string_equal(global(r, "seen"), "ran on");
     rig_free(r);
 }
@@ -236,7 +262,8 @@ int main(void) {
         cmocka_unit_test(after_a_cancellation_every_wait_raises_it),
         cmocka_unit_test(the_first_reason_stays),
         cmocka_unit_test(a_task_cancelled_before_it_ran_finds_out_at_its_first_wait),
-        cmocka_unit_test(a_shielded_task_waits_on),
+        cmocka_unit_test(a_shielded_task_waits_on_until_its_shield_ends),
+        cmocka_unit_test(a_shield_holds_for_a_bounded_time),
         cmocka_unit_test(a_deadline_holds_for_children_too),
         cmocka_unit_test(a_deadline_is_a_time),
         cmocka_unit_test(a_handle_outlives_its_task_and_a_task_its_handle),

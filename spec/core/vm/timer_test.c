@@ -34,7 +34,8 @@ static void sleeping_no_time_lets_others_run(void **state) {
 static void a_time_is_a_number_from_0_on(void **state) {
     (void)state;
     rig *r = rig_opened();
-    const char *bad[] = {"core.sleep(-1)", "core.sleep(0/0)", "core.sleep(1e15)", "core.sleep()", "core.sleep({})"};
+    const char *bad[] = {"core.sleep(-1)", "core.sleep(0/0)", "core.sleep(1e15)", "core.sleep()",
+                         "core.sleep({})"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_failed(run(r, bad[i]), "bad argument");
     rig_free(r);
@@ -43,9 +44,11 @@ static void a_time_is_a_number_from_0_on(void **state) {
 static void clocks_go_forward(void **state) {
     (void)state;
     rig *r = rig_opened();
-    assert_result(run(r, "local u, w = core.uptime(), core.wall(); core.sleep(2)\n"
-                         "return core.uptime() >= u + 0.002 and core.wall() > 1.7e9 and core.wall() >= w and 'forward'"),
-                  "forward");
+    assert_result(
+        run(r,
+            "local u, w = core.uptime(), core.wall(); core.sleep(2)\n"
+            "return core.uptime() >= u + 0.002 and core.wall() > 1.7e9 and core.wall() >= w and 'forward'"),
+        "forward");
     rig_free(r);
 }
 

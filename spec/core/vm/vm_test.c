@@ -1,6 +1,7 @@
 #include "vm/vm.h"
 
 #include "vm/rig.h"
+#include "vm/settings.h"
 
 /* ---- protected calls ------------------------------------------------------------- */
 
@@ -143,7 +144,7 @@ static void settings_are_shown_to_lua(void **state) {
     (void)state;
     rig *r = rig_opened();
     const rl_vm_setting settings[] = {{.name = "env", .text = "spec"}, {.name = "port", .number = 8080}};
-    assert_int_equal(rl_vm_set_settings(r->vm, settings, 2), RL_OK);
+    assert_int_equal(rl_vm_set_settings(r->vm, settings, 2, NULL), RL_OK);
     assert_result(run(r, "package.loaded['rille.core'] = nil\n"
                          "local core = require 'rille.core'; return core.settings.env .. core.settings.port"),
                   "spec8080");
@@ -166,7 +167,7 @@ static void open_and_close(void) {
     rig *r = rig_new();
     if (rig_open(r, RIG_CEILING)) {
         rl_vm_setting setting = {.name = "a", .text = "b"};
-        assert_int_equal(rl_vm_set_settings(r->vm, &setting, 1), RL_OK);
+        assert_int_equal(rl_vm_set_settings(r->vm, &setting, 1, NULL), RL_OK);
     }
     rig_free(r);
 }

@@ -1,0 +1,62 @@
+--- What runs when a request or a task has ended: deferred functions, the last
+-- one first, then those given to c:after, in their order.
+local core = require "rille.core"
+
+local cleanup = {}
+
+-- The request that has functions to run, by slot. An entry is of one epoch and
+-- is taken out when they have run.
+local requests = {}
+
+local function packed(fn, ...)
+  return { fn = fn, count = select("#", ...), ... }
+end
+
+-- One that fails must not keep the others from running.
+local function call(one)
+  local ok, err = xpcall(one.fn, debug.traceback, unpack(one, 1, one.count))
+  if not ok then
+    core.log("error", "a deferred function failed", "error", tostring(err))
+  end
+end
+
+--- Run what was noted down for `owner`.
+function cleanup.run(owner)
+  local deferred, after = owner.deferred, owner.after
+  for i = deferred and #deferred or 0, 1, -1 do
+    call(deferred[i])
+  end
+  for i = 1, after and #after or 0 do
+    call(after[i])
+  end
+  owner.deferred, owner.after = nil, nil
+end
+
+--- The owner that stands for a request: C runs it once the answer was handed over.
+function cleanup.of_request(slot, epoch)
+  local owner = requests[slot]
+  if not owner or owner.epoch ~= epoch then
+    owner = { epoch = epoch }
+    requests[slot] = owner
+    core.after(slot, epoch, function()
+      requests[slot] = nil
+      cleanup.run(owner)
+    end)
+  end
+  return owner
+end
+
+local function note(owner, list, fn, ...)
+  owner[list] = owner[list] or {}
+  table.insert(owner[list], packed(fn, ...))
+end
+
+function cleanup.add(owner, fn, ...)
+  note(owner, "deferred", fn, ...)
+end
+
+function cleanup.after(owner, fn, ...)
+  note(owner, "after", fn, ...)
+end
+
+return cleanup

@@ -1,0 +1,97 @@
+--- The running example: what it may expect, and what has to hold at its end.
+--
+-- busted runs an example's hooks and its body in one task (`around`), and the
+-- body in another inside (`body`). Everything that the requests of the example
+-- start is below the first of them, and is cancelled when it is over.
+local core = require "rille.core"
+local isolation = require "rille.test.isolation"
+local wait = require "rille.wait"
+
+local example = {}
+
+local SETTLE_MS = 2000 -- for what an example left running to notice that it was cancelled
+
+local running -- { faults by request id, expects_fault, had_fault, broken }
+
+-- A fault is told by the client's call that met it: no log line beside it.
+local log = core.log
+function core.log(level, message, ...)
+  if not running or level ~= "error" or message:sub(1, 9) ~= "fault in " then
+    return log(level, message, ...)
+  end
+  local facts = { message = message }
+  for i = 1, select("#", ...), 2 do
+    facts[(select(i, ...))] = (select(i + 1, ...))
+  end
+  running.faults[facts.request_id or #running.faults + 1] = facts
+end
+
+local function settle()
+  for _ = 1, SETTLE_MS do
+    if core.test_settle() then
+      return
+    end
+    wait.won(core.sleep(1))
+  end
+  core.log("warn", "an example's tasks still run two seconds after it: they ignore that they were cancelled")
+end
+
+--- Run an example with its hooks, in a task of its own. **Yields.**
+-- @tparam function run
+-- @return what `run` returns
+function example.around(run)
+  local results
+  core.test_enter()
+  isolation.around(function(broken)
+    running = { faults = {}, broken = broken }
+    local ok, err = pcall(function() results = { run() } end)
+    settle()
+    running = nil
+    if not ok then
+      error(err, 0)
+    end
+  end)
+  return unpack(results)
+end
+
+--- An example's body, with what holds around it.
+-- @tparam function body
+-- @treturn function
+function example.body(body)
+  return function()
+    if running and running.broken then
+      error("the example's transaction could not be begun: " .. tostring(running.broken.detail or running.broken), 0)
+    end
+    body()
+    if running and running.expects_fault and not running.had_fault then
+      error("t.expect_fault(): no request of this example was answered 500", 0)
+    end
+  end
+end
+
+--- Whether an example runs now, and not a file's own code or its setup.
+function example.is_running()
+  return running ~= nil
+end
+
+--- A 500 is what this example wants.
+function example.expect_fault()
+  if not running then
+    error("t.expect_fault() belongs inside an example: it holds for that one", 3)
+  end
+  running.expects_fault = true
+end
+
+--- A request was answered 500.
+-- @tparam string|nil request_id
+-- @treturn boolean whether that was expected
+-- @treturn table|nil what was logged of it: error, trace, message
+function example.meet_fault(request_id)
+  if not running then
+    return false
+  end
+  running.had_fault = true
+  return running.expects_fault == true, running.faults[request_id]
+end
+
+return example

@@ -1,0 +1,262 @@
+--- Keeping examples apart in the database.
+--
+--     begin                       the example
+--       savepoint … release         a statement of its own
+--       savepoint                   db:transaction of the code under test
+--         savepoint … release         a transaction inside it
+--       release
+--     rollback
+--
+-- All of an example's work is in one transaction, which is rolled back: its
+-- requests and background tasks are below its scope, and so on its connection.
+-- A statement outside of the code's own transactions stands under a savepoint,
+-- so that one that fails spoils nothing else. Whoever uses the connection keeps
+-- it until the savepoint is gone: transactions take turns. What cannot be seen
+-- this way (locks between connections, NOTIFY, commit order, isolation levels)
+-- wants `isolation = "database"`: a copy of the database for the file.
+local core = require "rille.core"
+local db = require "rille.db"
+local errors = require "rille.error"
+local statements = require "rille.test.statements"
+local wait = require "rille.wait"
+
+local isolation = {}
+
+local Db = getmetatable(db)
+local plain = statements.plain
+plain.transaction, plain.hold = Db.transaction, Db.hold
+
+local EXAMPLE = 0            -- the mark of tasks inside the example, outside of any transaction of the code's
+local ENOUGH = {}            -- raised to roll the example back
+local CLONE_TRIES = 50       -- of making a copy, which wants the original unused: 0.1 s apart
+
+local kind                   -- nil, "transaction" or "database"
+local turn                   -- of the running example: { signal, is_taken, left = savepoint of one who was cancelled }
+local count = 0              -- numbers savepoints, and marks the code's transactions
+
+-- ---- turns ---------------------------------------------------------------------
+
+local function take_turn()
+  while turn.is_taken do
+    wait.won(core.signal_wait(turn.signal))
+  end
+  turn.is_taken = true
+end
+
+local function sql(text)
+  plain.exec(db, text)
+end
+
+local function drop_savepoint(name)
+  sql("rollback to savepoint " .. name)
+  sql("release savepoint " .. name)
+  turn.left = nil
+end
+
+-- A task that was cancelled cannot wait, so it leaves its savepoint to the next.
+local function run_under(name, fn, ...)
+  if turn.left then
+    drop_savepoint(turn.left)
+  end
+  sql("savepoint " .. name)
+  turn.left = name
+  local ok, result = pcall(fn, ...)
+  if ok then
+    sql("release savepoint " .. name)
+    turn.left = nil
+    return result
+  end
+  if not core.why() then
+    drop_savepoint(name)
+  end
+  error(result, 0)
+end
+
+local function in_turn(fn, ...)
+  local mine = turn
+  take_turn()
+  count = count + 1
+  local ok, result = pcall(run_under, "rl_spec_" .. count, fn, ...)
+  mine.is_taken = false
+  core.signal_all(mine.signal)
+  if not ok then
+    error(result, 0)
+  end
+  return result
+end
+
+local function is_of_example(self)
+  return turn and self == db and core.test_marked() == EXAMPLE
+end
+
+-- ---- what the code under test calls ------------------------------------------------
+
+local function guarded(method, self, ...)
+  if not is_of_example(self) then
+    return method(self, ...)
+  end
+  local ok, result = pcall(in_turn, method, self, ...)
+  if not ok then
+    -- A misuse is blamed on its caller, whom our frames hide from db.lua.
+    error(result, type(result) == "string" and 3 or 0)
+  end
+  return result
+end
+
+-- What COMMIT would have found, and what it leaves as it was.
+local function check_deferred()
+  sql "savepoint rl_deferred"
+  sql "set constraints all immediate"
+  sql "rollback to savepoint rl_deferred"
+  sql "release savepoint rl_deferred"
+end
+
+local function transaction(fn, self, options)
+  if options and options.read_only then
+    sql "set transaction read only"
+  end
+  local mark = count
+  core.test_mark(mark)
+  local ok, result = pcall(fn, self)
+  core.test_unmark(mark)
+  if ok then
+    ok, result = pcall(function()
+      check_deferred()
+      return result
+    end)
+  end
+  if not ok and errors.is(result) and result.code == "db.25P02" then
+    result.message = "the transaction was rolled back: a statement inside had failed, and its error was not raised"
+  end
+  if not ok then
+    error(result, 0)
+  end
+  return result
+end
+
+function Db:transaction(fn, options)
+  if not is_of_example(self) or type(fn) ~= "function" then
+    return plain.transaction(self, fn, options)
+  end
+  return in_turn(transaction, fn, self, options)
+end
+
+function Db:hold(fn)
+  if not is_of_example(self) then
+    return plain.hold(self, fn)
+  end
+  return in_turn(transaction, fn, self)
+end
+
+-- ---- an example ---------------------------------------------------------------------
+
+local function has_database()
+  return (core.settings and core.settings.database_url or "") ~= ""
+end
+
+--- Run `fn` in a transaction that is rolled back. **Yields.** Without a database,
+-- or with another isolation, it just runs.
+-- @tparam function fn(failure) `failure`: why there is no transaction, when it could not be begun
+-- @raise what `fn` raised
+function isolation.around(fn)
+  if kind ~= "transaction" or not has_database() then
+    return fn()
+  end
+  local has_begun, ok, result = false, nil, nil
+  local _, err = pcall(plain.transaction, db, function()
+    has_begun = true
+    turn = { signal = core.signal(), is_taken = false }
+    statements.set_guard(guarded)
+    core.test_mark(EXAMPLE)
+    ok, result = pcall(fn)
+    core.test_unmark(EXAMPLE)
+    statements.set_guard(nil)
+    turn = nil
+    error(ENOUGH, 0)
+  end)
+  if not has_begun then
+    return fn(err)
+  end
+  if not ok then
+    error(result, 0)
+  end
+end
+
+-- ---- a database for the file -----------------------------------------------------------
+
+local function split_url(url)
+  local before, name, after = url:match "^(%w+://[^/]*/)([^?]*)(.*)$"
+  if not before or name == "" then
+    error('isolation = "database" wants a database_url of the form postgres://user:password@host/name', 0)
+  end
+  return before, name, after
+end
+
+local function run_as_admin(url, text)
+  local before, _, after = split_url(url)
+  local admin = Db.open { url = before .. "postgres" .. after, max = 1 }
+  local ok, err
+  for _ = 1, CLONE_TRIES do
+    ok, err = pcall(plain.script, admin, text)
+    if ok or not errors.is(err) or err.code ~= "db.55006" then
+      break -- 55006: somebody uses the original right now
+    end
+    wait.won(core.sleep(100))
+  end
+  admin:close()
+  if not ok then
+    error(err, 0)
+  end
+end
+
+local clone -- { url, name } of the original
+
+local function unique_name(name)
+  local bytes = assert(io.open("/dev/urandom", "rb"))
+  local suffix = bytes:read(6):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+  bytes:close()
+  return name .. "_spec_" .. suffix
+end
+
+local function use_url(url)
+  db:close()
+  db.options.url = url
+  core.settings.database_url = url
+end
+
+local function make_clone()
+  local url = core.settings.database_url
+  local before, name, after = split_url(url)
+  clone = { url = url, name = unique_name(name) }
+  db:close() -- a template has no other users
+  run_as_admin(url, ("create database %s template %s"):format(db.quote_ident(clone.name), db.quote_ident(name)))
+  use_url(before .. clone.name .. after)
+end
+
+--- Choose for the whole file. **Yields** for "database", which makes the copy.
+-- @param what "transaction", "database", or false for none
+function isolation.choose(what)
+  if what ~= "transaction" and what ~= "database" and what ~= false then
+    error(('isolation is "transaction", "database" or false: got %s'):format(tostring(what)), 3)
+  end
+  if kind == "database" and what ~= "database" or kind == "transaction" and what == "database" then
+    error(('this file has isolation = "%s" already: one holds for the whole file'):format(kind), 3)
+  end
+  kind = what or kind
+  if what == "database" and not clone and has_database() then
+    make_clone()
+  end
+end
+
+--- Give back what the file took: its copy of the database. **Yields.**
+function isolation.clean_up()
+  if not clone then
+    return
+  end
+  local gone = clone
+  clone = nil
+  use_url(gone.url)
+  run_as_admin(gone.url, ("drop database if exists %s with (force)"):format(db.quote_ident(gone.name)))
+end
+
+return isolation

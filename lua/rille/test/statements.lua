@@ -1,0 +1,74 @@
+--- Every statement that the code under test runs, seen as it is sent.
+--
+-- Specs wrap the database's methods where they are; without a spec nothing is
+-- wrapped, so nothing is paid for it. What Rille sends of its own accord (begin,
+-- commit, savepoints) is not the code's, and not counted.
+local db = require "rille.db"
+
+local statements = {
+  --- The methods as they are without us.
+  plain = {},
+}
+
+local Db = getmetatable(db)
+local watchers = {}
+local guard -- function(plain, self, sql, ...): how the isolation runs a statement
+
+local OURS = { "^savepoint ", "^release savepoint ", "^rollback to savepoint " }
+
+local function is_ours(sql)
+  for _, pattern in ipairs(OURS) do
+    if sql:find(pattern) then
+      return true
+    end
+  end
+  return false
+end
+
+local function note(sql)
+  if #watchers == 0 or type(sql) ~= "string" or is_ours(sql) then
+    return
+  end
+  for _, seen in ipairs(watchers) do
+    seen[#seen + 1] = sql
+  end
+end
+
+for _, name in ipairs { "query", "one", "exec", "script" } do
+  local plain = Db[name]
+  statements.plain[name] = plain
+  Db[name] = function(self, sql, ...)
+    note(sql)
+    if guard then
+      return guard(plain, self, sql, ...)
+    end
+    return plain(self, sql, ...)
+  end
+end
+
+--- Have every statement run through `fn(plain, self, sql, ...)`; nil takes it back.
+function statements.set_guard(fn)
+  guard = fn
+end
+
+--- Run `fn` and list the statements that ran meanwhile, in every task. **Yields**
+-- if `fn` does.
+-- @tparam function fn
+-- @treturn {string,...}
+-- @raise what `fn` raised
+function statements.during(fn)
+  local seen = {}
+  watchers[#watchers + 1] = seen
+  local ok, err = pcall(fn)
+  for i = #watchers, 1, -1 do
+    if watchers[i] == seen then
+      table.remove(watchers, i)
+    end
+  end
+  if not ok then
+    error(err, 0)
+  end
+  return seen
+end
+
+return statements
