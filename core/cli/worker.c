@@ -48,12 +48,27 @@ static void fail(rl_worker *at, const char *why) {
 
 /* ---- stopping -------------------------------------------------------------- */
 
+static void on_stop_hooks_ended(void *owner, int status, const char *failure) {
+    rl_worker *at = owner;
+    (void)status;
+    if (failure != NULL)
+        rl_log_printf(at->serving->log, RL_LOG_ERROR, "stopping: %s", failure);
+    rl_loop_stop(at->loop);
+}
+
+/* Nothing runs any more: the app's own last words. */
+static void run_stop_hooks(rl_worker *at) {
+    static const char *const argv[] = {"stop"};
+    if (rl_run_start(at->vm, "rille.lifecycle", argv, 1, on_stop_hooks_ended, at) != RL_OK)
+        rl_loop_stop(at->loop);
+}
+
 static void on_drain_look(rl_timer *timer) {
     rl_worker *at = RL_CONTAINER(timer, rl_worker, drain_look);
     uint64_t took_ms = rl_loop_now_ms(at->loop) - at->drain_since_ms;
     uint64_t most_ms = at->serving->settings->drain_timeout_ms;
     if (rl_server_is_idle(at->server)) {
-        rl_loop_stop(at->loop);
+        run_stop_hooks(at);
         return;
     }
     if (took_ms >= SILENT_GRACE_MS || took_ms >= most_ms)
@@ -93,12 +108,21 @@ static void on_stop(rl_post *post) {
 
 /* ---- serving --------------------------------------------------------------- */
 
+static void on_start_hooks_ended(void *owner, int status, const char *failure) {
+    (void)status;
+    if (failure != NULL)
+        fail(owner, failure);
+}
+
 static void on_serve(rl_post *post) {
     rl_worker *at = RL_CONTAINER(post, rl_worker, serve);
     int fd = at->fd;
     at->fd = -1;
     if (rl_listener_open(at->loop, fd, rl_server_accept, at->server, &at->listener) != RL_OK)
         fail(at, "cannot listen on the bound socket");
+    static const char *const argv[] = {"start"};
+    if (rl_run_start(at->vm, "rille.lifecycle", argv, 1, on_start_hooks_ended, at) != RL_OK)
+        fail(at, "out of memory");
 }
 
 static void on_loaded(void *owner, int status, const char *failure) {

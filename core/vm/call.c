@@ -6,6 +6,8 @@
 #include "vm/answer.h"
 #include "vm/sched.h"
 
+enum { MOST_RESULTS = 3 /* body, status, headers */ };
+
 static void try_end(rl_call *call, rl_task *task, bool has_ended);
 static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const char *wrong);
 

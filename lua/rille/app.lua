@@ -5,6 +5,7 @@ local core = require "rille.core"
 local errors = require "rille.error"
 local fault = require "rille.fault"
 local Group = require "rille.group"
+local lifecycle = require "rille.lifecycle"
 local mw = require "rille.mw"
 local stream = require "rille.stream"
 local url = require "rille.url"
@@ -151,6 +152,15 @@ function App:build()
     note_name(route)
   end
   add_preflights(routes)
+  local apps, seen = { self }, { [self] = true }
+  for _, route in ipairs(routes) do
+    for _, app in ipairs(route.apps) do
+      if not seen[app] then
+        seen[app], apps[#apps + 1] = true, app
+      end
+    end
+  end
+  lifecycle.set(apps)
   core.hook("fault", fault.handler(registered, self))
   core.hook("stream", stream.send)
   if #self.error_handlers > 0 or #self.response_hooks > 0 then

@@ -337,11 +337,8 @@ end
 
 -- ---- schemas ---------------------------------------------------------------------
 
--- What it leads to may be what is being compiled, so it is looked up at each call.
-function functions.lazy(source, node, mode)
-  local target = describe.target(node)
-  source.compile(target)
-  write_around(source, node, ("%s.%s"):format(source:constant(target.runs), mode.name))
+function functions.lazy(source, node)
+  write_around(source, node, source:constant(source.compile(describe.target(node))))
 end
 
 local function write_scalar(source, node, mode)
@@ -350,10 +347,14 @@ local function write_scalar(source, node, mode)
   source:add "return a end"
 end
 
--- `open` holds the schemas that are being compiled, and how many they are.
+-- `open` holds the schemas that are being compiled, and how many they are. One
+-- that refers to itself gets a function that looks its own up when it is called.
 local function compile_node(node, mode_name, open)
-  if node.runs[mode_name] or open[node] then
-    return node.runs[mode_name]
+  local runs = node.runs
+  if runs[mode_name] then
+    return runs[mode_name]
+  elseif open[node] then
+    return function(a, s, d) return runs[mode_name](a, s, d) end
   end
   if open.count >= NESTING_MOST then
     error(("a schema nested %d levels deep: if v.lazy's function makes a new schema at each call, keep it in a local")
@@ -366,9 +367,9 @@ local function compile_node(node, mode_name, open)
   end
   local write = functions[node.kind] or write_scalar
   write(source, node, mode)
-  node.runs[mode_name] = source:load()
+  runs[mode_name] = source:load()
   open[node], open.count = nil, open.count - 1
-  return node.runs[mode_name]
+  return runs[mode_name]
 end
 
 --- The function of `node` in a mode, made at its first use.
