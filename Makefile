@@ -30,7 +30,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototype
 # -fexceptions: a Lua error unwinds through C frames (thread sanitizer crashes without it)
 CFLAGS ?= -O2 -g
 FLAGS = -std=gnu11 -D_GNU_SOURCE -fexceptions -fno-strict-aliasing -pthread $(CFLAGS) $(WARN) \
-	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # These ask tools that `make deps` may have to install first: so = and not :=
 LUA_LIB = $(shell $(CC) -print-file-name=libluajit-5.1.a)
 PG_INC = $(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)
@@ -110,7 +110,7 @@ $(O)/rille: $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a core/vm/exports
 	@$(CC) $(FLAGS) $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a -o $@ $(EXPORTS) $(LIBS)
 	@! readelf -d $@ | grep -q 'NEEDED.*luajit' || { echo "$@ links a shared LuaJIT: it must be static"; rm $@; exit 1; }
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 install: build
 	@install -D -m 755 $(O)/rille $(DESTDIR)$(PREFIX)/bin/rille

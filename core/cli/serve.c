@@ -145,6 +145,7 @@ int rl_serve(const rl_command *command) {
         at.count = MOST_WORKERS;
     at.serving = (rl_serving){.settings = at.settings, .app_dir = command->app_dir, .lua_dir = command->lua_dir};
     at.serving.body_budget.ceiling = at.settings->body_memory;
+    at.serving.body_budget.spool_ceiling = at.settings->body_spool;
     at.serving.limits = limits_of(at.settings);
     at.serving.limits.connections = &at.serving.connections;
     at.workers = rl_mem_zalloc(at.count, sizeof *at.workers);

@@ -34,6 +34,7 @@ const rl_setting rl_setting_table[] = {
     SIZE(max_body, "8M", 0, 1024 * G, "longest request body"),
     SIZE(max_body_memory, "1M", 0, G, "a longer body is spooled to a file"),
     SIZE(body_memory, "256M", M, 1024 * G, "all bodies in memory, of the process"),
+    SIZE(body_spool, "4G", 0, 1024 * G, "all spooled bodies of the process; 0 is no bound"),
     SIZE(max_json, "1M", 0, G, "longest JSON text that is decoded"),
 
     TIME(header_timeout, "10s", 1, DAY, "for a request's head to arrive"),

@@ -42,6 +42,7 @@ typedef struct rl_settings {
     size_t max_body;
     size_t max_body_memory; /* a body beyond it is spooled to a file */
     size_t body_memory;     /* all bodies of the process together */
+    size_t body_spool;      /* all spooled bodies of the process together */
     size_t max_json;
 
     /* How long things may take. */

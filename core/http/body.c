@@ -30,13 +30,26 @@ static void drop_memory(rl_body *body) {
 
 void rl_body_clear(rl_body *body) {
     drop_memory(body);
-    if (body->spool >= 0)
+    if (body->spool >= 0) {
         close(body->spool);
+        atomic_fetch_sub_explicit(&body->budget->spooled, body->spooled, memory_order_relaxed);
+    }
     body->spool = -1;
+    body->spooled = 0;
     body->borrowed = (rl_slice){NULL, 0};
 }
 
+/* Counted before it is written, so that many bodies at once stay within the quota. */
+static bool take_quota(rl_body *body, size_t len) {
+    rl_body_budget *budget = body->budget;
+    uint64_t before = atomic_fetch_add_explicit(&budget->spooled, len, memory_order_relaxed);
+    body->spooled += len;
+    return budget->spool_ceiling == 0 || before + len <= budget->spool_ceiling;
+}
+
 static int spool(rl_body *body, rl_slice bytes) {
+    if (!take_quota(body, bytes.len))
+        return 507;
     while (bytes.len > 0) {
         ssize_t written = write(body->spool, bytes.ptr, bytes.len);
         if (written < 0 && errno == EINTR)

@@ -18,6 +18,8 @@
 typedef struct rl_body_budget {
     _Atomic uint64_t used; /* bytes of all bodies held in memory now */
     uint64_t ceiling;
+    _Atomic uint64_t spooled; /* bytes of all temporary files now */
+    uint64_t spool_ceiling;   /* 0: none; beyond: 507 */
 } rl_body_budget;
 
 typedef struct rl_body {
@@ -26,6 +28,7 @@ typedef struct rl_body {
     rl_body_budget *budget;
     uint64_t len;  /* bytes so far */
     uint64_t most; /* beyond them it is refused: a route may take less than the server */
+    uint64_t spooled; /* bytes in the file */
     int spool;    /* the file, or -1 */
     int failed;   /* 0, or the status that says why the rest will not come */
     bool done;    /* it is whole */

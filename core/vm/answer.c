@@ -239,7 +239,7 @@ bool rl_answer_is_stream(lua_State *co) {
 }
 
 void rl_answer_prepare_stream(lua_State *co, int count) {
-    if (count >= 2 && lua_type(co, 2) == LUA_TNUMBER) {
+    if (count >= 2 && lua_type(co, 2) == LUA_TNUMBER && push_field(co, 2) != 0) {
         lua_getmetatable(co, 1);
         lua_rawgeti(co, -1, 2);
         lua_pushvalue(co, 2);

@@ -186,6 +186,8 @@ static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const cha
 static void on_task_ended(rl_task *task, int status, int count) {
     rl_call *call = RL_CONTAINER(task, rl_call, task);
     lua_State *co = task->co;
+    if (status == 0 && count > MOST_RESULTS) /* what is pushed below needs room, and a new stack has no catcher here */
+        lua_settop(co, count = MOST_RESULTS);
     if (status != 0 || (count == 2 && lua_isnil(co, 1) && !lua_isnil(co, 2))) {
         (void)start_follow(call, RL_FOLLOW_FAULT, co, NULL); /* `return nil, err` raises err */
     } else if (count >= 1 && rl_answer_is_stream(co)) {

@@ -62,6 +62,8 @@ static rl_pool_options read_options(lua_State *L) {
 static int open_pool(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     rl_vm *vm = rl_vm_of(L);
+    if (vm == NULL)
+        return luaL_error(L, "the VM is closing");
     rl_pool_options options = read_options(L);
     handle *at = lua_newuserdata(L, sizeof *at);
     at->pool = NULL;

@@ -212,7 +212,9 @@ static int has_body(lua_State *L) {
 /* limit_body(slot, epoch, bytes) -> whether what is announced and has come so far fits */
 static int limit_body(lua_State *L) {
     rl_request *request = rl_app_request(L, 1);
-    uint64_t most = (uint64_t)luaL_checknumber(L, 3);
+    lua_Number bytes = luaL_checknumber(L, 3);
+    luaL_argcheck(L, bytes >= 0 && bytes < 1e15, 3, "a size from 0 on, in bytes");
+    uint64_t most = (uint64_t)bytes;
     if (most < request->body.most)
         request->body.most = most;
     bool fits = request->body.len <= most && (!request->head.has_length || request->head.content_length <= most);

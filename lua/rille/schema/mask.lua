@@ -13,10 +13,10 @@ local function each(value, depth, node_of)
   local result = {}
   for key, inner in next, value do
     local node = node_of(key)
-    result[key] = node and mask(node, inner, depth + 1) or inner
-    if node and result[key] == nil then
-      result[key] = HIDDEN
+    if node then
+      inner = mask(node, inner, depth + 1)
     end
+    result[key] = inner
   end
   return getmetatable(value) == array_meta and core.array(result) or result
 end

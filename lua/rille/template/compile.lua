@@ -178,10 +178,10 @@ return function(text, path)
     path = path, code = buffer.new(), arguments = 0, flow = flow.new(fail), expressions = {}, fail = fail,
   }, Compiler)
   generate(self, pieces)
+  self.flow:finish(pieces.line)
   local chunk, err = load(self.code:get(), "@" .. path, "t")
   if not chunk then
     error(load_error(self, err), 0)
   end
-  self.flow:finish(pieces.line)
   return chunk(escapers())
 end

@@ -22,12 +22,12 @@ local function top(self)
   return self.open[#self.open] or {}
 end
 
-local function push(self, kind, line)
-  self.open[#self.open + 1] = { kind = kind, line = line, start = markup.copy(self.state), ends = {} }
+local function push(self, kind, line, word)
+  self.open[#self.open + 1] = { kind = kind, word = word or kind, line = line, start = markup.copy(self.state), ends = {} }
 end
 
 local function pop(self)
-  return table.remove(self.open) or {}
+  return table.remove(self.open)
 end
 
 local function join(self, block, a, b, what)
@@ -73,7 +73,10 @@ function close.block(self, block)
   self.state = block.start
 end
 
-local function end_block(self)
+local function end_block(self, line)
+  if #self.open == 0 then
+    self.fail(line, "this `end` closes nothing")
+  end
   local block = pop(self)
   if close[block.kind] then
     close[block.kind](self, block)
@@ -91,17 +94,15 @@ on["elseif"] = end_branch
 on["else"] = function(self)
   end_branch(self).has_else = true
 end
-on["for"] = function(self, line)
-  push(self, "loop", line)
-  top(self).wants_do = true
-end
-on["while"] = on["for"]
-on["repeat"] = function(self, line)
-  push(self, "loop", line)
+for _, word in ipairs { "for", "while", "repeat" } do
+  on[word] = function(self, line)
+    push(self, "loop", line, word)
+    top(self).wants_do = word ~= "repeat"
+  end
 end
 on["do"] = function(self, line)
   if top(self).wants_do then
-    top(self).wants_do = nil
+    top(self).wants_do = false
   else
     push(self, "do", line)
   end
@@ -179,7 +180,10 @@ end
 
 --- The template ends.
 function Flow:finish(line)
-  if #self.open == 0 and self.state.mode ~= "text" then
+  local block = self.open[#self.open]
+  if block then
+    self.fail(block.line, ("this `%s` has no `<%% %s %%>`"):format(block.word, block.word == "repeat" and "until …" or "end"))
+  elseif self.state.mode ~= "text" then
     self.fail(line, ("the template ends %s"):format(place.describe(self.state)))
   end
 end

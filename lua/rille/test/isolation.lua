@@ -37,10 +37,12 @@ local count = 0              -- numbers savepoints, and marks the code's transac
 -- ---- turns ---------------------------------------------------------------------
 
 local function take_turn()
-  while turn.is_taken do
-    wait.won(core.signal_wait(turn.signal))
+  local mine = turn
+  while mine.is_taken do
+    wait.won(core.signal_wait(mine.signal))
   end
-  turn.is_taken = true
+  mine.is_taken = true
+  return mine
 end
 
 local function sql(text)
@@ -73,8 +75,7 @@ local function run_under(name, fn, ...)
 end
 
 local function in_turn(fn, ...)
-  local mine = turn
-  take_turn()
+  local mine = take_turn()
   count = count + 1
   local ok, result = pcall(run_under, "rl_spec_" .. count, fn, ...)
   mine.is_taken = false
@@ -98,7 +99,7 @@ local function guarded(method, self, ...)
   local ok, result = pcall(in_turn, method, self, ...)
   if not ok then
     -- A misuse is blamed on its caller, whom our frames hide from db.lua.
-    error(result, type(result) == "string" and 3 or 0)
+    error(result, type(result) == "string" and 2 or 0)
   end
   return result
 end
@@ -134,10 +135,23 @@ local function transaction(fn, self, options)
   return result
 end
 
+-- Options that are none are refused as ever; the levels that are cannot be had
+-- inside the example's transaction, and make no difference where it is alone.
+local function check_options(self, fn, options)
+  if not options or next(options) == nil then
+    return
+  end
+  local _, why = pcall(plain.transaction, self, fn, options)
+  if not tostring(why):find("inside another one", 1, true) then
+    error(why, 3)
+  end
+end
+
 function Db:transaction(fn, options)
   if not is_of_example(self) or type(fn) ~= "function" then
     return plain.transaction(self, fn, options)
   end
+  check_options(self, fn, options)
   return in_turn(transaction, fn, self, options)
 end
 
