@@ -7,6 +7,7 @@ local errors = require "rille.error"
 local Group = require "rille.group"
 local log = require "rille.log"
 local mw = require "rille.mw"
+local schema = require "rille.schema"
 local tasks = require "rille.task"
 
 local rille = {
@@ -23,6 +24,7 @@ local rille = {
   redirect = answers.redirect,
   stream = answers.stream,
   mw = mw,
+  schema = schema,
   routes = Group.new,
 
   spawn = tasks.spawn,

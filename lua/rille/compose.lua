@@ -11,6 +11,7 @@ local core = require "rille.core"
 local errors = require "rille.error"
 local Group = require "rille.group"
 local unit = require "rille.unit"
+local validate = require "rille.validate"
 
 local compose = {}
 
@@ -150,11 +151,22 @@ local function next_of(inner)
   end
 end
 
+local function before(first, handler)
+  return function(c)
+    first(c)
+    return handler(c)
+  end
+end
+
 -- The chain from the inside out; each step returns an answer value.
-local function fold(handler, chain)
+local function fold(handler, chain, shape)
   local of = answers.of
   local inner = function(c)
-    return of(handler(c))
+    local res = of(handler(c))
+    if shape then
+      shape(c, res)
+    end
+    return res
   end
   for i = #chain, 1, -1 do
     local middleware, follow = chain[i], next_of(inner)
@@ -210,15 +222,22 @@ end
 -- @treturn function(slot, epoch)
 function compose.entry(route)
   local new, hooks, prepare = Context.new, response_hooks(route.apps), preparation(route.options)
-  local inner = route.handler
-  if #route.chain > 0 or #hooks > 0 then
-    inner = fold(inner, route.chain)
+  local inner, shape = route.handler, validate.output(route.options, route.where)
+  local check = validate.input(route.options)
+  if check then
+    inner = before(check, inner) -- behind the middleware: who may not ask need not know what is wrong
+  end
+  if #route.chain > 0 or #hooks > 0 or shape then
+    inner = fold(inner, route.chain, shape)
   end
   if #hooks > 0 then
     inner = with_hooks(inner, hooks)
   end
+  if prepare then
+    inner = before(prepare, inner)
+  end
   local app = route.apps[#route.apps]
-  if not prepare and not is_looked_at(route, hooks) then
+  if not is_looked_at(route, hooks) then
     return function(slot, epoch)
       return inner(new(slot, epoch, app))
     end
@@ -226,9 +245,6 @@ function compose.entry(route)
   return function(slot, epoch)
     local c = new(slot, epoch, app)
     Context.remember(c)
-    if prepare then
-      prepare(c)
-    end
     return inner(c)
   end
 end

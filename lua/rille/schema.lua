@@ -19,18 +19,14 @@ local compile = require "rille.schema.compile"
 local describe = require "rille.schema.describe"
 local errors = require "rille.error"
 local export = require "rille.schema.export"
-local format = require "rille.schema.format"
 local mask = require "rille.schema.mask"
+local option = require "rille.schema.option"
 local report = require "rille.schema.report"
 
 local v = {}
 
 local Schema = { __name = "rille.schema" }
 Schema.__index = Schema
-
--- A backtracking pattern may take the square of the length, or more; a function
--- that matches has no such bound.
-local PATTERN_MOST = 1000
 
 --- Whether `x` is a schema.
 function v.is(x)
@@ -51,10 +47,9 @@ local function kind_of(x)
       return ("a function: write v.%s()"):format(name)
     end
   end
-  return "a " .. type(x)
+  return x == nil and "nil" or "a " .. type(x)
 end
 
--- The caller of a constructor is two levels above everything here.
 local function check_schema(x, what)
   if not v.is(x) then
     error(("%s: expected a schema, got %s"):format(what, kind_of(x)), 3)
@@ -70,122 +65,51 @@ local function check_inner(x, what, instead)
   end
 end
 
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys)
-  return keys
-end
-
--- A copy of the options, each of which `known` names with a function that says
--- whether its value is right, and what it must be.
-local function check_options(kind, options, known)
-  if options ~= nil and (type(options) ~= "table" or v.is(options)) then
-    error(("v.%s: its options are a table, as in { %s = … }, got a %s"):format(kind, sorted_keys(known)[1],
-      v.is(options) and "schema" or type(options)), 3)
-  end
-  local copied = {}
-  for name, value in pairs(options or {}) do
-    local rule = known[name]
-    if not rule then
-      error(("v.%s has no option '%s': there are %s"):format(kind, tostring(name),
-        table.concat(sorted_keys(known), ", ")), 3)
-    elseif not rule[1](value) then
-      error(("v.%s: %s must be %s, got %s"):format(kind, name, rule[2], tostring(value)), 3)
-    end
-    copied[name] = value
-  end
-  if copied.min and copied.max and copied.min > copied.max then
-    error(("v.%s: min is %s and max is %s: no value is both"):format(kind, tostring(copied.min), tostring(copied.max)), 3)
-  end
-  return copied
-end
-
-local function is_number(x)
-  return type(x) == "number" and x - x == 0
-end
-
-local function is_count(x)
-  return is_number(x) and x >= 0 and x % 1 == 0
-end
-
-local function is_pattern(x)
-  return type(x) == "function" or (type(x) == "string" and (pcall(string.find, "", x)))
-end
-
-local COUNT = { is_count, "a count, 0 or more" }
-local NUMBER = { is_number, "a number" }
-local BOOLEAN = { function(x) return type(x) == "boolean" end, "true or false" }
-local DATE = { function(x) return type(x) == "string" and format.date(x) end, "a date such as 2024-01-31" }
-local DATETIME = {
-  function(x) return type(x) == "string" and format.datetime(x) end, "a date and time such as 2024-01-31T09:30:00Z",
-}
-local SIZES = { min = COUNT, max = COUNT }
-local TEXT = {
-  min = COUNT, max = COUNT, nul = BOOLEAN,
-  pattern = { is_pattern, "a Lua pattern, or a function of the text" },
-  message = { function(x) return type(x) == "string" end, "a text" },
-}
-local UNKNOWN = { refuse = true, keep = true, drop = true }
-local OBJECT = { unknown = { function(x) return UNKNOWN[x] end, '"refuse", "keep" or "drop"' } }
-
 -- ---- scalars -----------------------------------------------------------------------
 
-local function text(kind, options)
-  options = check_options(kind, options, TEXT)
-  if type(options.pattern) == "string" then
-    options.max = options.max or math.max(PATTERN_MOST, options.min or 0)
-    if options.max > PATTERN_MOST then
-      error(("v.%s: a pattern may take very long on a long text: max must be at most %d, or pattern a function")
-        :format(kind, PATTERN_MOST), 3)
-    end
+local function constructor(kind)
+  return function(options)
+    return new(kind, option.check(kind, options, 2))
   end
-  options.message = options.message or "does not have the expected form"
-  return new(kind, options)
 end
 
 --- A text.
 -- @tparam[opt] table options `min` and `max` characters; `pattern`, a Lua pattern
 --   (write `^` and `$` for the whole text; then `max` is 1000 unless it is less) or a
 --   function of the text, with its `message`; `nul = true` takes U+0000 as well
-function v.string(options)
-  return (text("string", options))
-end
+v.string = constructor "string"
 
 --- A text that is never shown: in JSON Schema and in `mask` it is "***".
 -- @tparam[opt] table options as v.string's
-function v.secret(options)
-  return (text("secret", options))
-end
+v.secret = constructor "secret"
 
-for kind, rules in pairs {
-  integer = { min = NUMBER, max = NUMBER }, number = { min = NUMBER, max = NUMBER },
-  date = { min = DATE, max = DATE }, datetime = { min = DATETIME, max = DATETIME },
-} do
-  --- v.integer, v.number: a number, `min` and `max`. An integer is exact, within 2^53.
-  -- v.date, v.datetime: a calendar date "2024-01-31", and a time with its offset
-  -- "2024-01-31T09:30:00Z" (RFC 3339); `min` and `max` are such texts.
-  v[kind] = function(options)
-    local checked = check_options(kind, options, rules)
-    local read = format[kind]
-    if read and checked.min and checked.max and read(checked.min) > read(checked.max) then
-      error(("v.%s: min is after max"):format(kind), 2)
-    end
-    return new(kind, checked)
-  end
-end
+--- A number that is whole and exact, within 2^53.
+-- @tparam[opt] table options `min`, `max`
+v.integer = constructor "integer"
 
-for _, kind in ipairs { "boolean", "uuid", "email", "any" } do
-  --- v.boolean, v.uuid, v.email; v.any: whatever JSON can hold, also null.
-  v[kind] = function(options)
-    if options ~= nil then
-      error(("v.%s takes no options"):format(kind), 2)
-    end
-    return new(kind, { is_plain = true })
-  end
-end
+--- A number; neither NaN nor infinity.
+-- @tparam[opt] table options `min`, `max`
+v.number = constructor "number"
+
+--- true or false.
+v.boolean = constructor "boolean"
+
+--- A day of the calendar, "2024-02-29" (RFC 3339, full-date). It stays a text.
+-- @tparam[opt] table options `min`, `max`: such texts
+v.date = constructor "date"
+
+--- A time with its offset, "2024-02-29T09:30:00Z" (RFC 3339, date-time). It stays a text.
+-- @tparam[opt] table options `min`, `max`: such texts
+v.datetime = constructor "datetime"
+
+--- A UUID of any version, in either case (RFC 9562).
+v.uuid = constructor "uuid"
+
+--- An email address: a dot-atom, "@", a host name of at least two labels.
+v.email = constructor "email"
+
+--- Whatever JSON can hold, also null.
+v.any = constructor "any"
 
 local CHOICES = { string = true, number = true, boolean = true }
 
@@ -214,7 +138,10 @@ end
 --- One value.
 -- @param value a text, a number, a boolean
 function v.literal(value)
-  return (choice("literal", { value == nil and v or value }))
+  if value == nil then
+    error("v.literal takes a value: a text, a number or a boolean", 2)
+  end
+  return (choice("literal", { value }))
 end
 
 -- ---- compounds -----------------------------------------------------------------------
@@ -236,10 +163,10 @@ function v.object(fields, options)
     check_schema(field, "field " .. name)
     copied[name], has_lazy = field, has_lazy or field.has_lazy
   end
-  options = check_options("object", options, OBJECT)
-  return new("object", {
-    fields = copied, order = sorted_keys(copied), unknown = options.unknown or "refuse", has_lazy = has_lazy,
-  })
+  local checked = option.check("object", options, 2)
+  checked.unknown = checked.unknown or "refuse"
+  checked.fields, checked.order, checked.has_lazy = copied, option.names(copied), has_lazy
+  return new("object", checked)
 end
 
 --- A list.
@@ -247,12 +174,14 @@ end
 -- @tparam[opt] table options `min` and `max` items
 function v.array(item, options)
   check_inner(item, "v.array", "its items may be :nullable()")
-  local checked = check_options("array", options, SIZES)
+  local checked = option.check("array", options, 2)
   checked.item, checked.has_lazy = item, item.has_lazy
   return new("array", checked)
 end
 
-local TEXTS = { string = true, secret = true, email = true, uuid = true, date = true, datetime = true, enum = true, literal = true }
+local TEXTS = {
+  string = true, secret = true, email = true, uuid = true, date = true, datetime = true, enum = true, literal = true,
+}
 
 --- An object whose keys are data: v.map(v.integer()), v.map(v.uuid(), v.integer(), { max = 50 }).
 -- @tparam[opt] schema key what each key is, a kind of text
@@ -269,7 +198,7 @@ function v.map(key, item, options)
       error(("v.map: its keys are texts, and v.%s is none"):format(key.kind), 2)
     end
   end
-  local checked = check_options("map", options, SIZES)
+  local checked = option.check("map", options, 2)
   checked.key, checked.item, checked.has_lazy = key, item, item.has_lazy
   return new("map", checked)
 end
@@ -389,7 +318,7 @@ function Schema:describe(description)
   return (changed(self, "describe", { description = description }))
 end
 
-local MODES = table.concat(sorted_keys(compile.modes), ", ")
+local MODES = table.concat(option.names(compile.modes), ", ")
 
 --- Check a value. Never raises because of it, and never changes it.
 -- @param value

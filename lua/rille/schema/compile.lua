@@ -38,9 +38,10 @@ local NESTING_MOST = 200    -- levels of a schema: one that makes itself anew ha
 
 -- What generated functions call, by these names.
 local RUNTIME = {
-  fail = report.fail, mistype = report.mistype, mistype_text = report.mistype_text, unknown = report.unknown, refine = report.refine, accepts = report.accepts,
-  explain = report.explain, recall = report.recall, remember = report.remember, is_list = report.is_list,
-  keep = report.keep, only = report.only, copied = report.copied, too_deep = report.too_deep, copy = copy,
+  fail = report.fail, mistype = report.mistype, mistype_text = report.mistype_text, unknown = report.unknown,
+  refine = report.refine, accepts = report.accepts, explain = report.explain, recall = report.recall,
+  remember = report.remember, is_list = report.is_list, keep = report.keep, only = report.only,
+  copied = report.copied, too_deep = report.too_deep, copy = copy,
   count = format.count, is_utf8 = format.is_utf8, date = format.date, datetime = format.datetime,
   is_uuid = format.is_uuid, is_email = format.is_email, to_integer = format.to_integer,
   to_number = format.to_number, to_boolean = format.to_boolean,

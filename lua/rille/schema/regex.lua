@@ -7,19 +7,17 @@ local CLASSES = {
 }
 local REPEATS = { ["*"] = "*", ["+"] = "+", ["?"] = "?", ["-"] = "*?" }
 
-local function is_special(character)
-  return ("\\^$.*+?()[]{}|/-"):find(character, 1, true) ~= nil
-end
-
-local function literal(character)
-  return is_special(character) and "\\" .. character or character
+-- Only syntax characters may be escaped, a minus in sets alone.
+local function literal(character, is_in_set)
+  local syntax = is_in_set and "\\^$.*+?()[]{}|/-" or "\\^$.*+?()[]{}|/"
+  return syntax:find(character, 1, true) and "\\" .. character or character
 end
 
 -- What stands behind a "%", inside of a set or outside; nil when it has no equal.
 local function escape(character, is_in_set)
   local class = CLASSES[character:lower()]
   if not class then
-    return not character:find "%w" and literal(character) or nil
+    return not character:find "%w" and literal(character, is_in_set) or nil
   elseif character:find "%u" then
     return not is_in_set and "[^" .. class .. "]" or nil
   end
@@ -48,7 +46,7 @@ local function set(pattern, i)
     elseif character == "-" and i > first and pattern:sub(i + 1, i + 1) ~= "]" then
       out[#out + 1] = "-"
     else
-      out[#out + 1] = literal(character)
+      out[#out + 1] = literal(character, true)
     end
     i = i + 1
   end

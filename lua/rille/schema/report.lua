@@ -51,7 +51,7 @@ end
 
 --- The same for text fields, where a list is a field that was given repeatedly.
 function report.mistype_text(s, d, key, value, noun)
-  if type(value) == "table" and value[1] ~= nil then
+  if type(value) == "table" and rawget(value, 1) ~= nil then
     return report.fail(s, d, key, "repeated", "must be given only once")
   end
   report.mistype(s, d, key, value, noun)
@@ -107,6 +107,17 @@ function report.refine(s, d, key, value, list, is_secret)
         report.fail(s, d + 1, one.path, "custom", message)
       end
     end
+  end
+end
+
+--- What an absent value is: its default, nothing, or a problem.
+-- @tparam schema node says which
+function report.absent(s, node)
+  local value = node.default_value
+  if node.has_default then
+    return type(value) == "function" and value() or copy(value)
+  elseif not node.is_optional then
+    report.fail(s, 0, nil, "required", "is required")
   end
 end
 

@@ -11,6 +11,7 @@ local checks = {} -- by kind: appends to a list of refusals
 local coerced = {} -- by kind: what turns the text `a` into a value
 
 local BYTES_OF_CHARACTER = 4 -- at most, in UTF-8
+local OTHER_FORM = "does not have the expected form"
 
 local function refuse(list, condition, code, message)
   list[#list + 1] = { condition, code, message }
@@ -52,9 +53,9 @@ function checks.string(list, node, mode, source)
   check_bytes(list, node, mode)
   local pattern = node.pattern
   if type(pattern) == "function" then
-    refuse(list, ("not %s(a)"):format(source:constant(pattern)), "pattern", node.message)
+    refuse(list, ("not %s(a)"):format(source:constant(pattern)), "pattern", node.message or OTHER_FORM)
   elseif pattern then
-    refuse(list, ("not find(a, %q)"):format(pattern), "pattern", node.message)
+    refuse(list, ("not find(a, %q)"):format(pattern), "pattern", node.message or OTHER_FORM)
   end
 end
 
@@ -89,12 +90,16 @@ checks.datetime = check_time "datetime"
 
 -- ---- numbers and booleans ----------------------------------------------------------
 
+local function shown(number)
+  return (number % 1 == 0 and math.abs(number) < 1e15 and "%d" or "%.14g"):format(number)
+end
+
 local function check_bounds(list, min, max)
   if min then
-    refuse(list, ("a < %.17g"):format(min), "min", ("must be at least %.14g"):format(min))
+    refuse(list, ("a < %.17g"):format(min), "min", "must be at least " .. shown(min))
   end
   if max then
-    refuse(list, ("a > %.17g"):format(max), "max", ("must be at most %.14g"):format(max))
+    refuse(list, ("a > %.17g"):format(max), "max", "must be at most " .. shown(max))
   end
 end
 
@@ -102,7 +107,13 @@ local EXACT_MOST = 2 ^ 53 -- a larger double stands for more than one integer
 
 function checks.integer(list, node)
   refuse(list, [[type(a) ~= "number" or a % 1 ~= 0]], "type")
-  check_bounds(list, node.min or -EXACT_MOST, node.max or EXACT_MOST)
+  check_bounds(list, node.min, node.max)
+  if not node.min then
+    refuse(list, ("a < -%.17g"):format(EXACT_MOST), "min", "must be at least -2^53")
+  end
+  if not node.max then
+    refuse(list, ("a > %.17g"):format(EXACT_MOST), "max", "must be at most 2^53")
+  end
 end
 
 function checks.number(list, node)

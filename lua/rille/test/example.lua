@@ -69,9 +69,9 @@ function example.body(body)
   end
 end
 
---- Whether an example runs now, and not a file's own code or its setup.
-function example.is_running()
-  return running ~= nil
+--- The running example, or nil in a file's own code and its setup: to compare only.
+function example.current()
+  return running
 end
 
 --- A 500 is what this example wants.

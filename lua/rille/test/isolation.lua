@@ -249,12 +249,13 @@ end
 
 --- Choose for the whole file. **Yields** for "database", which makes the copy.
 -- @param what "transaction", "database", or false for none
-function isolation.choose(what)
+function isolation.choose(what, level)
+  level = (level or 1) + 1
   if what ~= "transaction" and what ~= "database" and what ~= false then
-    error(('isolation is "transaction", "database" or false: got %s'):format(tostring(what)), 3)
+    error(('isolation is "transaction", "database" or false: got %s'):format(tostring(what)), level)
   end
   if kind == "database" and what ~= "database" or kind == "transaction" and what == "database" then
-    error(('this file has isolation = "%s" already: one holds for the whole file'):format(kind), 3)
+    error(('this file has isolation = "%s" already: one holds for the whole file'):format(kind), level)
   end
   kind = what or kind
   if what == "database" and not clone and has_database() then

@@ -365,8 +365,8 @@ static void connections_stay_below_the_descriptors(void **state) {
         assert_in_range(s->max_connections, 1, limit - 1);
         assert_true(s->max_connections <= 100000);
         assert_int_equal(s->max_connections_asked, 100000);
-        if (limit > 17000)
-            assert_int_equal(s->max_connections, 100000);
+        if (limit > 1000)
+            assert_true(s->max_connections > limit / 2);
         rl_settings_free(s);
     }
     rl_buf_clear(&complaints);

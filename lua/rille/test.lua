@@ -1,0 +1,198 @@
+--- Testing an app: `local t = require("rille").test()`.
+--
+--     local api = t:client{ as = t.create "user" }
+--     local res = api:post("/posts", { json = { title = "" } })
+--     assert.equal(422, res.status)
+--
+-- Requests go through the full stack without a socket, each example's work in
+-- the database is rolled back, and an answer of 500 fails the example. This is
+-- for specs, run by `rille spec`; see lua/rille/test/ for the parts.
+local App = require "rille.app"
+local asserts = require "rille.test.assert"
+local Client = require "rille.test.client"
+local clock = require "rille.test.clock"
+local core = require "rille.core"
+local example = require "rille.test.example"
+local isolation = require "rille.test.isolation"
+local module = require "rille.module"
+local place = require "rille.test.place"
+local stub = require "rille.test.stub"
+
+local test = {}
+
+local OPTIONS = { app = true, isolation = true }
+local CLIENT_OPTIONS = { as = true, headers = true, session = true }
+
+asserts.install()
+
+-- ---- the app -------------------------------------------------------------------
+
+local function caller_path(level)
+  local info = debug.getinfo(level + 1, "S")
+  return info and info.source:match "^@(.*)$" or "?"
+end
+
+local function load_app(dir, level)
+  if not place.has_app(dir) then
+    error(("there is no app in '%s': it has no app.lua"):format(dir), level + 1)
+  end
+  local loader = module.loader(dir)
+  local app = loader.run(dir .. "/app.lua")
+  if not App.is(app) then
+    error(("%s/app.lua returned a %s: its last line must be `return app`"):format(dir, type(app)), level + 1)
+  end
+  return app, loader
+end
+
+-- The app that is meant, and what requires its modules.
+local function resolve(what, level)
+  if App.is(what) then
+    return what, module.loader "."
+  end
+  if what ~= nil and type(what) ~= "string" then
+    error(("rille.test takes an app, an app's folder or a table of options: got a %s"):format(type(what)), level + 1)
+  end
+  local path = caller_path(level + 1)
+  local dir, tried = what, nil
+  if not dir then
+    dir, tried = place.of(path)
+  end
+  if not dir then
+    error(("which app is this about? There is none at %s. Give rille.test an app or a folder, or call `rille spec --app DIR`")
+      :format(tried), level + 1)
+  end
+  return load_app(dir, level + 1)
+end
+
+-- An app's routes can be handed over once for each server it is on; here all
+-- share one, so an app value is built once and found again.
+local built = setmetatable({}, { __mode = "k" })
+
+local function build(app)
+  if not built[app] then
+    local number = core.test_app(core.settings or {})
+    app:build()
+    built[app] = number
+  end
+  return built[app]
+end
+
+-- ---- t -------------------------------------------------------------------------------
+
+local T = { __name = "rille.test" }
+T.__index = T
+
+--- A client: its cookies and headers last from call to call.
+-- @tparam[opt] table options `headers`: sent with every request; `as`: a user, given
+-- to `t.as(client, user)`, which logs in as the app wants it; `session`: values,
+-- given to `t.session(client, values)`
+-- @treturn Client
+function T:client(options)
+  if getmetatable(self) ~= T then
+    error("t:client{…} is called with a colon", 2)
+  end
+  options = options or {}
+  for key in pairs(options) do
+    if not CLIENT_OPTIONS[key] then
+      error(("t:client has no option '%s': there are as, headers, session"):format(tostring(key)), 2)
+    end
+  end
+  local client = Client.new(self.number)
+  for name, value in pairs(options.headers or {}) do
+    client.headers[tostring(name):lower()] = value
+  end
+  for _, hook in ipairs { "as", "session" } do
+    if options[hook] ~= nil then
+      if type(self[hook]) ~= "function" then
+        error(("t:client{ %s = … }: say first what it means to this app: function t.%s(client, value) … end, "
+          .. "say client.headers.authorization = …"):format(hook, hook), 2)
+      end
+      self[hook](client, options[hook])
+    end
+  end
+  return client
+end
+
+-- What is called as t.create(…): functions that know their t.
+local function functions_of(t, loader)
+  local factories = {}
+
+  --- Say how `t.create(name, fields)` makes one.
+  -- @tparam string name
+  -- @tparam function fn fn(fields) makes it and returns it; `fields` is never nil
+  function t.factory(name, fn)
+    if type(name) ~= "string" or type(fn) ~= "function" then
+      error("t.factory takes a name and a function(fields)", 2)
+    end
+    factories[name] = fn
+  end
+
+  --- Make one of what the factory `name` makes. **Yields** if the factory does.
+  -- @tparam string name
+  -- @tparam[opt] table fields what matters to this example; the factory fills in the rest
+  -- @return what the factory returns
+  function t.create(name, fields)
+    local make = factories[name]
+    if not make then
+      local names = {}
+      for one in pairs(factories) do
+        names[#names + 1] = one
+      end
+      table.sort(names)
+      error(('there is no factory "%s": define it with t.factory("%s", function(fields) … end)%s'):format(
+        tostring(name), tostring(name), #names > 0 and "; there are " .. table.concat(names, ", ") or ""), 2)
+    end
+    if fields ~= nil and type(fields) ~= "table" then
+      error("t.create takes a table of fields second: got a " .. type(fields), 2)
+    end
+    local one = make(fields or {})
+    if one == nil then
+      error(('the factory "%s" returned nothing: it returns what it made'):format(name), 2)
+    end
+    return one
+  end
+
+  --- Answer calls of another service in its place; see rille.test.stub.
+  -- @tparam string upstream
+  -- @tparam string what "METHOD /path"
+  -- @tparam table|function answer
+  -- @treturn table `calls`: the requests so far
+  function t.stub(upstream, what, answer)
+    return stub.add(upstream, what, answer, 2)
+  end
+
+  --- This example is about a fault: an answer of 500 does not fail it, and none does.
+  function t.expect_fault()
+    example.expect_fault()
+  end
+
+  --- A module of the app, as the app itself requires it.
+  -- @tparam string name
+  function t.require(name)
+    return loader.require(name)
+  end
+
+  t.clock = clock
+end
+
+--- Make a `t` for an app; see the top of this file and rille.test.place.
+-- @param[opt] what an app; the folder of one; or options: `app` (either of them), and
+-- `isolation`: "transaction" (each example's work in the database is rolled
+-- back), "database" (the file gets a copy of the database to itself), false (neither)
+-- @treturn t
+function test.new(what, level)
+  level = (level or 1) + 1
+  local options = type(what) == "table" and not App.is(what) and what or { app = what }
+  for key in pairs(options) do
+    if not OPTIONS[key] then
+      error(("rille.test has no option '%s': there are app and isolation"):format(tostring(key)), level)
+    end
+  end
+  isolation.choose(options.isolation == nil and "transaction" or options.isolation, level)
+  local app, loader = resolve(options.app, level)
+  local t = setmetatable({ app = app, number = build(app) }, T)
+  functions_of(t, loader)
+  return t
+end
+
+return test
