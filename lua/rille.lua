@@ -1,9 +1,11 @@
 --- Rille: what an app requires.
 local answers = require "rille.answer"
 local App = require "rille.app"
+local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
+local file = require "rille.file"
 local Group = require "rille.group"
 local log = require "rille.log"
 local mw = require "rille.mw"
@@ -22,6 +24,7 @@ local rille = {
 
   html = answers.html,
   redirect = answers.redirect,
+  file = file.answer,
   stream = answers.stream,
   mw = mw,
   schema = schema,
@@ -36,7 +39,10 @@ local rille = {
   defer = tasks.defer,
   sleep = tasks.sleep,
 
+  config = config.current.values,
   db = db,
+  --- Test an app, in a spec: see rille.test, which is loaded here because only specs pay for it.
+  test = function(what) return require("rille.test").new(what) end,
   log = log,
   now = core.wall,
   uptime = core.uptime,

@@ -79,7 +79,7 @@ static void recycle(rl_request *request) {
     request->status = 0;
     request->match.count = 0;
     request->has_head = request->is_kept = request->is_dispatched = request->is_full = false;
-    request->is_released = request->is_answered = request->is_chunking = false;
+    request->is_released = request->is_answered = request->is_chunking = request->is_counted = false;
     request->is_told = request->finish_on_disconnect = false;
     rl_list_push_front(&server->free_requests, &request->link);
 }
@@ -229,7 +229,7 @@ static bool write_head(rl_request *request, const rl_answer *answer, framing how
         at = put(at, RL_LIT(CHUNKED_LINE));
     } else if (how == BY_LENGTH && rl_status_has_body(answer->status)) {
         at = put(at, RL_LIT("Content-Length: "));
-        at = put_number(at, answer->status == 205 ? 0 : answer->body.len);
+        at = put_number(at, answer->status == 205 ? 0 : answer->is_counted ? answer->length : answer->body.len);
         at = put(at, RL_LIT("\r\n"));
     }
     at = put(at, RL_LIT("\r\n"));
@@ -285,14 +285,20 @@ bool rl_request_begin(rl_request *request, const rl_answer *head) {
         return false;
     }
     rl_buf *out = rl_conn_output(request);
-    framing how = request->head.minor >= 1 ? BY_CHUNKS : BY_CLOSE;
+    framing how = head->is_counted ? BY_LENGTH : request->head.minor >= 1 ? BY_CHUNKS : BY_CLOSE;
     if (!rl_status_has_body(head->status) || head->status == 205)
         how = BY_LENGTH; /* of no bytes: such a response has no body to frame (RFC 9112, 6.1) */
     if (out == NULL || !write_head(request, head, how, out))
         return out_of_memory(request);
     request->is_chunking = true;
+    request->is_counted = head->is_counted;
+    request->left = head->length;
     rl_conn_flush_later(request->conn);
     return true;
+}
+
+static bool is_in_chunks(const rl_request *request) {
+    return request->head.minor >= 1 && !request->is_counted;
 }
 
 bool rl_request_write(rl_request *request, rl_slice bytes) {
@@ -304,15 +310,19 @@ bool rl_request_write(rl_request *request, rl_slice bytes) {
     if (out == NULL)
         return out_of_memory(request);
     rl_err err = RL_OK;
-    if (request->head.minor >= 1)
+    bool in_chunks = is_in_chunks(request);
+    if (request->is_counted && bytes.len > request->left)
+        err = RL_EFULL; /* what is too much would be taken for the next answer */
+    if (err == RL_OK && in_chunks)
         err = rl_buf_appendf(out, "%zx\r\n", bytes.len);
     if (err == RL_OK)
         err = rl_buf_append(out, bytes);
-    if (err == RL_OK && request->head.minor >= 1)
+    if (err == RL_OK && in_chunks)
         err = rl_buf_append(out, RL_LIT("\r\n"));
     if (err != RL_OK)
         return out_of_memory(request);
     request->sent += bytes.len;
+    request->left -= request->is_counted ? bytes.len : 0;
     rl_conn_flush_later(request->conn);
     return true;
 }
@@ -324,7 +334,11 @@ void rl_request_end(rl_request *request) {
     request->is_answered = true;
     if (request->conn == NULL)
         return;
-    if (request->head.minor >= 1 && sends_body(request, request->status)) {
+    if (request->is_counted && request->left > 0 && sends_body(request, request->status)) {
+        rl_conn_abort(request->conn);
+        return;
+    }
+    if (is_in_chunks(request) && sends_body(request, request->status)) {
         rl_buf *out = rl_conn_output(request);
         if (out == NULL || rl_buf_append(out, RL_LIT("0\r\n\r\n")) != RL_OK) {
             rl_conn_abort(request->conn);

@@ -41,13 +41,15 @@ struct rl_request {
     uint64_t number;   /* of this server; the request id is made of it */
     uint64_t started_ns;
     uint64_t sent; /* bytes of the answer's body */
+    uint64_t left; /* when counted: bytes still to be written */
     int status;    /* of the answer; 0 before */
     bool has_head; /* the head is whole: it is in the connection's list */
     bool is_kept;  /* the head is borrowed from the read buffer no more */
     bool is_dispatched; /* the handler was given it */
     bool is_released;   /* ... and has done with it */
     bool is_answered;   /* the last byte of the answer was handed over */
-    bool is_chunking;   /* between begin and end: the body goes out in chunks */
+    bool is_chunking;   /* between begin and end: the body goes out in pieces */
+    bool is_counted;    /* its length was said before: no chunk framing */
     bool is_full;       /* it was told to write no more; `drained` is due to it */
     bool is_told;       /* ... and need not hear that the client has left */
     bool finish_on_disconnect; /* the client's leaving does not cancel it */
@@ -58,13 +60,16 @@ typedef struct rl_answer {
     rl_slice type;   /* Content-Type, unless one was set before; empty: none */
     rl_slice fields; /* more header lines, each with its CRLF, as rl_lines_append makes them */
     rl_slice body;
+    bool is_counted; /* for begin: the body will have `length` bytes, known beforehand */
+    uint64_t length;
 } rl_answer;
 
 /* ---- for the handler ---- */
 
 /* Answer at once, with the whole body. The first answer counts: false when there was one. */
 bool rl_request_answer(rl_request *request, const rl_answer *answer);
-/* Answer with a body whose length is not known: write pieces, then end. */
+/* Answer in pieces: begin, write, ..., end. Without a length the body is chunked;
+ * one that ends short of its length breaks the connection. */
 bool rl_request_begin(rl_request *request, const rl_answer *head);
 /* False when the client is gone, or memory ran out: then the connection ends. */
 bool rl_request_write(rl_request *request, rl_slice bytes);

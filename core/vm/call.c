@@ -80,9 +80,13 @@ static void end_fault(rl_call *call, lua_State *co, int status, int count) {
 }
 
 /* A stream that failed on its way must not look like one that ended. */
-static void end_stream(rl_call *call, lua_State *co, int status) {
-    if (status == 0)
+static void end_stream(rl_call *call, lua_State *co, int status, int count) {
+    if (status == 0 && count == 0)
         return;
+    if (status == 0) { /* nothing was sent yet: it answers otherwise */
+        end_fault(call, co, status, count);
+        return;
+    }
     report(call, "a streamed answer failed", "its function raised", co, status);
     if (!rl_request_fail(call->request, 500, "internal", "internal error"))
         rl_request_break(call->request);
@@ -93,7 +97,7 @@ static void on_follow_ended(rl_task *task, int status, int count) {
     if (call->step == RL_FOLLOW_FAULT)
         end_fault(call, task->co, status, count);
     else if (call->step == RL_FOLLOW_STREAM)
-        end_stream(call, task->co, status);
+        end_stream(call, task->co, status, count);
     else if (status != 0)
         report(call, "fault in c:after", "its function raised", task->co, status);
     call->follow_over = true;

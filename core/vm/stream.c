@@ -4,7 +4,7 @@
 
 enum { CASE_ROOM = 1 };
 
-/* stream_begin(slot, epoch, status, type, headers): sends the head */
+/* stream_begin(slot, epoch, status, type, headers[, length]): sends the head */
 static int begin(lua_State *L) {
     rl_request *request = rl_app_request(L, 1);
     rl_answer answer = {.status = (int)luaL_checkinteger(L, 3)};
@@ -12,6 +12,12 @@ static int begin(lua_State *L) {
     luaL_checktype(L, 5, LUA_TTABLE);
     if (answer.status < 200 || answer.status > 599)
         return luaL_error(L, "status %d: a status is an integer from 200 to 599", answer.status);
+    if (!lua_isnoneornil(L, 6)) {
+        lua_Number length = luaL_checknumber(L, 6);
+        luaL_argcheck(L, length >= 0 && length < 1e15, 6, "a length from 0 on, in bytes");
+        answer.is_counted = true;
+        answer.length = (uint64_t)length;
+    }
     char message[256];
     /* behind the fields that were set early: what stands there goes out with the head */
     const char *wrong = rl_answer_fields(L, 5, &request->fields, &answer.type, message, sizeof message);

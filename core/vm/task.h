@@ -89,5 +89,6 @@ void rl_vm_open_app(lua_State *L);
 void rl_vm_open_log(lua_State *L);
 void rl_vm_open_test(lua_State *L);
 void rl_vm_open_stream(lua_State *L);
+void rl_vm_open_file(lua_State *L);
 
 #endif

@@ -1,5 +1,6 @@
 --- An app: its routes, and what happens around every one of them.
 local compose = require "rille.compose"
+local config = require "rille.config"
 local Context = require "rille.context"
 local core = require "rille.core"
 local errors = require "rille.error"
@@ -15,7 +16,7 @@ local App = { __name = "rille.app" }
 App.__index = App
 
 -- What a group can, an app can: it has one for its root.
-for _, name in ipairs { "get", "post", "put", "patch", "delete", "any", "use", "group", "mount" } do
+for _, name in ipairs { "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static" } do
   local method = Group[name]
   App[name] = function(self, ...)
     return method(self.root, ...)
@@ -32,6 +33,13 @@ end
 
 function App.is(value)
   return getmetatable(value) == App
+end
+
+--- Declare settings of the app: each is read from config/ENV.lua, then from the
+-- environment, and found in `rille.config`.
+-- @tparam table declaration schemas by name: { wechat = v.object{ appid = v.string(), secret = v.secret() } }
+function App:config(declaration) -- luacheck: no self
+  config.current:declare(declaration, 2)
 end
 
 local function check_function(fn, call, level)
@@ -161,8 +169,9 @@ function App:build()
     end
   end
   lifecycle.set(apps)
-  core.hook("fault", fault.handler(registered, self))
-  core.hook("stream", stream.send)
+  local on_fault = fault.handler(registered, self)
+  core.hook("fault", on_fault)
+  core.hook("stream", stream.handler(on_fault))
   if #self.error_handlers > 0 or #self.response_hooks > 0 then
     core.hook("miss", miss(self))
   end

@@ -1,5 +1,6 @@
 --- Load the app in a folder, and hand its routes to the server.
 local App = require "rille.app"
+local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
 local module = require "rille.module"
@@ -23,6 +24,7 @@ return function(root)
   if not App.is(app) then
     error(("%s/app.lua returned a %s: its last line must be `return app`"):format(root, type(app)), 0)
   end
+  config.current:finish()
   app:build()
   return 0
 end

@@ -106,6 +106,7 @@ local function read_root(self, key)
   local declared = self.declared[key]
   if declared then
     if declared.is_wrong then
+      self.is_raised = true -- whoever loads the app tells all problems: not this one twice
       error(report(self.problems), 0)
     end
     return declared.view

@@ -3,6 +3,7 @@
 -- Nothing is registered here. A group notes down routes, groups and mounts in
 -- the order in which they were written; lua/rille/compose.lua reads the notes
 -- when the app has been loaded.
+local file = require "rille.file"
 local unit = require "rille.unit"
 
 local Group = { __name = "rille.group" }
@@ -102,6 +103,17 @@ local function use(group, level, ...)
     end
     group.middleware[#group.middleware + 1] = middleware
   end
+end
+
+--- Serve the files of a folder: `app:static("/assets", "assets")`. Hidden files are not served.
+-- @tparam string path their prefix
+-- @tparam string dir from the app's folder, or absolute
+-- @tparam[opt] table options as for rille.file
+function Group:static(path, dir, options)
+  if type(dir) ~= "string" then
+    error("static(path, dir): the folder is a text, got a " .. type(dir), 2)
+  end
+  add(self, "GET", Group.join(path, "/*file"), {}, file.static(dir, options))
 end
 
 --- Put middleware around all routes of the group; before its first route.

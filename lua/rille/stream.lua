@@ -1,4 +1,5 @@
 --- Answers that are sent piece by piece.
+local Context = require "rille.context"
 local core = require "rille.core"
 local errors = require "rille.error"
 local wait = require "rille.wait"
@@ -13,7 +14,7 @@ local function begin(out)
   if not out.has_begun then
     local answer = out[3]
     out.has_begun = true
-    core.stream_begin(out[1], out[2], answer.status or 200, answer.type, answer.headers or {})
+    core.stream_begin(out[1], out[2], answer.status or 200, answer.type, answer.headers or {}, answer.length)
   end
 end
 
@@ -31,11 +32,30 @@ function Out:write(text)
   wait.won(core.stream_room(self[1], self[2]))
 end
 
---- Send an answer that has a function; C calls this once the handler has returned it.
-function stream.send(slot, epoch, answer)
-  local out = setmetatable({ slot, epoch, answer }, Out)
-  answer.run(out)
-  begin(out)
+--- The function that C calls with an answer that has `run`, once the handler has
+-- returned it. What it returns is answered instead: nothing when all was sent.
+-- @tparam function fault as rille.fault.handler makes it
+function stream.handler(fault)
+  return function(slot, epoch, answer, _, number)
+    local out = setmetatable({ slot, epoch, answer }, Out)
+    local ok, err = pcall(function()
+      if answer.is_late then -- only now is it known what to send
+        answer = answer.run(answer, Context.recall(slot, epoch))
+        out[3] = answer
+      end
+      if answer.run then
+        answer.run(out)
+        begin(out)
+      end
+    end)
+    if not ok and out.has_begun then
+      error(err, 0)
+    elseif not ok then
+      return fault(slot, epoch, err, nil, number)
+    elseif not answer.run then
+      return answer
+    end
+  end
 end
 
 return stream

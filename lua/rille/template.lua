@@ -45,7 +45,8 @@ local PAGE, DATA = 1, 2
 local Page = {}
 Page.__index = Page
 
--- `layout`, `partial` and `yield` belong to one page: made at their first use.
+-- `layout`, `partial` and `yield` belong to one page: made at their first use. The
+-- tail call leaves no frame, so a method's caller is the template.
 local function bound(env, key)
   local method = Page[key]
   local fn = function(...)
@@ -185,10 +186,10 @@ end
 -- @tparam string|boolean name a template's; false for none
 function Page:layout(name)
   if self.depth > 0 then
-    error("a partial has no layout: it is the page's", 3)
+    error("a partial has no layout: it is the page's", 2)
   end
   if name then
-    find(self.views, name, 3)
+    find(self.views, name, 2)
   end
   self.outer = name or nil
 end
@@ -198,10 +199,10 @@ end
 -- @tparam[opt] table data its variables: it sees none of the caller's
 -- @treturn string
 function Page:partial(name, data)
-  local one = find(self.views, name, 3)
-  data = check_data(data, 3)
+  local one = find(self.views, name, 2)
+  data = check_data(data, 2)
   if self.depth == MAX_DEPTH then
-    error(("partials inside partials, %d deep: does \"%s\" include itself?"):format(MAX_DEPTH, name), 3)
+    error(("partials inside partials, %d deep: does \"%s\" include itself?"):format(MAX_DEPTH, name), 2)
   end
   self.depth = self.depth + 1
   local text = run(self, one, data)
@@ -216,7 +217,7 @@ end
 function Page:yield(name, default)
   if name == nil then
     if not self.content then
-      error("there is no page to yield: this template was not chosen as a layout", 3)
+      error("there is no page to yield: this template was not chosen as a layout", 2)
     end
     return self.content
   end

@@ -180,8 +180,8 @@ end
 -- `isolation`: "transaction" (each example's work in the database is rolled
 -- back), "database" (the file gets a copy of the database to itself), false (neither)
 -- @treturn t
-function test.new(what, level)
-  level = (level or 1) + 1
+function test.new(what)
+  local level = 2 -- of rille.test, which tail-calls this, the caller's
   local options = type(what) == "table" and not App.is(what) and what or { app = what }
   for key in pairs(options) do
     if not OPTIONS[key] then

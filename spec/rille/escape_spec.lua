@@ -42,7 +42,8 @@ describe("rille.escape", function()
     end
     assert.error_matches(function() escape.html({}) end, "the value is a table: print one of its fields")
     assert.error_matches(function() escape.html(print) end, "is a function: call it")
-    assert.error_matches(function() escape.js(print, "x") end, "escape_spec.lua:%d+: x cannot be written as JSON")
+    local _, err = pcall(function() escape.js(print, "x") end)
+    assert.matches("escape_spec.lua:%d+: x cannot be written as JSON", err)
   end)
 
   it("lets no URL run", function()

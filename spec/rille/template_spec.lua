@@ -40,7 +40,7 @@ describe("a template", function()
     assert.equal("", render "")
     assert.equal("a\r\nb]]", render "a\r\nb]]")
     assert.equal("<b>1 &lt; 2</b><i>", render("<b><%= x %></b><%- y %>", { x = "1 < 2", y = "<i>" }))
-    assert.equal("1 true  2.5", render("<%= a %> <%= b %> <%= c %><%- c %><%- d %>", { a = 1, b = true, c = rille.null, d = 2.5 }))
+    assert.equal("1 true 2.5", render("<%= a %> <%= b %> <%= c %><%- c %><%- d %>", { a = 1, b = true, c = rille.null, d = 2.5 }))
   end)
 
   it("runs statements, also over several tags and lines", function()
@@ -83,8 +83,8 @@ describe("a template", function()
 
   it("prints long loops and long texts", function()
     local text = render "<% for i = 1, 100000 do %><i><%= i %></i><% end %>"
-    assert.equal(788895 + 100000 * 0, #text + (788895 - #text)) -- see the exact check below
-    assert.matches("<i>1</i><i>2</i>", text:sub(1, 40), 1, true)
+    assert.equal(100000 * #"<i></i>" + 488895, #text) -- so many digits have the numbers up to there
+    assert.equal("<i>1</i><i>2</i>", text:sub(1, 16))
     assert.equal("<i>100000</i>", text:sub(-13))
     local many = ("<%= 1 %>."):rep(1000)
     assert.equal(("1."):rep(1000), render(many))
@@ -181,7 +181,6 @@ describe("a value", function()
     local function prints(expected, text, x)
       assert.equal(expected, render(text, { x = x }))
     end
-    prints('<script>x--1; y = -1;</script>', "<script>x-<%= x %>; y = <%= x %>;</script>" and "<script>x--1; y = -1;</script>", -1)
     prints("<script>x- -1</script>", "<script>x-<%= x %></script>", -1)
     prints('<script>return "a"</script>', "<script>return <%= x %></script>", "a")
     prints('<script>/*"*/ f("a")</script>', '<script>/*"*/ f(<%= x %>)</script>', "a")
@@ -312,7 +311,7 @@ describe("an error", function()
     { 60, ("<p>\n"):rep(59) .. "<%= x.y %>", "x.y is nil" },
   }
   for _, case in ipairs(CASES) do
-    it(("names line %d of %q"):format(case[1], case[2]:sub(1, 60)), function()
+    it(("names line %d of %s"):format(case[1], case[2]:sub(1, 60):gsub("\n", " ")), function()
       local err = failure(case[2], { x = {} })
       assert.matches(("views/page.etlua:%d: "):format(case[1]), err:sub(1, 30), 1, true)
       assert.matches(case[3], err, 1, true)
@@ -434,7 +433,8 @@ describe("views", function()
 
   it("tell their errors at boot", function()
     files.page = "<% if %>"
-    assert.error_matches(function() views:compile "page" end, "views/page.etlua:1: ")
+    local _, err = pcall(views.compile, views, "page")
+    assert.matches("^views/page.etlua:1: ", err)
   end)
 
   it("are read from a folder", function()

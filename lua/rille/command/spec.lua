@@ -1,8 +1,21 @@
 --- `rille spec [PATHS]`: busted, inside the runtime.
 --
+--     rille spec                  every spec file below spec/, each in a process of its own
+--     rille spec spec/apps -o TAP busted's own options hold
+--     rille spec --app apps/shop  what rille.test() is about
+--     rille spec --seed 7         the order and the random numbers of an earlier run
+--
 -- Each example runs as a task of its own, so it may wait: sleep, query, spawn.
--- What it leaves behind ends with it.
+-- What it leaves behind ends with it. A single file runs in this process; for
+-- several this one only collects (see rille.test.suite).
+local core = require "rille.core"
+local example = require "rille.test.example"
+local isolation = require "rille.test.isolation"
+local options = require "rille.test.options"
+local place = require "rille.test.place"
+local suite = require "rille.test.suite"
 local tasks = require "rille.task"
+local lfs = require "lfs"
 
 local EXIT = {}
 
@@ -15,36 +28,33 @@ local function intercept_exit()
   require("busted.compatibility").exit = exit
 end
 
-local function run_examples_as_tasks()
+-- busted asks for every example twice: with its hooks, and for its body alone.
+local function run_examples_as_tasks(busted)
+  local safe = busted.safe
+  function busted.safe(descriptor, run, element)
+    if descriptor ~= "it" or element.descriptor ~= "it" then
+      return safe(descriptor, run, element)
+    end
+    if run == element.run then
+      return tasks.spawn(safe, descriptor, example.body(run), element):await()
+    end
+    return tasks.spawn(example.around, function() return safe(descriptor, run, element) end):await()
+  end
+end
+
+local function on_new_busted(change)
   local new_core = require "busted.core"
   package.loaded["busted.core"] = function(...)
     local busted = new_core(...)
-    local safe = busted.safe
-    function busted.safe(descriptor, run, element)
-      if descriptor ~= "it" then
-        return safe(descriptor, run, element)
-      end
-      return tasks.spawn(safe, descriptor, run, element):await()
-    end
+    change(busted)
     return busted
   end
 end
 
-return function(...)
-  local given = { ... }
-  local has_path = false
-  for _, argument in ipairs(given) do
-    has_path = has_path or argument:sub(1, 1) ~= "-"
-  end
-  if not has_path then
-    given[#given + 1] = "spec"
-  end
-  intercept_exit()
-  run_examples_as_tasks()
-  package.path = "./?.lua;./?/init.lua;" .. package.path
-  _G.arg = given
+-- busted's runner with these words; the exit status.
+local function run_busted(words)
+  _G.arg = words
   _G.arg[0] = "rille spec"
-  _G.coroutine = require "rille.coroutine"
   local ok, err = xpcall(function()
     require "busted.runner" { standalone = false }
   end, function(err)
@@ -52,10 +62,56 @@ return function(...)
   end)
   if ok then
     return 0
-  end
-  if type(err) == "table" and err[EXIT] then
+  elseif type(err) == "table" and err[EXIT] then
     return math.min(err.code, 255)
   end
   io.stderr:write("rille spec: ", tostring(err), "\n")
   return 1
+end
+
+local function run_here(given)
+  place.chosen = given.app
+  math.randomseed(given.seed)
+  on_new_busted(run_examples_as_tasks)
+  _G.coroutine = require "rille.coroutine"
+  local status = run_busted(given:words_for_one())
+  local ok, err = pcall(isolation.clean_up)
+  if not ok then
+    core.log("warn", "the copy of the database is still there", "error", tostring(err))
+  end
+  return status
+end
+
+local function run_each_file(given, files)
+  local stopped = { by_signal = nil }
+  on_new_busted(function(busted)
+    suite.replay(busted, function(path)
+      local report = suite.run_file(given, path)
+      stopped.by_signal = stopped.by_signal or report.interrupted
+      busted.skipAll = busted.skipAll or stopped.by_signal
+      return report
+    end)
+  end)
+  local status = run_busted(given:words_for_all(files))
+  return stopped.by_signal and 130 or status
+end
+
+return function(...)
+  local given, why = options.parse { ... }
+  if not given then
+    io.stderr:write("rille spec: ", why, "\n")
+    return 2
+  end
+  intercept_exit()
+  if given.directory then
+    assert(lfs.chdir(given.directory))
+  end
+  package.path = "./?.lua;./?/init.lua;" .. package.path
+  local files = given.is_direct and {} or suite.files(given)
+  local status = #files > 1 and run_each_file(given, files) or run_here(given)
+  if not given.report and (status ~= 0 or given.shuffles) and not given.is_direct then
+    io.stdout:flush()
+    io.stderr:write(("# seed %d: `rille spec --seed=%d` repeats this run\n"):format(given.seed, given.seed))
+  end
+  return status
 end

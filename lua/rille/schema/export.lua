@@ -4,7 +4,7 @@
 local core = require "rille.core"
 local copy = require "rille.schema.copy"
 local describe = require "rille.schema.describe"
-local regex = require "rille.schema.regex"
+local pattern = require "rille.schema.pattern"
 
 local array, null = core.array, core.null
 
@@ -23,7 +23,7 @@ end
 
 function writers.string(node, out)
   text_bounds(node, out)
-  out.pattern = type(node.pattern) == "string" and regex.of(node.pattern) or nil
+  out.pattern = type(node.pattern) == "string" and pattern.to_regex(node.pattern) or nil
 end
 
 function writers.secret(node, out)

@@ -1,5 +1,6 @@
 --- The options of schemas, and what is wrong with them.
 local format = require "rille.schema.format"
+local pattern = require "rille.schema.pattern"
 
 local option = {}
 
@@ -28,7 +29,7 @@ local function is_count(x)
 end
 
 local function is_pattern(x)
-  return type(x) == "function" or (type(x) == "string" and (pcall(string.find, "", x)))
+  return type(x) == "function" or (type(x) == "string" and pattern.is_valid(x))
 end
 
 local function is_text(x)

@@ -65,10 +65,16 @@ end
 
 feed.style = style.feed
 
+-- Whether the scheme is written with entities (`java&#115;cript:`).
+local function hides_scheme(prefix)
+  local scheme = match(prefix, "^([^/?:]*):")
+  return scheme and find(scheme, "^[^#]*&")
+end
+
 -- Whether what was printed behind `prefix` could be run, or read as a page.
 local function is_dangerous(prefix)
   prefix = lower(gsub(prefix, "[%z\1-\32]", ""))
-  return match(prefix, "^[^/?#:]*&[^/?#]*:") or (not escape.is_safe_url(prefix) and not find(prefix, "^data:image/"))
+  return hides_scheme(prefix) or (not escape.is_safe_url(prefix) and not find(prefix, "^data:image/"))
 end
 
 function feed.url(s, text)

@@ -285,18 +285,21 @@ function step.raw(s, text, at)
   return #text + 1
 end
 
--- Behind branches that left a tag at different places of it: only a blank or the
--- tag's end makes clear again what is what.
+-- Behind branches that left a tag at different places of it, or a value printed
+-- there: only a blank or the tag's end makes clear again what is what.
 function step.joined(s, text, at)
   local char = sub(text, at, at)
-  if char == ">" or char == "/" then
-    s.mode = "tag"
-    return at
-  elseif find(char, "%s") then
-    s.mode = find(text, "^%s*=", at) and "unclear" or find(text, "%S", at) and "tag" or "joined"
-    return s.mode == "unclear" and at or at + 1
+  s.mode = find(char, "%s") and "between" or find(char, "[/>]") and "tag" or "unclear"
+  return at
+end
+
+-- Perhaps behind a name, perhaps not: "=" would belong to we know not what.
+function step.between(s, text, at)
+  local blank = match(text, "^%s+", at)
+  if blank then
+    return at + #blank
   end
-  s.mode = "unclear"
+  s.mode = sub(text, at, at) == "=" and "unclear" or "tag"
   return at
 end
 

@@ -11,7 +11,8 @@ local find = string.find
 
 local place = {}
 
-local TAG = { element = true, tag = true, name = true, after_name = true, joined = true }
+-- Inside a tag, but in no value; true where another name may begin.
+local TAG = { element = false, tag = true, name = false, after_name = true, joined = false, between = true }
 
 local IN_TAG = "inside a tag: print whole values, in quotes (class=\"<%= … %>\"), or choose an attribute with <% if %>"
 
@@ -19,7 +20,7 @@ local REFUSED = {
   open = "behind '<': a tag's name cannot be printed (for the sign itself write &lt;)",
   open_end = "behind '</': a tag's name cannot be printed",
   declaration = "in a declaration (<!…)", bogus = "in a declaration (<!…)", cdata = "in a CDATA section",
-  element = "in a tag's name", tag = IN_TAG, name = IN_TAG, after_name = IN_TAG, joined = IN_TAG,
+  element = "in a tag's name", tag = IN_TAG, name = IN_TAG, after_name = IN_TAG, joined = IN_TAG, between = IN_TAG,
   unclear = "in a tag that depends on a branch: put a blank between what the branches print and what follows",
 }
 
@@ -68,7 +69,7 @@ function place.printed(s)
     s.mode, s.value = "unquoted", nil -- raw, and perhaps with quotes of its own
   elseif mode == "name" and not find(s.attribute, "^data%-") and not find(s.attribute, "^aria%-") then
     s.mode = "joined"
-  elseif mode == "tag" or mode == "after_name" then
+  elseif TAG[mode] then
     s.mode = "joined"
   end
 end
@@ -118,7 +119,8 @@ local function join_tags(a, b)
   end
   local joined = markup.copy(a)
   if a.mode ~= b.mode or a.mode == "name" then
-    joined.mode, joined.attribute = "joined", ""
+    joined.mode = TAG[a.mode] and TAG[b.mode] and "between" or "joined"
+    joined.attribute = ""
   end
   joined.is_script_known = a.is_script_known and b.is_script_known
   return joined
@@ -127,7 +129,7 @@ end
 --- The state behind two branches.
 -- @treturn table or nil, when they end in different places
 function place.join(a, b)
-  if TAG[a.mode] and TAG[b.mode] then
+  if TAG[a.mode] ~= nil and TAG[b.mode] ~= nil then
     return join_tags(a, b)
   elseif not place.same(a, b) then
     return nil

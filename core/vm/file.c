@@ -1,0 +1,186 @@
+/* file -- reading files without blocking the loop, for lua/rille/file.lua.
+ *
+ *   handle (Lua's)  <-->  rl_op (the job's)
+ *
+ * Opening and reading run as jobs on other threads. One job at a time runs for
+ * a handle; its memory belongs to the op, which outlives a handle that was
+ * collected meanwhile and then frees itself when the job comes back. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "loop/job.h"
+#include "vm/task.h"
+
+#define FILE_META "rille.file"
+
+enum { CASE_DONE = 1, READ_MOST = 1024 * 1024 };
+
+typedef struct rl_op {
+    rl_job job;
+    rl_signal done;
+    bool is_busy, is_orphan;
+    int fd, error; /* error: errno of the last job, or 0 */
+    struct stat about;
+    char *bytes; /* of the last read */
+    size_t cap;
+    ssize_t len;
+    off_t offset;
+    char path[];
+} rl_op;
+
+typedef struct handle {
+    rl_op *op;
+} handle;
+
+static void free_op(rl_op *op) {
+    if (op->fd >= 0)
+        close(op->fd);
+    rl_mem_free(op->bytes);
+    rl_mem_free(op);
+}
+
+static void open_now(rl_job *job) {
+    rl_op *op = RL_CONTAINER(job, rl_op, job);
+    op->fd = open(op->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    op->error = op->fd < 0 || fstat(op->fd, &op->about) != 0 ? errno : 0;
+}
+
+static void read_now(rl_job *job) {
+    rl_op *op = RL_CONTAINER(job, rl_op, job);
+    do
+        op->len = pread(op->fd, op->bytes, op->cap, op->offset);
+    while (op->len < 0 && errno == EINTR);
+    op->error = op->len < 0 ? errno : 0;
+}
+
+static void on_done(rl_job *job) {
+    rl_op *op = RL_CONTAINER(job, rl_op, job);
+    op->is_busy = false;
+    if (op->is_orphan)
+        free_op(op);
+    else
+        rl_signal_all(&op->done);
+}
+
+static int collect(lua_State *L) {
+    handle *at = lua_touserdata(L, 1);
+    if (at->op == NULL)
+        return 0;
+    if (at->op->is_busy)
+        at->op->is_orphan = true;
+    else
+        free_op(at->op);
+    at->op = NULL;
+    return 0;
+}
+
+static rl_op *check_op(lua_State *L) {
+    handle *at = luaL_checkudata(L, 1, FILE_META);
+    if (at->op == NULL || at->op->is_busy)
+        luaL_error(L, at->op == NULL ? "the file is closed" : "the file is being read already");
+    return at->op;
+}
+
+/* file(path) -> handle */
+static int new_file(lua_State *L) {
+    size_t len;
+    const char *path = luaL_checklstring(L, 1, &len);
+    luaL_argcheck(L, strlen(path) == len, 1, "a path without NUL");
+    handle *at = lua_newuserdata(L, sizeof *at);
+    at->op = NULL;
+    luaL_getmetatable(L, FILE_META);
+    lua_setmetatable(L, -2);
+    at->op = rl_mem_zalloc(1, sizeof *at->op + len + 1);
+    if (at->op == NULL)
+        return luaL_error(L, "not enough memory");
+    memcpy(at->op->path, path, len);
+    at->op->fd = -1;
+    at->op->job.done = on_done;
+    rl_signal_init(&at->op->done);
+    return 1;
+}
+
+static int run(lua_State *L, rl_op *op, void (*work)(rl_job *job)) {
+    rl_task *task = rl_task_may_wait(L);
+    op->job.work = work;
+    op->is_busy = true;
+    if (rl_job_submit(task->vm->loop, &op->job) != RL_OK) {
+        op->is_busy = false;
+        return luaL_error(L, "not enough memory");
+    }
+    return rl_signal_wait(L, task, &op->done, UINT64_MAX);
+}
+
+/* file_open(handle) -> case; then file_about */
+static int open_file(lua_State *L) {
+    rl_op *op = check_op(L);
+    if (op->fd >= 0)
+        return luaL_error(L, "the file is open already");
+    return run(L, op, open_now);
+}
+
+/* file_about(handle) -> size, seconds of the last change, "file" | "directory" | "other"; or nil, why */
+static int about(lua_State *L) {
+    const rl_op *op = check_op(L);
+    if (op->fd < 0 || op->error != 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, op->error == ENOENT || op->error == ENOTDIR ? "not found" : strerror(op->error));
+        return 2;
+    }
+    lua_pushnumber(L, (lua_Number)op->about.st_size);
+    lua_pushnumber(L, (lua_Number)op->about.st_mtime);
+    lua_pushstring(L, S_ISREG(op->about.st_mode) ? "file" : S_ISDIR(op->about.st_mode) ? "directory" : "other");
+    return 3;
+}
+
+/* file_read(handle, offset, most) -> case; then file_take */
+static int read_file(lua_State *L) {
+    rl_op *op = check_op(L);
+    lua_Number offset = luaL_checknumber(L, 2), most = luaL_checknumber(L, 3);
+    luaL_argcheck(L, offset >= 0 && offset < 1e15, 2, "an offset from 0 on");
+    luaL_argcheck(L, most >= 1 && most <= READ_MOST, 3, "1 byte to 1 MB");
+    if (op->fd < 0)
+        return luaL_error(L, "the file is not open");
+    if (op->cap < (size_t)most) {
+        char *bytes = rl_mem_realloc(op->bytes, (size_t)most);
+        if (bytes == NULL)
+            return luaL_error(L, "not enough memory");
+        op->bytes = bytes;
+    }
+    op->cap = (size_t)most;
+    op->offset = (off_t)offset;
+    return run(L, op, read_now);
+}
+
+/* file_take(handle) -> the bytes read, "" at the end; or nil, why */
+static int take(lua_State *L) {
+    const rl_op *op = check_op(L);
+    if (op->error != 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, strerror(op->error));
+        return 2;
+    }
+    lua_pushlstring(L, op->bytes == NULL ? "" : op->bytes, op->len > 0 ? (size_t)op->len : 0);
+    return 1;
+}
+
+/* file_close(handle) */
+static int close_file(lua_State *L) {
+    (void)luaL_checkudata(L, 1, FILE_META);
+    return collect(L);
+}
+
+void rl_vm_open_file(lua_State *L) {
+    const luaL_Reg functions[] = {{"file", new_file},       {"file_open", open_file}, {"file_about", about},
+                                  {"file_read", read_file}, {"file_take", take},      {"file_close", close_file},
+                                  {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+    luaL_newmetatable(L, FILE_META);
+    lua_pushcfunction(L, collect);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
+}

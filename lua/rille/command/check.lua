@@ -1,0 +1,234 @@
+--- `rille check APP [--json]`: what an app is made of, and all that is wrong with it.
+--
+-- Loads the app as `rille serve` does, but listens nowhere. The exit status is 1
+-- exactly when `serve` would not start.
+local App = require "rille.app"
+local compose = require "rille.compose"
+local config = require("rille.config").current
+local core = require "rille.core"
+local db = require "rille.db"
+local errors = require "rille.error"
+local module = require "rille.module"
+
+local USAGE = "usage: rille check APP [--json] [settings]\n"
+
+local function words_of(...)
+  local root, is_json
+  for _, word in ipairs { ... } do
+    if word == "--json" then
+      is_json = true
+    elseif word:sub(1, 1) == "-" or root then
+      io.stderr:write(("rille check: unexpected argument '%s'\n%s"):format(word, USAGE))
+      return nil
+    else
+      root = word
+    end
+  end
+  return root, is_json
+end
+
+-- ---- gathering ---------------------------------------------------------------------
+
+local function text_of(err)
+  return errors.is(err) and (err.detail or err.message) or tostring(err)
+end
+
+local function add_lines(list, text)
+  for line in text:gmatch "[^\n]+" do
+    list[#list + 1] = line
+  end
+end
+
+local function load_app(root)
+  local app = module.loader(root).run(root .. "/app.lua")
+  if not App.is(app) then
+    error(("%s/app.lua returned a %s: its last line must be `return app`"):format(root, type(app)), 0)
+  end
+  return app
+end
+
+-- What a setting of the app's that is wrong makes an app's file raise is told already.
+local function try_load(root, problems)
+  local ok, app = pcall(load_app, root)
+  local told = config:all_problems()
+  for _, problem in ipairs(told) do
+    problems[#problems + 1] = problem
+  end
+  if not ok and not config.is_raised then
+    problems[#problems + 1] = text_of(app)
+  end
+  return ok and app or nil
+end
+
+-- "app.lua:12", where the handler begins.
+local function place_of(route)
+  local info = debug.getinfo(route.handler, "S")
+  return info.what == "C" and route.where or ("%s:%d"):format(info.source:gsub("^@", ""), info.linedefined)
+end
+
+local function name_of(route)
+  if not route.options.name then
+    return nil
+  end
+  local names = { unpack(route.names) }
+  names[#names + 1] = route.options.name
+  return table.concat(names, ".")
+end
+
+local function routes_of(app, problems)
+  local ok, err = pcall(app.build, app)
+  if not ok then
+    problems[#problems + 1] = text_of(err)
+  end
+  local flattened, routes = ok and compose.routes(app) or {}, {}
+  for i, route in ipairs(flattened) do
+    routes[i] = {
+      method = route.method, path = route.path, name = name_of(route), handler = place_of(route), middleware = #route.chain,
+    }
+  end
+  return routes
+end
+
+local SERVER = [[select current_setting('server_version') as version, current_setting('max_connections')::int as most,
+  current_setting('superuser_reserved_connections')::int as reserved]]
+
+-- What this node may take of the server's connections: replacement of the
+-- process is not counted, nor are other nodes.
+local function database_of(problems, warnings)
+  local settings = core.settings
+  if settings.database_url == "" then
+    return { configured = false }
+  end
+  local ok, server = pcall(db.one, db, SERVER)
+  if not ok then
+    problems[#problems + 1] = "database_url: " .. text_of(server)
+    return { configured = true, reachable = false }
+  end
+  local wanted, free = settings.db_max * settings.workers, server.most - server.reserved
+  if wanted > free then
+    warnings[#warnings + 1] = ("db_max %d × %d workers = %d connections, and the server has %d: lower db_max to %d")
+      :format(settings.db_max, settings.workers, wanted, free, math.max(1, math.floor(free / settings.workers)))
+  end
+  return {
+    configured = true, reachable = true, version = server.version, max_connections = server.most,
+    reserved = server.reserved, db_max = settings.db_max, workers = settings.workers, wanted = wanted,
+  }
+end
+
+local function row_of(row, is_app)
+  return { name = row.name, value = row.shown, source = row.place, app = is_app }
+end
+
+local function settings_of()
+  local rows = {}
+  for _, row in ipairs(core.sources.rows) do
+    rows[#rows + 1] = row_of(row, false)
+  end
+  for _, row in ipairs(config:rows()) do
+    rows[#rows + 1] = row_of(row, true)
+  end
+  return rows
+end
+
+local function examine(root)
+  local report = { app = root, env = core.settings.env, problems = {}, warnings = {} }
+  add_lines(report.problems, core.sources.problems)
+  add_lines(report.warnings, core.sources.warnings)
+  report.database = database_of(report.problems, report.warnings)
+  local app = try_load(root, report.problems)
+  report.routes = app and routes_of(app, report.problems) or {}
+  report.settings = settings_of()
+  report.ok = #report.problems == 0
+  return report
+end
+
+-- ---- printing ----------------------------------------------------------------------
+
+-- Rows of texts, in columns as wide as they need; the last one has no end.
+local function print_columns(rows)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for i, text in ipairs(row) do
+      widths[i] = math.max(widths[i] or 0, #text)
+    end
+  end
+  for _, row in ipairs(rows) do
+    local cells = {}
+    for i, text in ipairs(row) do
+      cells[i] = i == #row and text or text .. (" "):rep(widths[i] - #text)
+    end
+    print("  " .. table.concat(cells, "  "))
+  end
+end
+
+local function print_settings(title, settings, is_app)
+  local rows = {}
+  for _, one in ipairs(settings) do
+    if one.app == is_app then
+      rows[#rows + 1] = { one.name, one.value, one.source }
+    end
+  end
+  if #rows > 0 then
+    print(title)
+    print_columns(rows)
+  end
+end
+
+local function print_routes(routes)
+  local rows = {}
+  for i, one in ipairs(routes) do
+    rows[i] = { one.method, one.path, one.name or "", one.handler, ("%d middleware"):format(one.middleware) }
+  end
+  print(#rows == 0 and "no routes" or "routes")
+  print_columns(rows)
+end
+
+local function print_database(database)
+  print "database"
+  if not database.configured then
+    print "  none is configured: set DATABASE_URL, or start a private one with `rille db start`"
+  elseif not database.reachable then
+    print "  cannot be reached"
+  else
+    print(("  PostgreSQL %s; max_connections %d, %d of them reserved; db_max %d × %d workers = %d"):format(database.version,
+      database.max_connections, database.reserved, database.db_max, database.workers, database.wanted))
+  end
+end
+
+local function print_list(title, list)
+  if #list == 0 then
+    return
+  end
+  io.stdout:flush()
+  io.stderr:write(title, "\n")
+  for _, text in ipairs(list) do
+    io.stderr:write("  ", (text:gsub("\n", "\n  ")), "\n")
+  end
+end
+
+local function print_report(report)
+  print(("%s, %s"):format(report.app, report.env))
+  print_settings("settings", report.settings, false)
+  print_settings("settings of the app", report.settings, true)
+  print_routes(report.routes)
+  print_database(report.database)
+  print_list("warnings", report.warnings)
+  print_list("problems", report.problems)
+end
+
+local function print_json(report)
+  for _, name in ipairs { "problems", "warnings", "routes", "settings" } do
+    core.array(report[name])
+  end
+  print(core.json_encode(report))
+end
+
+return function(...)
+  local root, is_json = words_of(...)
+  if not root then
+    return 2
+  end
+  local report = examine(root);
+  (is_json and print_json or print_report)(report)
+  return report.ok and 0 or 1
+end

@@ -1,0 +1,194 @@
+--- Files as answers: whole, in part (RFC 9110, 14), or not at all when the client
+-- has them (RFC 9110, 13). Read in pieces on other threads: memory stays flat.
+local answers = require "rille.answer"
+local core = require "rille.core"
+local errors = require "rille.error"
+local wait = require "rille.wait"
+
+local file = {}
+
+local PIECE = 64 * 1024
+
+local TYPES = {
+  avif = "image/avif", bin = "application/octet-stream", css = "text/css; charset=utf-8", csv = "text/csv; charset=utf-8",
+  gif = "image/gif", html = "text/html; charset=utf-8", ico = "image/x-icon", jpeg = "image/jpeg", jpg = "image/jpeg",
+  js = "text/javascript; charset=utf-8", json = "application/json", map = "application/json",
+  md = "text/markdown; charset=utf-8", mjs = "text/javascript; charset=utf-8", mp3 = "audio/mpeg", mp4 = "video/mp4",
+  pdf = "application/pdf", png = "image/png", svg = "image/svg+xml", txt = "text/plain; charset=utf-8",
+  wasm = "application/wasm", webm = "video/webm", webp = "image/webp", woff = "font/woff", woff2 = "font/woff2",
+  xml = "application/xml", zip = "application/zip",
+}
+
+local function type_of(path)
+  local at = #path
+  while at > 0 and path:sub(at, at) ~= "." and path:sub(at, at) ~= "/" do
+    at = at - 1
+  end
+  return TYPES[path:sub(at + 1):lower()] or "application/octet-stream"
+end
+
+local function http_date(seconds)
+  return os.date("!%a, %d %b %Y %H:%M:%S GMT", seconds)
+end
+
+-- The parts of the answer that say which version of the file it is.
+local function validators(size, changed)
+  return ('"%x-%x"'):format(size, changed), http_date(changed)
+end
+
+-- Weak comparison of one tag with a list of them (RFC 9110, 13.1.2).
+local function has_tag(list, tag)
+  if list == "*" then
+    return true
+  end
+  local at = list:find(tag, 1, true)
+  return at ~= nil
+end
+
+local function is_unchanged(c, tag, date)
+  local tags = core.header(c[1], c[2], "if-none-match")
+  if tags then
+    return has_tag(tags, tag)
+  end
+  return core.header(c[1], c[2], "if-modified-since") == date
+end
+
+-- The one range of `bytes=a-b`, `bytes=a-`, `bytes=-n`; nil to send all, false when it cannot be had.
+local function range_of(header, size)
+  if #header > 64 then
+    return nil
+  end
+  local first, last = header:match "^bytes=(%d*)%-(%d*)$"
+  if not first or (first == "" and last == "") then
+    return nil
+  end
+  first, last = tonumber(first), tonumber(last)
+  if not first then
+    first, last = math.max(0, size - last), size - 1
+  end
+  last = math.min(last or size - 1, size - 1)
+  if first > last then
+    return false
+  end
+  return first, last
+end
+
+local function requested_range(c, size, tag, date)
+  local header = core.header(c[1], c[2], "range")
+  local condition = core.header(c[1], c[2], "if-range")
+  if not header or c.method ~= "GET" or (condition and condition ~= tag and condition ~= date) then
+    return nil
+  end
+  return range_of(header, size)
+end
+
+local function send(handle, first, count)
+  return function(out)
+    local at, left = first, count
+    while left > 0 do
+      wait.won(core.file_read(handle, at, math.min(PIECE, left)))
+      local bytes, why = core.file_take(handle)
+      if not bytes or bytes == "" then
+        error("the file became shorter while it was sent" .. (why and ": " .. why or ""), 0)
+      end
+      out:write(bytes)
+      at, left = at + #bytes, left - #bytes
+    end
+    core.file_close(handle)
+  end
+end
+
+local OPTIONS = { type = true, download = true, max_age = true }
+
+local function check(path, options, level)
+  if type(path) ~= "string" or path == "" then
+    error("file takes a path: got " .. tostring(path), level + 1)
+  end
+  for key in pairs(options) do
+    if not OPTIONS[key] then
+      error(("file has no option '%s': there are type, download, max_age"):format(tostring(key)), level + 1)
+    end
+  end
+end
+
+local function absolute(path)
+  if path:sub(1, 1) == "/" or not core.settings.app_dir then
+    return path
+  end
+  return core.settings.app_dir .. "/" .. path
+end
+
+-- What the request's headers make of the file: all, a part, or none of it.
+local function resolved(answer, c)
+  local options, handle = answer.options, core.file(absolute(answer.path))
+  wait.won(core.file_open(handle))
+  local size, changed, kind = core.file_about(handle)
+  if not size or kind ~= "file" then
+    errors.fail(404, "there is nothing here")
+  end
+  local tag, date = validators(size, changed)
+  local headers = answer.headers
+  headers.ETag, headers["Last-Modified"], headers["Accept-Ranges"] = tag, date, "bytes"
+  if is_unchanged(c, tag, date) then
+    return answers.new { status = 304, headers = headers }
+  end
+  local first, last = requested_range(c, size, tag, date)
+  local status = answer.status
+  if first == false then
+    errors.fail(416, { message = "the file has no such range", headers = { ["Content-Range"] = "bytes */" .. size } })
+  elseif first then
+    status, headers["Content-Range"] = 206, ("bytes %d-%d/%d"):format(first, last, size)
+  else
+    first, last = 0, size - 1
+  end
+  local count = last - first + 1
+  return answers.new {
+    status = status, headers = headers, type = options.type or type_of(answer.path), length = count,
+    run = send(handle, first, count),
+  }
+end
+
+--- A file as an answer: `return rille.file("files/report.pdf", { download = "report.pdf" })`.
+-- Answers conditional requests and one range; 404 when there is no such file.
+-- @tparam string path from the app's folder, or absolute; never from outside unchecked
+-- @tparam[opt] table options type (else by the name's ending), download (a file name to save as), max_age (seconds to cache)
+function file.answer(path, options)
+  options = options or {}
+  check(path, options, 2)
+  local headers = {}
+  if options.max_age then
+    headers["Cache-Control"] = ("max-age=%d"):format(options.max_age)
+  end
+  if options.download then
+    headers["Content-Disposition"] = ('attachment; filename="%s"'):format((options.download:gsub("[^%w%._ %-]", "_")))
+  end
+  return answers.new { status = 200, headers = headers, path = path, options = options, run = resolved, is_late = true }
+end
+
+-- A name from outside: no way up, nothing hidden, no other separator.
+local function is_harmless(name)
+  for part in (name .. "/"):gmatch "([^/]*)/" do
+    if part == "" or part:byte(1) == 46 or part:find("[%z\\]") then
+      return false
+    end
+  end
+  return true
+end
+
+--- The handler of `app:static(path, dir)`.
+-- @tparam string dir
+-- @tparam[opt] table options as for a file
+function file.static(dir, options)
+  return function(c)
+    local name = c.params.file
+    if name == "" or name:sub(-1) == "/" then
+      name = name .. "index.html"
+    end
+    if not is_harmless(name) then
+      errors.fail(404, "there is nothing here")
+    end
+    return file.answer(dir .. "/" .. name, options)
+  end
+end
+
+return file

@@ -1,0 +1,180 @@
+--- The words behind `rille spec`: ours, and busted's, which one of the processes
+-- of a run wants which.
+local options = {}
+
+-- busted's options that take a value, by what the process that collects does
+-- with them: "both" processes want it, only the one that runs a file ("file"),
+-- or only the one that collects ("all").
+local VALUED = {
+  ["-p"] = "both", ["--pattern"] = "both", ["--exclude-pattern"] = "both", ["-e"] = "file",
+  ["-o"] = "all", ["--output"] = "all", ["-Xoutput"] = "all", ["--lang"] = "both",
+  ["-f"] = "both", ["--config-file"] = "both",
+  ["--coverage-config-file"] = "file", ["-t"] = "file", ["--tags"] = "file", ["--exclude-tags"] = "file",
+  ["--filter"] = "file", ["--filter-out"] = "file", ["-m"] = "both", ["--lpath"] = "both", ["--cpath"] = "both",
+  ["-r"] = "both", ["--run"] = "both", ["--repeat"] = "all", ["--loaders"] = "both", ["--helper"] = "file",
+  ["-Xhelper"] = "file", ["--lua"] = "file",
+}
+
+local FLAGS = {
+  ["-c"] = "file", ["--coverage"] = "file", ["-s"] = "all", ["--enable-sound"] = "all",
+  ["--shuffle-tests"] = "file", ["--sort-tests"] = "file", ["--shuffle-files"] = "all", ["--sort-files"] = "all",
+  ["--defer-print"] = "all", ["--no-defer-print"] = "all",
+}
+
+-- Asked of busted, not of any spec.
+local DIRECT = { ["-l"] = true, ["--list"] = true, ["--help"] = true, ["-h"] = true, ["--version"] = true }
+
+local Options = {}
+Options.__index = Options
+
+local function random_seed()
+  local file = assert(io.open("/dev/urandom", "rb"))
+  local a, b, c = file:read(3):byte(1, 3)
+  file:close()
+  return a * 65536 + b * 256 + c
+end
+
+local function note(self, kind, ...)
+  table.insert(self.given, { kind = kind, ... })
+end
+
+local OURS = {
+  ["--app"] = "app",       -- the folder of the app that rille.test() is about
+  ["--report"] = "report", -- the file to report to: we are one file's process
+  ["--seed"] = "seed",
+  ["-C"] = "directory", ["--directory"] = "directory", -- busted's: we go there before it
+}
+
+local function take_flag(self, word)
+  if word == "--shuffle" or word == "--sort" then
+    note(self, "file", word .. "-tests")
+    note(self, "all", word .. "-files")
+  else
+    note(self, FLAGS[word] or "both", word)
+  end
+  self.shuffles = self.shuffles or word:find "^%-%-shuffle" ~= nil
+  self.is_direct = self.is_direct or DIRECT[word]
+end
+
+-- "--name=value", "--name value" or "-o value": the number of words it took.
+local function take_valued(self, words, i)
+  local name, value = words[i]:match "^(%-%-[%w-]+)=(.*)$"
+  name = name or words[i]
+  local ours = OURS[name]
+  if not ours and not VALUED[name] then
+    return 0
+  end
+  local took = value and 1 or 2
+  value = value or words[i + 1]
+  if value == nil then
+    error(("%s takes a value"):format(name), 0)
+  elseif ours then
+    self[ours] = value
+  elseif took == 1 then
+    note(self, VALUED[name], words[i])
+  else
+    note(self, VALUED[name], name, value)
+  end
+  if name == "-p" or name == "--pattern" then
+    table.insert(self.patterns, value)
+  elseif name == "--exclude-pattern" then
+    table.insert(self.excludes, value)
+  end
+  return took
+end
+
+local function parse(words)
+  local self = setmetatable({ words = words, given = {}, paths = {}, patterns = {}, excludes = {}, is_recursive = true }, Options)
+  local i = 1
+  while i <= #words do
+    local took = take_valued(self, words, i)
+    if took == 0 and words[i]:sub(1, 1) == "-" and words[i] ~= "-" then
+      take_flag(self, words[i])
+    elseif took == 0 then
+      table.insert(self.paths, words[i])
+    end
+    self.is_recursive = self.is_recursive and words[i] ~= "--no-recursive"
+    i = i + math.max(took, 1)
+  end
+  if #self.paths == 0 then
+    self.paths[1] = "spec"
+  end
+  if #self.patterns == 0 then
+    self.patterns[1] = "_spec"
+  end
+  self.seed = self.seed == nil and random_seed() or tonumber(self.seed)
+  if not self.seed then
+    error("--seed takes a number", 0)
+  end
+  return self
+end
+
+--- Read the words.
+-- @tparam {string,...} words
+-- @treturn table|nil paths, patterns, excludes, seed, app, report, directory;
+-- is_direct: busted is asked something else than to run specs
+-- @treturn string what is wrong
+function options.parse(words)
+  local ok, result = pcall(parse, words)
+  if not ok then
+    return nil, result
+  end
+  return result
+end
+
+local function collect(self, ...)
+  local out = {}
+  for _, one in ipairs(self.given) do
+    for _, kind in ipairs { ... } do
+      if one.kind == kind then
+        for _, word in ipairs(one) do
+          out[#out + 1] = word
+        end
+      end
+    end
+  end
+  return out
+end
+
+local function with_paths(words, paths)
+  for _, path in ipairs(paths) do
+    words[#words + 1] = path
+  end
+  return words
+end
+
+--- busted's words where the files run here.
+function Options:words_for_one()
+  local words
+  if self.report then
+    words = collect(self, "both", "file")
+    words[#words + 1] = "--output=rille.test.report"
+    words[#words + 1] = "-Xoutput"
+    words[#words + 1] = self.report
+  else
+    words = collect(self, "both", "file", "all")
+  end
+  words[#words + 1] = ("--seed=%d"):format(self.seed)
+  return with_paths(words, self.paths)
+end
+
+--- busted's words where this process collects what others run.
+function Options:words_for_all(files)
+  local words = collect(self, "both", "all")
+  words[#words + 1] = ("--seed=%d"):format(self.seed)
+  return with_paths(words, files)
+end
+
+--- The words behind `rille spec` of the process that runs one file.
+function Options:words_for_file(path, report)
+  local words = collect(self, "both", "file")
+  words[#words + 1] = "--report=" .. report
+  words[#words + 1] = ("--seed=%d"):format(self.seed)
+  if self.app then
+    words[#words + 1] = "--app=" .. self.app
+  end
+  words[#words + 1] = path
+  return words
+end
+
+return options
