@@ -86,27 +86,33 @@ static int end_all(serve *at, int status) {
     return status;
 }
 
-static int run(serve *at) {
+static bool has_failed(const serve *at) {
+    return count_in(at, RL_WORKER_FAILED) + count_in(at, RL_WORKER_ENDED) > 0;
+}
+
+/* Wait until all workers are in `state`. Returns the signal that came before, or 0. */
+static int wait_for_all(serve *at, rl_worker_state state) {
     int signal_number = 0;
-    while (signal_number == 0 && count_in(at, RL_WORKER_READY) < at->count) {
-        if (count_in(at, RL_WORKER_FAILED) + count_in(at, RL_WORKER_ENDED) > 0) {
-            print_failure(at);
-            return end_all(at, 1);
-        }
+    while (signal_number == 0 && count_in(at, state) < at->count && !has_failed(at))
         signal_number = wait_for_news(at);
-    }
-    if (signal_number == 0) {
+    return signal_number;
+}
+
+static int run(serve *at) {
+    int signal_number = wait_for_all(at, RL_WORKER_READY);
+    if (signal_number == 0 && !has_failed(at)) {
         for (size_t i = 0; i < at->count; i++)
             rl_worker_serve(at->workers[i]);
+        signal_number = wait_for_all(at, RL_WORKER_SERVING);
+    }
+    if (signal_number == 0 && !has_failed(at))
         fprintf(stderr, "rille %s: %s with %zu %s, listening on http://%s:%u\n", RILLE_VERSION,
                 at->serving.app_dir, at->count, at->count == 1 ? "worker" : "workers", at->settings->host, at->port);
-    }
-    while (signal_number == 0) {
+    while (signal_number == 0 && !has_failed(at))
         signal_number = wait_for_news(at);
-        if (count_in(at, RL_WORKER_FAILED) > 0) {
-            print_failure(at);
-            return end_all(at, 1);
-        }
+    if (signal_number == 0) {
+        print_failure(at);
+        return end_all(at, 1);
     }
     rl_log_printf(at->serving.log, RL_LOG_INFO, "%s: stopping",
                   signal_number == SIGTERM ? "SIGTERM" : "interrupted");

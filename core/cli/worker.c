@@ -120,6 +120,8 @@ static void on_serve(rl_post *post) {
     at->fd = -1;
     if (rl_listener_open(at->loop, fd, rl_server_accept, at->server, &at->listener) != RL_OK)
         fail(at, "cannot listen on the bound socket");
+    else
+        tell(at, RL_WORKER_SERVING);
     static const char *const argv[] = {"start"};
     if (rl_run_start(at->vm, "rille.lifecycle", argv, 1, on_start_hooks_ended, at) != RL_OK)
         fail(at, "out of memory");

@@ -12,7 +12,7 @@
 #include "cli/settings.h"
 #include "http/server.h"
 
-typedef enum rl_worker_state { RL_WORKER_LOADING, RL_WORKER_READY, RL_WORKER_FAILED, RL_WORKER_ENDED } rl_worker_state;
+typedef enum rl_worker_state { RL_WORKER_LOADING, RL_WORKER_READY, RL_WORKER_SERVING, RL_WORKER_FAILED, RL_WORKER_ENDED } rl_worker_state;
 
 /* What all workers of a process share. */
 typedef struct rl_serving {
@@ -33,7 +33,7 @@ RL_MUST_USE rl_err rl_worker_start(rl_serving *serving, int fd, rl_worker **out)
 rl_worker_state rl_worker_read_state(const rl_worker *worker);
 /* Why it FAILED; NULL when it has not. */
 const char *rl_worker_failure(const rl_worker *worker);
-/* All have loaded: accept connections. Once, when READY. */
+/* All have loaded: accept connections, and be SERVING. Once, when READY. */
 void rl_worker_serve(rl_worker *worker);
 /* Drain and end; once, in any state. */
 void rl_worker_stop(rl_worker *worker);

@@ -25,7 +25,10 @@ local NO_SOURCES = { rows = {}, rest = {}, file = "", problems = "", warnings = 
 
 -- The system sets these: a setting that is read from one would be a surprise.
 local SYSTEM = {}
-for name in ("DISPLAY EDITOR HOME HOSTNAME LANG LANGUAGE LOGNAME MAIL OLDPWD PAGER PATH PWD SHELL TERM TMPDIR TZ USER"):gmatch "%S+" do
+for _, name in ipairs {
+  "DISPLAY", "EDITOR", "HOME", "HOSTNAME", "LANG", "LANGUAGE", "LOGNAME", "MAIL", "OLDPWD", "PAGER", "PATH", "PWD",
+  "SHELL", "TERM", "TMPDIR", "TZ", "USER",
+} do
   SYSTEM[name] = true
 end
 
@@ -73,7 +76,7 @@ local function view_of(self, node, value, path)
     local field = target.fields[key]
     values[key] = field and view_of(self, field, inner, path .. "." .. key) or inner
   end
-  return view(path, function(_, key)
+  return view("rille.config." .. path, function(_, key)
     local found = values[key]
     if found == nil and not target.fields[key] and target.unknown ~= "keep" then
       no_field(path, tostring(key), target.fields)

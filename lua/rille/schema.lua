@@ -274,7 +274,8 @@ function Schema:default(value)
   elseif type(value) ~= "function" and not self.has_lazy then
     local parsed, problems = self:parse(value, "output")
     if problems then
-      error(("the default is none of its values: %s %s"):format(problems[1].path, problems[1].message), 2)
+      local path = problems[1].path
+      error(("the default is not valid: %s%s"):format(path ~= "" and path .. " " or "it ", problems[1].message), 2)
     end
     copied.default_value = parsed
   end
@@ -315,10 +316,21 @@ end
 --- The same, with a description for people and for JSON Schema.
 -- @tparam string description
 function Schema:describe(description)
-  return (changed(self, "describe", { description = description }))
+  local copied = changed(self, "describe", { description = description })
+  if type(description) ~= "string" then
+    error("describe takes a text, got a " .. type(description), 2)
+  end
+  return copied
 end
 
 local MODES = table.concat(option.names(compile.modes), ", ")
+
+local function run_of(schema, mode)
+  if not compile.modes[mode] then
+    error(("no mode '%s': there are %s"):format(tostring(mode), MODES), 3)
+  end
+  return (compile.run(schema, mode))
+end
 
 --- Check a value. Never raises because of it, and never changes it.
 -- @param value
@@ -330,14 +342,7 @@ local MODES = table.concat(option.names(compile.modes), ", ")
 -- @return the checked value: a fresh table, with defaults; nil when something is wrong
 -- @treturn ?table then the list of problems
 function Schema:parse(value, mode, place)
-  mode = mode or "json"
-  local run = self.runs[mode]
-  if not run then
-    if not compile.modes[mode] then
-      error(("no mode '%s': there are %s"):format(tostring(mode), MODES), 2)
-    end
-    run = compile.run(self, mode)
-  end
+  local run = self.runs[mode or "json"] or run_of(self, mode or "json")
   local s = report.new(place)
   local result
   if value ~= nil then
@@ -365,7 +370,7 @@ end
 --- Compile now what would be compiled at the first `parse` in this mode.
 -- @treturn schema itself
 function Schema:compile(mode)
-  compile.run(self, mode or "json")
+  run_of(self, mode or "json")
   return self
 end
 

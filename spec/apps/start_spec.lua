@@ -100,7 +100,7 @@ describe("rille", function()
     assert_refused(1, "unknown flag --max-bdoy: did you mean --max-body?", "serve apps/hello --max-bdoy 1M")
     write("app.lua", 'return require("rille").app()\n')
     write("config/test.lua", "return {\n  max_bdoy = '1M',\n}\n")
-    assert_refused(1, ("unknown setting 'max_bdoy' in %s/config/test.lua:2: did you mean 'max_body'?"):format(dir),
+    assert_refused(1, ("rille: unknown setting 'max_bdoy' in %s/config/test.lua:2: did you mean 'max_body'?"):format(dir),
       "serve --env test --port 0 " .. app)
   end)
 

@@ -290,8 +290,7 @@ describe("problems", function()
       wrong(order, decode [[{ "user": { "email": "no" }, "x": 1, "items": [
         { "id": 1, "qty": 1 }, { "id": 2, "qty": 0 }, { "qty": "1" }, null ] }]]))
     assert.equal("items min; user required", wrong(order, decode '{"items":[]}'))
-    assert.equal('items required; prices.a min; prices["b c"] type; user type',
-      (wrong(order, decode '{"user":1,"prices":{"a":-1,"b c":"1"}}'):gsub('(prices%["b c"%] type); (prices.a min)', "%2; %1")))
+    assert.equal('items required; prices["b c"] type; user type', wrong(order, decode '{"user":1,"prices":{"b c":"1"}}'))
   end)
 
   it("say where the value came from", function()
@@ -316,7 +315,7 @@ describe("problems", function()
     assert.is_nil(encode(problems):find "hunter2")
     _, problems = schema:parse { s = ("hunter2"):rep(3) }
     assert.equal("is too simple", problems[1].message)
-    assert.is_nil(tostring(schema.fields.s:default "hunter2hunter2hunter2"):find "hunter2")
+    assert.is_nil(tostring(v.secret():default "hunter2"):find "hunter2")
   end)
 end)
 
@@ -391,8 +390,8 @@ describe("values made in Lua", function()
   local schema = v.object { id = v.integer(), note = v.string():nullable(), tags = v.array(v.string()) }
   it("may lack what is nullable, and hold empty lists", function()
     local result = schema:parse({ id = 1, tags = {} }, "output")
-    assert.equal('{"id":1,"note":null,"tags":[]}', (encode { id = result.id, note = result.note, tags = result.tags }
-      :gsub(".*", function() return '{"id":1,"note":' .. encode(result.note) .. ',"tags":' .. encode(result.tags) .. "}" end)))
+    assert.equal(null, result.note)
+    assert.equal("[]", encode(result.tags))
     assert.equal("secret unknown", wrong(schema, { id = 1, tags = {}, secret = 1 }, "output"))
   end)
   it("are shaped without what the schema does not name", function()

@@ -36,9 +36,20 @@ local function run_examples_as_tasks(busted)
       return safe(descriptor, run, element)
     end
     if run == element.run then
-      return tasks.spawn(safe, descriptor, example.body(run), element):await()
+      return tasks.spawn(safe, descriptor, example.body(run, element.trace), element):await()
     end
     return tasks.spawn(example.around, function() return safe(descriptor, run, element) end):await()
+  end
+end
+
+-- A file with a syntax error has no place for busted, and its TAP output fails on that.
+local function place_every_error(busted)
+  local publish = busted.publish
+  function busted.publish(channel, element, parent, message, trace, ...)
+    if channel[1] == "error" and type(trace) == "table" and not trace.currentline then
+      trace.short_src, trace.currentline = tostring(element.name), 0
+    end
+    return publish(channel, element, parent, message, trace, ...)
   end
 end
 
@@ -46,6 +57,7 @@ local function on_new_busted(change)
   local new_core = require "busted.core"
   package.loaded["busted.core"] = function(...)
     local busted = new_core(...)
+    place_every_error(busted)
     change(busted)
     return busted
   end

@@ -5,6 +5,7 @@
 --     reading:place_of "wechat.secret"             -> "WECHAT_SECRET"
 local core = require "rille.core"
 local describe = require "rille.schema.describe"
+local format = require "rille.schema.format"
 
 local layer = {}
 
@@ -78,17 +79,28 @@ local function split(text)
   return items
 end
 
--- Of a text its value as a Lua value; the text itself where it is none, which the
--- schema then refuses with its own words.
+-- What is out of bounds is a number nevertheless.
+local COERCED = { integer = format.to_integer, number = format.to_number, boolean = format.to_boolean }
+
+local function scalar_from(node, kind, text)
+  local value
+  if COERCED[kind] then
+    value = COERCED[kind](text)
+  else
+    value = node:parse(text, "text")
+  end
+  return value == nil and text or value
+end
+
+-- Of a text its value; the text itself where it is none, which the schema then
+-- refuses with its own words. A list has commas, or is JSON as every other table.
 local function from_text(node, text)
   local target = describe.target(node)
   if text:find "^%s*[%[{]" and target.kind ~= "string" and target.kind ~= "secret" then
     local ok, value = pcall(core.json_decode, text)
     return ok and value or text
-  end
-  if target.kind ~= "array" then
-    local value = node:parse(text, "text")
-    return value == nil and text or value
+  elseif target.kind ~= "array" then
+    return scalar_from(node, target.kind, text)
   end
   local items = text == "" and {} or split(text)
   for i, item in ipairs(items) do

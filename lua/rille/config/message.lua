@@ -69,8 +69,9 @@ local function missing(path, node, reading, file)
   if path:find("[", 1, true) then -- an item's field has no variable
     return ("%s is missing in %s: it must be %s"):format(path, reading:place_of(path), noun)
   end
-  return ("%s is missing: it must be %s. Set %s in the environment, or %s in %s")
-    :format(path, noun, layer.variable(path), written(path), file)
+  local example = describe.target(node).kind == "array" and " (as in a,b)" or ""
+  return ("%s is missing: it must be %s. Set %s in the environment%s, or %s in %s")
+    :format(path, noun, layer.variable(path), example, written(path), file)
 end
 
 local function is_variable(place)
@@ -135,6 +136,11 @@ local function is_blamed(problems, path)
   return false
 end
 
+local function default_of(node)
+  local presence = describe.presence(node)
+  return type(presence.default_value) ~= "function" and presence.default_value or nil
+end
+
 --- A value as `rille check` prints it.
 -- @tparam table leaf path, node
 -- @tparam table declared the setting that it belongs to: value, problems, reading
@@ -145,6 +151,9 @@ function message.shown(leaf, declared)
     return declared.reading.places[leaf.path] and "(wrong)" or "(missing)"
   elseif declared.is_wrong then -- but not by this one
     value = declared.reading.values[leaf.path]
+    if value == nil then
+      value = default_of(leaf.node)
+    end
   end
   if value == nil or value == core.null then
     return ""

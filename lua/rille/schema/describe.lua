@@ -9,7 +9,7 @@ local SHOWN_MOST = 12   -- values that a message lists
 local function resolve(node)
   local target = node.resolve()
   if getmetatable(target) ~= getmetatable(node) then
-    error(("v.lazy at %s: its function must return a schema, and returned a %s"):format(node.where, type(target)), 0)
+    error(("the function of v.lazy at %s must return a schema, and returned a %s"):format(node.where, type(target)), 0)
   end
   return target
 end

@@ -132,12 +132,25 @@ function report.accepts(s, d, value, run)
   return ok
 end
 
+--- Whether a table is a list: an array, or the keys 1 to n. `{}` may be either:
+-- from JSON it is an object, as an array is marked; from Lua it is what is wanted.
+function report.is_list(value, empty_is_list)
+  if type(value) ~= "table" then
+    return false
+  end
+  if getmetatable(value) == array_meta then
+    return true
+  end
+  local count = #value
+  return count == nkeys(value) and (count > 0 or empty_is_list)
+end
+
 -- "array", "object", or Lua's name of the type.
 local function shape(value)
   if type(value) ~= "table" then
     return type(value)
   end
-  return getmetatable(value) == array_meta and "array" or "object"
+  return report.is_list(value, false) and "array" or "object"
 end
 
 --- Say why no member of a union takes `value`: what the one member says that is
@@ -171,10 +184,11 @@ local REFUSED = {} -- remembered for a table that a union does not take
 -- @treturn boolean whether anything is remembered, then the value; nil when it was refused
 function report.recall(s, union, value)
   local seen = s.memo and s.memo[union]
-  local result = seen and seen[value]
-  if result == nil then
+  if not seen or seen[value] == nil then
     return false, nil
-  elseif result == REFUSED then
+  end
+  local result = seen[value]
+  if result == REFUSED then
     return true, nil
   end
   return true, result
@@ -193,19 +207,6 @@ function report.remember(s, union, value, result)
     result = REFUSED
   end
   seen[value] = result
-end
-
---- Whether a table is a list: an array, or the keys 1 to n. `{}` may be either:
--- from JSON it is an object, as an array is marked; from Lua it is what is wanted.
-function report.is_list(value, empty_is_list)
-  if type(value) ~= "table" then
-    return false
-  end
-  if getmetatable(value) == array_meta then
-    return true
-  end
-  local count = #value
-  return count == nkeys(value) and (count > 0 or empty_is_list)
 end
 
 --- Copy the fields of `value` that are not in `known` to `result`.

@@ -72,7 +72,7 @@ end
 
 function step.open(s, text, at)
   local char = sub(text, at, at)
-  s.element, s.is_end_tag, s.is_script_known = "", false, true
+  s.element, s.is_end_tag, s.is_closed, s.is_script_known = "", false, false, true
   if find(char, "%a") then
     s.mode = "element"
     return at
@@ -145,7 +145,7 @@ end
 local function close_tag(s)
   local element = s.element
   if FOREIGN[element] then
-    s.is_foreign = not s.is_end_tag
+    s.is_foreign = not s.is_end_tag and not s.is_closed
   end
   local is_raw = not s.is_end_tag and RAW[element] and (not s.is_foreign or element == "script" or element == "style")
   to_text(s)
@@ -157,13 +157,14 @@ end
 function step.tag(s, text, at)
   local blank = match(text, "^[%s/]+", at)
   if blank then
+    s.is_closed = sub(blank, -1) == "/"
     return at + #blank
   elseif sub(text, at, at) == ">" then
     close_tag(s)
     return at + 1
   end
   -- A name's first byte may be anything, "=" too.
-  s.mode, s.attribute = "name", lower(sub(text, at, at))
+  s.mode, s.attribute, s.is_closed = "name", lower(sub(text, at, at)), false
   return at + 1
 end
 

@@ -135,8 +135,8 @@ function place.join(a, b)
     return nil
   end
   local joined = markup.copy(a)
-  if a.phase ~= b.phase then
-    -- Either may hold: parts are escaped as components, and ":" is refused.
+  if a.phase ~= b.phase or a.prefix ~= b.prefix then
+    -- Either may hold: values are escaped as components, and ":" is refused.
     joined.phase = (a.phase == "refused" or b.phase == "refused") and "refused" or "open"
   end
   if a.last ~= b.last or a.prev ~= b.prev then

@@ -15,7 +15,7 @@ local function queries(state, arguments)
   for i, sql in ipairs(seen) do
     seen[i] = ("  %d. %s"):format(i, sql:gsub("%s+", " "))
   end
-  state.failure_message = #seen > 0 and "The statements were:\n" .. table.concat(seen, "\n") or nil
+  rawset(state, "failure_message", #seen > 0 and "The statements were:\n" .. table.concat(seen, "\n") or nil)
   return #seen == wanted
 end
 
@@ -23,9 +23,10 @@ end
 local function with_difference(callback)
   return function(state, arguments, level)
     local passed, results = callback(state, arguments, level)
-    if not passed and state.mod then
+    -- Raw: an index of a state that is not there is the next word of an assertion.
+    if not passed and state.mod and rawget(state, "failure_message") == nil then
       -- it has swapped them: what came first, then what was wanted
-      state.failure_message = state.failure_message or diff.of(arguments[2], arguments[1])
+      rawset(state, "failure_message", diff.of(arguments[2], arguments[1]))
     end
     return passed, results
   end

@@ -160,7 +160,7 @@ for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTI
   -- decoded when it is first read
   -- @raise when it is answered 500, unless t.expect_fault() was called
   Client[method:lower()] = function(self, path, options)
-    return request(self, method, path, options, 2)
+    return request(self, method, path, options, 1) -- a tail call: the caller is one level up
   end
 end
 
@@ -227,10 +227,10 @@ function Client:submit(res, fields, which)
   end
   local path = relative_to(res.path, form.action)
   if form.method == "GET" then
-    return request(self, "GET", path:gsub("%?.*$", ""), { query = filled }, 2)
+    return request(self, "GET", path:gsub("%?.*$", ""), { query = filled }, 1)
   end
   local rest, files = split_files(form, filled)
-  return request(self, "POST", path, { form = rest, files = files }, 2)
+  return request(self, "POST", path, { form = rest, files = files }, 1)
 end
 
 --- A client of an app.

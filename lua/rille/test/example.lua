@@ -56,15 +56,19 @@ end
 
 --- An example's body, with what holds around it.
 -- @tparam function body
+-- @tparam table trace where it is: short_src, currentline
 -- @treturn function
-function example.body(body)
+function example.body(body, trace)
+  local where = trace and ("%s:%d: "):format(trace.short_src, trace.currentline) or ""
   return function()
     if running and running.broken then
-      error("the example's transaction could not be begun: " .. tostring(running.broken.detail or running.broken), 0)
+      local why = running.broken
+      error(where .. "the example's transaction could not be begun: "
+        .. tostring(type(why) == "table" and why.detail or why), 0)
     end
     body()
     if running and running.expects_fault and not running.had_fault then
-      error("t.expect_fault(): no request of this example was answered 500", 0)
+      error(where .. "t.expect_fault(): no request of this example was answered 500", 0)
     end
   end
 end
