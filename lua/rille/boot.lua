@@ -3,6 +3,7 @@ local App = require "rille.app"
 local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
+local guard = require "rille.guard"
 local module = require "rille.module"
 
 -- An app that was given a database and cannot reach it should say so now, and
@@ -18,6 +19,7 @@ local function check_database()
 end
 
 return function(root)
+  guard.install()
   check_database()
   local loader = module.loader(root)
   local app = loader.run(root .. "/app.lua")

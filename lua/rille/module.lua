@@ -23,6 +23,11 @@ function module.loader(root)
   local env = { coroutine = forwarding }
   env._G = env
 
+  -- What LuaRocks installs into the app's folder: luarocks install --tree lua_modules …
+  local shared = root .. "/lua_modules/share/lua/5.1/"
+  package.path = shared .. "?.lua;" .. shared .. "?/init.lua;" .. package.path
+  package.cpath = root .. "/lua_modules/lib/lua/5.1/?.so;" .. package.cpath
+
   local function path_of(name)
     return root .. "/" .. name:gsub("%.", "/") .. ".lua"
   end

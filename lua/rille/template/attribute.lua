@@ -26,7 +26,7 @@ local ANIMATED = { to = true, from = true, by = true, values = true }
 
 -- Handlers of events, and what Vue, Alpine and htmx run as code.
 local function is_script(name)
-  return find(name, "^on%a") or find(name, "^[@:]") or find(name, "^v%-") or find(name, "^x%-") or find(name, "^hx%-on")
+  return find(name, "^on%a") or find(name, "^[@:]") or find(name, "^[vx]%-") or find(name, "^hx%-on") or name == "hx-vals"
 end
 
 local function kind_of(element, name)
