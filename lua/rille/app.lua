@@ -9,9 +9,11 @@ local Group = require "rille.group"
 local lifecycle = require "rille.lifecycle"
 local mw = require "rille.mw"
 local stream = require "rille.stream"
+local template = require "rille.template"
 local url = require "rille.url"
 
 local App = { __name = "rille.app" }
+local VIEW_OPTIONS = { dir = true, ext = true, layout = true, env = true }
 
 App.__index = App
 
@@ -65,6 +67,39 @@ end
 function App:on_response(fn)
   check_function(fn, "app:on_response(function(c, res))", 2)
   self.response_hooks[#self.response_hooks + 1] = fn
+end
+
+--- Where `c:render` finds templates: `app:views{ dir = "views", layout = "main" }`.
+-- Without it, the folder `views` of the app.
+-- @tparam table options dir (from the app's folder, or absolute), ext ("etlua"), layout (a
+-- default one), env (helpers that templates see by name)
+function App:views(options)
+  for key in pairs(options) do
+    if not VIEW_OPTIONS[key] then
+      error(("views has no option '%s': there are dir, ext, layout, env"):format(tostring(key)), 2)
+    end
+  end
+  local dir = options.dir or "views"
+  if dir:sub(1, 1) ~= "/" then
+    dir = (core.settings.app_dir or ".") .. "/" .. dir
+  end
+  self.layout = options.layout
+  self.view_set = template.new {
+    dir = dir, ext = options.ext or "etlua", env = options.env, reload = core.settings.env == "development",
+  }
+end
+
+--- Render a template of this app to text; see c:render.
+-- @treturn string
+function App:render_text(name, data, options, env)
+  if not self.view_set then
+    self:views {}
+  end
+  local layout = options and options.layout
+  if layout == nil then
+    layout = self.layout
+  end
+  return self.view_set:render(name, data, { layout = layout, env = env })
 end
 
 --- Run when a worker begins to serve.

@@ -4,6 +4,7 @@
 -- requests that were ever there. So one that was kept past its end can only say
 -- so. What was read once is kept in the places behind them, and the epoch is
 -- checked before it is used again.
+local answers = require "rille.answer"
 local cleanup = require "rille.cleanup"
 local cookie = require "rille.cookie"
 local core = require "rille.core"
@@ -239,6 +240,20 @@ end
 --- The path of a named route; see app:url_for.
 function methods:url_for(name, params, query)
   return self[3]:url_for(name, params, query)
+end
+
+--- A page made of a template: `return c:render("products/list", { products = rows })`.
+-- In the template `url_for(name, params, query)` gives the paths of named routes.
+-- @tparam string name of the template, below the views folder, without its ending
+-- @tparam[opt] table data the template's variables
+-- @tparam[opt] table options layout (false for none)
+-- @treturn answer an HTML page
+-- @raise with the template's line
+function methods:render(name, data, options)
+  local app = self[3]
+  return answers.html(app:render_text(name, data, options, {
+    url_for = function(...) return app:url_for(...) end,
+  }))
 end
 
 --- Run `fn(...)` once the answer has been handed over. The client does not wait for it.

@@ -11,7 +11,7 @@ local example = {}
 
 local SETTLE_MS = 2000 -- for what an example left running to notice that it was cancelled
 
-local running -- { faults by request id, expects_fault, had_fault, broken }
+local running -- { faults by request id, last_fault, expects_fault, had_fault, broken }
 
 -- A fault is told by the client's call that met it: no log line beside it.
 local log = core.log
@@ -23,7 +23,7 @@ function core.log(level, message, ...)
   for i = 1, select("#", ...), 2 do
     facts[(select(i, ...))] = (select(i + 1, ...))
   end
-  running.faults[facts.request_id or #running.faults + 1] = facts
+  running.faults[facts.request_id or ""], running.last_fault = facts, facts
 end
 
 local function settle()
@@ -95,7 +95,7 @@ function example.meet_fault(request_id)
     return false
   end
   running.had_fault = true
-  return running.expects_fault == true, running.faults[request_id]
+  return running.expects_fault == true, running.faults[request_id] or running.last_fault -- an on_error may hide the id
 end
 
 return example
