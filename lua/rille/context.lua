@@ -211,13 +211,15 @@ end
 -- @raise 422 with everything that is wrong
 function methods:validate(schema)
   local media = form.media_type(core.header(self[1], self[2], "content-type"))
-  local is_form = media == "application/x-www-form-urlencoded" or media == "multipart/form-data"
-  local value, wrong = schema:parse(self.body, is_form and "text" or "json")
+  local value, wrong
+  if media == "application/x-www-form-urlencoded" or media == "multipart/form-data" then
+    local _, all = self:form()
+    value, wrong = schema:parse(all, "text", "body")
+  else
+    value, wrong = schema:parse(self:json(), "json", "body")
+  end
   if wrong then
-    for _, one in ipairs(wrong) do
-      one["in"] = "body"
-    end
-    errors.fail(422, "the body is invalid", wrong)
+    errors.fail(422, "the body is invalid", core.array(wrong))
   end
   return value
 end

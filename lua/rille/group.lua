@@ -4,10 +4,13 @@
 -- the order in which they were written; lua/rille/compose.lua reads the notes
 -- when the app has been loaded.
 local file = require "rille.file"
+local schema = require "rille.schema"
 local unit = require "rille.unit"
 
 local Group = { __name = "rille.group" }
 Group.__index = Group
+
+local SCHEMAS = { params = true, query = true, headers = true, cookies = true, body = true, response = true }
 
 local ROUTE_OPTIONS = {
   name = "string", use = "table", timeout = true, on_disconnect = true, max_body = true, max_queries = "number",
@@ -39,6 +42,12 @@ local function check_options(options, level)
   local leave = options.on_disconnect
   if leave ~= nil and leave ~= "finish" and leave ~= "cancel" then
     error(('on_disconnect is "finish" or "cancel": got %s'):format(tostring(leave)), level + 1)
+  end
+  for name in pairs(SCHEMAS) do
+    if options[name] ~= nil and not schema.is(options[name]) then
+      error(("a route's option '%s' is a schema, such as rille.schema.object{ … }: got a %s")
+        :format(name, type(options[name])), level + 1)
+    end
   end
   if options.timeout ~= nil then
     unit.seconds(options.timeout, level)

@@ -61,7 +61,7 @@ local function resolve(what, level)
     error(("which app is this about? There is none at %s. Give rille.test an app or a folder, or call `rille spec --app DIR`")
       :format(tried), level + 1)
   end
-  return load_app(dir, level + 1)
+  return load_app(dir, level) -- a tail call
 end
 
 -- An app's routes can be handed over once for each server it is on; here all

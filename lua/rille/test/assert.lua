@@ -12,6 +12,7 @@ local function queries(state, arguments)
   end
   local seen = statements.during(fn)
   arguments[1], arguments[2], arguments.n = #seen, wanted, 2
+  arguments.nofmt = { true, true }
   for i, sql in ipairs(seen) do
     seen[i] = ("  %d. %s"):format(i, sql:gsub("%s+", " "))
   end

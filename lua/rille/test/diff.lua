@@ -139,6 +139,7 @@ function diff.of(wanted, got)
     local lines = compare_texts(wanted, got)
     return lines and "They differ (- wanted, + got):\n" .. cut(lines) or nil
   end
+  return nil
 end
 
 return diff

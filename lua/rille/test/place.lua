@@ -20,7 +20,7 @@ end
 
 -- The folders that a spec's path may mirror, the longest first.
 local function mirrors(path)
-  local rest = path:match "^%./spec/(.*)$" or path:match "^spec/(.*)$" or path:match "/spec/(.*)$"
+  local rest = path:match "^spec/(.*)$" or path:match "/spec/(.*)$"
   local before = path:match "^(.*/)spec/" or ""
   local found = {}
   rest = rest and rest:gsub("_spec%.lua$", ""):gsub("%.lua$", "")

@@ -6,6 +6,7 @@
 -- A fresh process is a fresh VM, whatever the file before it loaded, patched or
 -- left behind. What a file prints goes straight to the terminal.
 local core = require "rille.core"
+local lfs = require "lfs" -- busted's own need
 
 local suite = {}
 
@@ -19,14 +20,9 @@ function suite.files(given)
   local _, _, find = require "busted.modules.test_file_loader"(silent, { "lua" })
   local files = {}
   for _, path in ipairs(given.paths) do
-    local found = find({ path }, given.patterns, { excludes = given.excludes, recursive = given.is_recursive })
-    local file = #found == 0 and io.open(path) or nil
-    if #found == 0 and not file then
-      found = { path } -- busted will say that it is not there
-    elseif file then
-      file:close()
-    end
-    for _, one in ipairs(found) do
+    local is_there = lfs.attributes(path, "mode") ~= nil -- if not, busted will say so
+    local found = is_there and find({ path }, given.patterns, { excludes = given.excludes, recursive = given.is_recursive })
+    for _, one in ipairs(found or { path }) do
       files[#files + 1] = one
     end
   end
@@ -128,10 +124,11 @@ function suite.run_file(given, path)
   os.remove(report_path)
   report.interrupted = status % 128 == 2
   if not report.is_over or (status ~= 0 and report.failures == 0) then
+    local place = report.unfinished and (' in "%s"'):format(report.unfinished)
     report.errors[#report.errors + 1] = {
       descriptor = "file", name = path, path = {},
       message = ("the process of %s %s%s"):format(path, ending_of(status),
-        report.unfinished and (' in "%s"'):format(report.unfinished) or report.is_over and "" or " before its examples were over"),
+        place or report.is_over and "" or " before its examples were over"),
     }
   end
   return report

@@ -1,0 +1,108 @@
+--- `rille spec` itself: what it runs, how it reports, how it ends.
+local rille_path = require("lfs").symlinkattributes("/proc/self/exe", "target")
+
+describe("rille spec", function()
+  local dir
+
+  local function write(name, text)
+    os.execute("mkdir -p '" .. (dir .. "/" .. name):match "^(.*)/" .. "'")
+    local file = assert(io.open(dir .. "/" .. name, "w"))
+    file:write(text)
+    file:close()
+  end
+
+  -- Its output and its exit status.
+  local function run(words)
+    local pipe = io.popen(("cd '%s' && %s spec %s 2>&1 </dev/null; echo $?"):format(dir, rille_path, words))
+    local output, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
+    pipe:close()
+    return output, tonumber(status)
+  end
+
+  before_each(function()
+    local name = io.popen "mktemp -d /tmp/rille-spec.XXXXXX"
+    dir = name:read "*l"
+    name:close()
+  end)
+
+  after_each(function()
+    os.execute("rm -rf '" .. dir .. "'")
+  end)
+
+  it("gives each file a fresh VM, and tells one run", function()
+    write("spec/a_spec.lua", "x_of_a = 1 string.of_a = true it('a', function() assert.is_true(string.of_a) end)")
+    write("spec/b_spec.lua", "describe('b', function() it('c', function() assert.is_nil(string.of_a) end) end)")
+    local output, status = run "-o TAP"
+    assert.equal("ok 1 - a\nok 2 - b c\n1..2\n", output)
+    assert.equal(0, status)
+  end)
+
+  it("counts failures, errors and a process that died", function()
+    write("spec/a_spec.lua", "describe('a', function() it('fails', function() assert.equal(1, 2) end) it('works', function() end) end)")
+    write("spec/b_spec.lua", "describe('b', function() setup(function() error 'no' end) it('x', function() end) end)")
+    write("spec/c_spec.lua", "it('dies', function() local ffi = require 'ffi' ffi.cdef 'int getpid(void); int kill(int, int);' "
+      .. "ffi.C.kill(ffi.C.getpid(), 9) end)")
+    write("spec/d_spec.lua", "it('syntax")
+    local output, status = run "-o TAP"
+    assert.equal(4, status)
+    assert.matches("not ok 1 - spec/d_spec.lua", output, 1, true)
+    assert.matches("not ok 2 - a fails\n# spec/a_spec.lua @ 1\n# Failure message: spec/a_spec.lua:1: Expected", output, 1, true)
+    assert.matches("ok 3 - a works", output, 1, true)
+    assert.matches("not ok 4 - b setup", output, 1, true)
+    assert.matches('was ended by signal 9 in "dies"', output, 1, true)
+    assert.matches("1..5\n", output, 1, true)
+  end)
+
+  it("passes busted's options on", function()
+    write("spec/a_spec.lua", "it('one', function() end) it('two', function() error 'x' end)")
+    write("spec/b_spec.lua", "it('three #slow', function() error 'x' end)")
+    write("spec/c_check.lua", "it('four', function() end)")
+    assert.equal("ok 1 - one\n1..1\n", (run "-o TAP --filter=one"))
+    assert.equal("ok 1 - one\n1..1\n", (run "-o TAP --exclude-tags slow --filter-out two"))
+    assert.equal("ok 1 - four\n1..1\n", (run "-o TAP -p _check"))
+    local output = run "--list"
+    assert.equal("one\ntwo\nthree #slow\n", output)
+    assert.matches("--exclude-tags=TAGS", (run "--help"), 1, true)
+  end)
+
+  it("repeats a run by its seed, and says which it was", function()
+    write("spec/a_spec.lua", "it('a', function() print(math.random(1e9)) error 'x' end)")
+    write("spec/b_spec.lua", "it('b', function() print(math.random(1e9)) end)")
+    local first = run "-o TAP --seed 7"
+    assert.equal(first, (run "-o TAP --seed=7"))
+    assert.matches("# seed 7: `rille spec --seed=7` repeats this run", first, 1, true)
+  end)
+
+  it("hands the flags of settings to every file", function()
+    for _, name in ipairs { "a", "b" } do
+      write("spec/" .. name .. "_spec.lua",
+        "it('" .. name .. "', function() assert.equal(12345, require('rille.core').settings.max_body) end)")
+    end
+    assert.equal("ok 1 - a\nok 2 - b\n1..2\n", (run "--max-body 12345 -o TAP"))
+  end)
+
+  it("finds the app: --app, ./app.lua, the path's mirror", function()
+    local spec = "local t = require('rille').test() it('%s', function() assert.equal('%s', t:client():get('/').body) end)"
+    local function app(answer)
+      return ("local app = require('rille').app() app:get('/', function() return '%s' end) return app"):format(answer)
+    end
+    write("apps/shop/app.lua", app "shop")
+    write("apps/other/app.lua", app "other")
+    write("spec/apps/shop_spec.lua", spec:format("mirror", "shop"))
+    write("spec/apps/shop/cart_spec.lua", spec:format("folder", "shop"))
+    assert.equal("ok 1 - folder\nok 2 - mirror\n1..2\n", (run "-o TAP"))
+    write("spec/apps/shop_spec.lua", spec:format("chosen", "other"))
+    assert.equal("ok 1 - chosen\n1..1\n", (run "-o TAP --app apps/other spec/apps/shop_spec.lua"))
+    write("app.lua", app "here")
+    write("spec/apps/shop_spec.lua", spec:format("here", "here"))
+    assert.equal("ok 1 - here\n1..1\n", (run "-o TAP spec/apps/shop_spec.lua"))
+  end)
+
+  it("says what is wrong with the words", function()
+    local output, status = run "--seed x"
+    assert.same({ "rille spec: --seed takes a number\n", 2 }, { output, status })
+    output, status = run "spec/nothing_spec.lua"
+    assert.matches("spec/nothing_spec.lua", output, 1, true)
+    assert.equal(1, status)
+  end)
+end)
