@@ -10,9 +10,10 @@ local errors = {}
 local CODES = {
   [400] = "bad_request", [401] = "unauthenticated", [403] = "forbidden", [404] = "not_found",
   [405] = "method_not_allowed", [408] = "timeout", [409] = "conflict", [410] = "gone",
-  [411] = "length_required", [413] = "too_large", [415] = "unsupported_media_type", [416] = "range_not_satisfiable", [422] = "invalid",
-  [429] = "too_many_requests", [500] = "internal", [501] = "not_implemented", [502] = "bad_gateway",
-  [503] = "overloaded", [504] = "timeout", [507] = "insufficient_storage",
+  [411] = "length_required", [413] = "too_large", [415] = "unsupported_media_type",
+  [416] = "range_not_satisfiable", [422] = "invalid", [429] = "too_many_requests", [500] = "internal",
+  [501] = "not_implemented", [502] = "bad_gateway", [503] = "overloaded", [504] = "timeout",
+  [507] = "insufficient_storage",
 }
 
 local Error = { __name = "rille.error" }
