@@ -145,45 +145,56 @@ static bool is_production(const rl_settings *settings) {
     return strcmp(settings->env, "development") != 0;
 }
 
+static void warn_of_clamp(const serve *at) {
+    rl_layer layer;
+    const char *place;
+    bool was_asked = rl_settings_origin(at->settings, "max_connections", &layer, &place) == RL_OK &&
+                     layer != RL_LAYER_DEFAULT;
+    if (was_asked && at->settings->max_connections < at->settings->max_connections_asked)
+        rl_log_printf(at->serving.log, RL_LOG_WARN,
+                      "max_connections is %llu, not %llu: the descriptor limit allows no more",
+                      (unsigned long long)at->settings->max_connections,
+                      (unsigned long long)at->settings->max_connections_asked);
+}
+
+static int start_and_run(serve *at) {
+    rl_log_format format = is_production(at->settings) ? RL_LOG_JSON : RL_LOG_READABLE;
+    if (rl_log_open(STDERR_FILENO, format, at->settings->log_level, &at->serving.log) != RL_OK) {
+        fprintf(stderr, "rille: cannot start the log\n");
+        return 1;
+    }
+    warn_of_clamp(at);
+    size_t wanted = at->count;
+    for (at->count = 0; at->count < wanted; at->count++)
+        if (rl_worker_start(&at->serving, at->fds[at->count], &at->workers[at->count]) != RL_OK)
+            break;
+    int status = at->count == wanted ? run(at) : end_all(at, 1);
+    rl_log_close(at->serving.log);
+    return status;
+}
+
 int rl_serve(const rl_command *command) {
-    serve at = {.settings = command->settings, .count = command->settings->workers};
+    serve at = {.settings = command->settings, .count = command->settings->workers, .signals = -1};
     if (at.count > MOST_WORKERS)
         at.count = MOST_WORKERS;
-    at.serving = (rl_serving){.settings = at.settings, .app_dir = command->app_dir, .lua_dir = command->lua_dir};
+    at.serving = (rl_serving){
+        .settings = at.settings, .app_dir = command->app_dir, .lua_dir = command->lua_dir, .news = -1};
     at.serving.body_budget.ceiling = at.settings->body_memory;
     at.serving.body_budget.spool_ceiling = at.settings->body_spool;
     at.serving.limits = limits_of(at.settings);
     at.serving.limits.connections = &at.serving.connections;
     at.workers = rl_mem_zalloc(at.count, sizeof *at.workers);
     at.fds = rl_mem_zalloc(at.count, sizeof *at.fds);
-    if (at.workers == NULL || at.fds == NULL || !open_descriptors(&at)) {
+    int status = 1;
+    if (at.workers == NULL || at.fds == NULL || !open_descriptors(&at))
         fprintf(stderr, "rille: out of memory or descriptors\n");
-        return 1;
-    }
-    if (!bind_all(&at))
-        return 1;
-    rl_log_format format = is_production(at.settings) ? RL_LOG_JSON : RL_LOG_READABLE;
-    if (rl_log_open(STDERR_FILENO, format, at.settings->log_level, &at.serving.log) != RL_OK) {
-        fprintf(stderr, "rille: cannot start the log\n");
-        return 1;
-    }
-    rl_layer layer;
-    const char *place;
-    bool was_asked = rl_settings_origin(at.settings, "max_connections", &layer, &place) == RL_OK &&
-                     layer != RL_LAYER_DEFAULT;
-    if (was_asked && at.settings->max_connections < at.settings->max_connections_asked)
-        rl_log_printf(at.serving.log, RL_LOG_WARN, "max_connections is %llu, not %llu: the descriptor limit allows no more",
-                      (unsigned long long)at.settings->max_connections,
-                      (unsigned long long)at.settings->max_connections_asked);
-    size_t wanted = at.count;
-    for (at.count = 0; at.count < wanted; at.count++)
-        if (rl_worker_start(&at.serving, at.fds[at.count], &at.workers[at.count]) != RL_OK)
-            break;
-    int status = at.count == wanted ? run(&at) : end_all(&at, 1);
-    rl_log_close(at.serving.log);
+    else if (bind_all(&at))
+        status = start_and_run(&at);
     rl_mem_free(at.workers);
     rl_mem_free(at.fds);
-    close(at.signals);
-    close(at.serving.news);
+    if (at.signals >= 0)
+        close(at.signals);
+    if (at.serving.news >= 0)
+        close(at.serving.news);
     return status;
 }

@@ -364,7 +364,8 @@ static int get_mark(lua_State *L) {
         lua_pushinteger(L, found->number);
         return 1;
     }
-    return 0;
+    lua_pushnil(L);
+    return 1;
 }
 
 /* test_unmark(number): takes it from the current task */

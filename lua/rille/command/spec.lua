@@ -47,7 +47,7 @@ local function place_every_error(busted)
   local publish = busted.publish
   function busted.publish(channel, element, parent, message, trace, ...)
     if channel[1] == "error" and type(trace) == "table" and not trace.currentline then
-      trace.short_src, trace.currentline = tostring(element.name), 0
+      trace.short_src, trace.currentline = element.name or "rille spec", 0
     end
     return publish(channel, element, parent, message, trace, ...)
   end

@@ -103,6 +103,6 @@ describe("rille spec", function()
     assert.same({ "rille spec: --seed takes a number\n", 2 }, { output, status })
     output, status = run "spec/nothing_spec.lua"
     assert.matches("spec/nothing_spec.lua", output, 1, true)
-    assert.equal(1, status)
+    assert.equal(2, status)
   end)
 end)
