@@ -21,7 +21,7 @@ typedef struct command_row {
 
 static const command_row COMMANDS[] = {
     {"serve", "APP", "serve the app in folder APP (its app.lua)", true, false, false, rl_serve},
-    {"spec", "[PATHS]", "run busted specs inside the runtime; busted's own options too", false, true, false, rl_run_tool},
+    {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", false, true, false, rl_run_tool},
     {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", true, true, true, rl_run_tool},
     {"migrate", "[up|down|status]", "bring the database to the version in migrations/", false, true, false, rl_run_tool},
     {"db", "start|stop|url|status", "a private PostgreSQL cluster in .rille/pg", false, true, false, rl_run_tool},

@@ -88,6 +88,7 @@ void rl_vm_open_request(lua_State *L);
 void rl_vm_open_app(lua_State *L);
 void rl_vm_open_log(lua_State *L);
 void rl_vm_open_test(lua_State *L);
+void rl_vm_open_example(lua_State *L);
 void rl_vm_open_stream(lua_State *L);
 void rl_vm_open_file(lua_State *L);
 

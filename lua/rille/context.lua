@@ -178,26 +178,32 @@ function methods:json()
   return checked(core.body_json(self[1], self[2]))
 end
 
---- The body as a form's fields. **Yields** until it has arrived.
--- @treturn table the first value of each field; an uploaded file is { filename, content_type, body }
--- @treturn table lists of all values of each field
--- @raise 400 for a malformed one, 415 for another content type
-function methods:form()
-  local fields, all = self[PLACES.form], nil
-  if fields then
-    core.check(self[1], self[2])
-    return fields[1], fields[2]
+-- The form's fields, the first value of each, and lists of all their values; read once.
+local function form_of(c)
+  local read = c[PLACES.form]
+  if read then
+    core.check(c[1], c[2])
+    return read[1], read[2]
   end
-  local media, boundary = form.media_type(core.header(self[1], self[2], "content-type"))
+  local fields, all
+  local media, boundary = form.media_type(core.header(c[1], c[2], "content-type"))
   if media == "application/x-www-form-urlencoded" then
-    fields, all = form.urlencoded(self:text())
+    fields, all = form.urlencoded(c:text())
   elseif media == "multipart/form-data" then
-    fields, all = form.multipart(self:text(), boundary)
+    fields, all = form.multipart(c:text(), boundary)
   else
     errors.fail(415, ("this wants a form: application/x-www-form-urlencoded or multipart/form-data, not '%s'"):format(media))
   end
-  self[PLACES.form] = { fields, all }
+  c[PLACES.form] = { fields, all }
   return fields, all
+end
+
+--- The body as a form's fields. **Yields** until it has arrived. For a field that
+-- comes several times, c:validate with an array in its schema.
+-- @treturn table the first value of each field; an uploaded file is { filename, content_type, body }
+-- @raise 400 for a malformed one, 415 for another content type
+function methods:form()
+  return (form_of(self))
 end
 
 --- Raise an answer; see rille.fail.
@@ -213,7 +219,7 @@ function methods:validate(schema)
   local media = form.media_type(core.header(self[1], self[2], "content-type"))
   local value, wrong
   if media == "application/x-www-form-urlencoded" or media == "multipart/form-data" then
-    local _, all = self:form()
+    local _, all = form_of(self)
     value, wrong = schema:parse(all, "text", "body")
   else
     value, wrong = schema:parse(self:json(), "json", "body")

@@ -6,6 +6,9 @@ local db = rille.db
 
 local order = {}
 
+order.LINE_MOST = 100      -- rows that one order may lock
+order.QUANTITY_MOST = 1000 -- pieces in a line
+
 -- The items come with their order in the same statement, whatever the number of orders.
 local SELECT = [[
   select o.id, o.user_id, o.status, o.total_cents, o.currency_code, o.created_at, o.shipped_at, i.items

@@ -1,14 +1,16 @@
 local rille = require "rille"
 local db = rille.db
 
-return function(api)
-  api:get("/countries", function()
-    return { items = db:query("select code, alpha3, numeric_code, name, flag from countries order by name") }
-  end)
+local routes = rille.routes()
 
-  api:get("/countries/:code", function(c)
-    return db:one(
-      "select code, alpha3, numeric_code, name, official_name, flag from countries where code = $1",
-      c.params.code:upper()) or c:fail(404, "no such country")
-  end)
-end
+routes:get("/countries", function()
+  return { items = db:query("select code, alpha3, numeric_code, name, flag from countries order by name") }
+end)
+
+routes:get("/countries/:code", function(c)
+  return db:one(
+    "select code, alpha3, numeric_code, name, official_name, flag from countries where code = $1",
+    c.params.code:upper()) or c:fail(404, "no such country")
+end)
+
+return routes

@@ -3,15 +3,17 @@
 local rille = require "rille"
 local db = rille.db
 
-return function(app)
-  -- Restarting this process would help nobody whose database is away, so this asks only itself.
-  app:get("/livez", function() return { status = "ok" } end)
+local routes = rille.routes()
 
-  app:get("/readyz", function(c)
-    local ok = pcall(db.one, db, "select 1 as ok")
-    if not ok then
-      c:fail(503, { code = "not_ready", message = "the database cannot be reached" })
-    end
-    return { status = "ok" }
-  end)
-end
+-- Restarting this process would help nobody whose database is away, so this asks only itself.
+routes:get("/livez", function() return { status = "ok" } end)
+
+routes:get("/readyz", function(c)
+  local ok = pcall(db.one, db, "select 1 as ok")
+  if not ok then
+    c:fail(503, { code = "not_ready", message = "the database cannot be reached" })
+  end
+  return { status = "ok" }
+end)
+
+return routes

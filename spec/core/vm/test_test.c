@@ -82,25 +82,6 @@ static void requests_and_background_tasks_end_with_the_example(void **state) {
     close_rig(r);
 }
 
-static void a_mark_holds_for_what_is_spawned_after_it(void **state) {
-    (void)state;
-    rig *r = opened();
-    assert_result(run(r, "local out = {}\n"
-                         "local function note() out[#out + 1] = tostring(core.test_marked()) end\n"
-                         "note()\n"
-                         "core.spawn(false, function() core.sleep(1) note() end)\n"
-                         "core.test_mark(1)\n"
-                         "note()\n"
-                         "core.spawn(false, function() note() core.test_mark(2) note() core.test_unmark(2) note() end)\n"
-                         "core.sleep(5)\n"
-                         "core.test_unmark(1)\n"
-                         "note()\n"
-                         "return table.concat(out, ' ')"),
-                  "nil 1 1 2 1 nil nil");
-    assert_failed(run(r, "core.test_unmark(1)"), "no such mark");
-    close_rig(r);
-}
-
 static void limits_come_from_the_settings(void **state) {
     (void)state;
     rig *r = opened();
@@ -114,8 +95,7 @@ static void ask(void) {
     rig *r = rig_new();
     if (rig_open(r, RIG_CEILING) && start(r, PRELUDE) != NULL) {
         drive(r, 100);
-        if (start(r, "core.test_enter() core.test_mark(1)\n"
-                     "local number = app(function() return 'hello' end)\n"
+        if (start(r, "local number = app(function() return 'hello' end)\n"
                      "get(number) get(number)") != NULL)
             drive(r, 100);
         if (r->vm->app != NULL)
@@ -138,7 +118,6 @@ int main(void) {
         cmocka_unit_test(each_wire_leads_to_its_own_app),
         cmocka_unit_test(a_wire_ends_with_the_task_that_opened_it),
         cmocka_unit_test(requests_and_background_tasks_end_with_the_example),
-        cmocka_unit_test(a_mark_holds_for_what_is_spawned_after_it),
         cmocka_unit_test(limits_come_from_the_settings),
         cmocka_unit_test(survives_each_refused_allocation),
     };

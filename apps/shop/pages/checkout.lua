@@ -1,0 +1,101 @@
+-- From the cart to an order, and the order's page.
+
+local rille = require "rille"
+local cart = require "models.cart"
+local form = require "form"
+local input = require "input"
+local order = require "models.order"
+local user = require "models.user"
+local view = require "view"
+local db, v = rille.db, rille.schema
+
+local pages = rille.routes()
+
+local BUYER = v.object({
+  name = v.string{ max = 120 },
+  email = v.email(),
+  country_code = v.string{ pattern = "^%u%u$", message = "must be one of the list" },
+}, { unknown = "drop" })
+
+-- `autocomplete` has the browser offer what it knows (HTML, 4.10.18.7).
+local FIELDS = {
+  { name = "name", label = "Name", autocomplete = "name" },
+  { name = "email", label = "E-mail address", type = "email", autocomplete = "email" },
+  { name = "country_code", label = "Country", autocomplete = "country" },
+}
+
+local function country_options()
+  local options = { { value = "", text = "Choose a country" } }
+  for i, country in ipairs(db:query("select code, name from countries order by name")) do
+    options[i + 1] = { value = country.code, text = country.name }
+  end
+  return options
+end
+
+local function checkout_page(c, contents, answers, refusals)
+  local fields = answers:fields(FIELDS)
+  fields[#FIELDS].options = country_options()
+  return view(c, "checkout", {
+    items = contents.items, total = contents.totals[1], fields = fields, refusals = refusals or {},
+    is_wrong = not answers:is_right(),
+  })
+end
+
+-- What can be ordered, or nil: an order is paid in one currency. The cart's page says so.
+local function orderable(c)
+  local contents = cart.contents(cart.read(c))
+  return #contents.totals == 1 and contents or nil
+end
+
+pages:get("/checkout", { name = "checkout" }, function(c)
+  local contents = orderable(c)
+  if not contents then return rille.redirect(c:url_for("cart"), 303) end
+  return checkout_page(c, contents, form.blank())
+end)
+
+local function read_buyer(c)
+  local answers = form.read(c, BUYER)
+  local code = answers.value and answers.value.country_code
+  if code and not db:one("select code from countries where code = $1", code) then
+    answers:reject("country_code", "must be one of the list")
+  end
+  return answers
+end
+
+-- The buyer is created with the order or not at all.
+local function place(buyer, items)
+  local lines = {}
+  for i, item in ipairs(items) do
+    lines[i] = { product_id = item.product.id, quantity = item.quantity }
+  end
+  return db:transaction(function()
+    return order.place(user.of_email(buyer).id, lines)
+  end)
+end
+
+-- The order; nil and what others were faster to buy.
+local function try_to_place(buyer, items)
+  local ok, result = pcall(place, buyer, items)
+  if ok then return result end
+  if type(result) == "table" and result.code == "out_of_stock" then return nil, result.details end
+  error(result, 0)
+end
+
+pages:post("/checkout", { max_body = "16K" }, function(c)
+  local contents = orderable(c)
+  if not contents then return rille.redirect(c:url_for("cart"), 303) end
+  local answers = read_buyer(c)
+  if not answers:is_right() then return checkout_page(c, contents, answers), 422 end
+
+  local placed, refusals = try_to_place(answers.value, contents.items)
+  if not placed then return checkout_page(c, contents, answers, refusals), 409 end
+  cart.write(c, {})
+  return rille.redirect(c:url_for("order", { id = placed.id }), 303)
+end)
+
+-- Whoever knows an order's number sees it, as in the API: so not whose it is.
+pages:get("/orders/:id", { name = "order", params = input.ID }, function(c)
+  return view(c, "order", { order = order.find(c.params.id) or c:fail(404, "no such order") })
+end)
+
+return pages
