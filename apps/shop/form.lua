@@ -34,14 +34,15 @@ end
 -- @tparam schema schema of an object
 -- @raise 400 malformed, 415 no form
 function form.read(c, schema)
-  local self, given, problems = new({}), {}, nil
+  local self, given = new({}), {}
   for name, text in pairs(c:form()) do
     if type(text) == "string" then -- and not a file
       self.typed[name] = trimmed(text)
       given[name] = self.typed[name] ~= "" and self.typed[name] or nil
     end
   end
-  self.value, problems = schema:parse(given, "text", "body")
+  local value, problems = schema:parse(given, "text", "body")
+  self.value = value
   for _, problem in ipairs(problems or {}) do
     self:reject(problem.path, problem.message)
   end

@@ -9,6 +9,8 @@ local answers = {}
 
 local KIND_ANSWER = 3
 
+local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
+
 local Answer = { [0] = KIND_ANSWER, "body", "status", "headers", "type", "run", __name = "rille.answer" }
 Answer.__index = Answer
 
@@ -38,18 +40,42 @@ function Answer:bytes()
   return self.body
 end
 
---- The answer for what a handler returned: itself when it is one already.
+local function copied(fields)
+  local out = {}
+  for name, value in pairs(fields) do
+    out[name] = value
+  end
+  return out
+end
+
+-- Header names are of any case: `more` takes the place of what is called the same.
+local function merged(headers, more)
+  local out = copied(headers or {})
+  for name, value in pairs(more or {}) do
+    for other in pairs(headers or {}) do
+      if tostring(other):lower() == tostring(name):lower() then
+        out[other] = nil
+      end
+    end
+    out[name] = value
+  end
+  return out
+end
+
+--- The answer for what a handler returned, which may be an answer already. Its
+-- headers are its own: an app may return the same table for every request, and
+-- what a middleware adds is meant for one.
 -- Called with the handler's results, so that none and a lone nil can be told apart.
 function answers.of(...)
   local body, status, headers = ...
+  if headers ~= nil and type(headers) ~= "table" then
+    error("handler returned headers that are no table", 0)
+  end
   if getmetatable(body) == Answer then
-    body.status = status or body.status or (body.body == nil and 204 or 200)
-    if headers then
-      for name, value in pairs(headers) do
-        body.headers[name] = value
-      end
-    end
-    return body
+    local own = setmetatable(copied(body), Answer)
+    own.status = status or body.status or (body.body == nil and 204 or 200)
+    own.headers = merged(body.headers, headers)
+    return own
   end
   if select("#", ...) > 0 and body == nil then
     if status ~= nil then
@@ -57,7 +83,7 @@ function answers.of(...)
     end
     error("handler returned nil: return nothing for 204, or the answer", 0)
   end
-  return setmetatable({ body = body, status = status or (body == nil and 204 or 200), headers = headers or {} }, Answer)
+  return setmetatable({ body = body, status = status or (body == nil and 204 or 200), headers = headers and copied(headers) or {} }, Answer)
 end
 
 --- An HTML page.
@@ -90,6 +116,9 @@ end
 function answers.redirect(url, status)
   if type(url) ~= "string" or url == "" then
     error("redirect takes a URL: got " .. tostring(url), 2)
+  end
+  if status ~= nil and not REDIRECTS[status] then
+    error("redirect takes a status of 301, 302, 303, 307 or 308: got " .. tostring(status), 2)
   end
   return setmetatable({ body = "", status = status or 302, headers = { Location = url } }, Answer)
 end

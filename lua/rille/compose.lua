@@ -10,10 +10,13 @@ local Context = require "rille.context"
 local core = require "rille.core"
 local errors = require "rille.error"
 local Group = require "rille.group"
+local report = require "rille.report"
 local unit = require "rille.unit"
 local validate = require "rille.validate"
 
 local compose = {}
+
+local LAST = Context.LAST
 
 local function append(list, more)
   local out = {}
@@ -34,7 +37,7 @@ local function flatten_mount(note, at, out)
   local what, options = note.what, note.options
   local inner = {
     prefix = Group.join(at.prefix, note.path), chain = append(at.chain, options.use), apps = at.apps,
-    names = append(at.names, options.name and { options.name }), bases = at.bases,
+    names = append(at.names, options.name and { options.name }), bases = at.bases, mounts = at.mounts,
   }
   local group = what
   if what.root then
@@ -44,17 +47,17 @@ local function flatten_mount(note, at, out)
       end
     end
     inner.apps, inner.bases, group = append(at.apps, { what }), append(at.bases, { #inner.names }), what.root
-    what.mounted_at = inner.prefix
+    table.insert(at.mounts, { prefix = inner.prefix, apps = inner.apps })
   end
   flatten(group, inner, out)
 end
 
 -- `at`: prefix; chain of middleware; apps from the outside in; names of the mounts
--- so far, and for each app how many of them lie outside of it.
+-- so far, and for each app how many of them lie outside of it; mounts: of apps, filled in.
 function flatten(group, at, out)
   local inside = {
     prefix = Group.join(at.prefix, group.prefix), chain = append(at.chain, group.middleware), apps = at.apps,
-    names = at.names, bases = at.bases,
+    names = at.names, bases = at.bases, mounts = at.mounts,
   }
   for _, note in ipairs(group.notes) do
     if note.kind == "group" then
@@ -74,10 +77,11 @@ end
 
 --- All routes of an app, mounted ones included, in the order in which they were written.
 -- @treturn {table,...} method, path, handler, where, options, chain, apps (from the outside in), names, bases
+-- @treturn {table,...} where apps are mounted: prefix, apps (from the outside in)
 function compose.routes(app)
-  local out = {}
-  flatten(app.root, { prefix = "", chain = {}, apps = { app }, names = {}, bases = { 0 } }, out)
-  return out
+  local out, mounts = {}, {}
+  flatten(app.root, { prefix = "", chain = {}, apps = { app }, names = {}, bases = { 0 }, mounts = mounts }, out)
+  return out, mounts
 end
 
 -- ---- answering -------------------------------------------------------------
@@ -94,24 +98,38 @@ local function response_hooks(apps)
 end
 
 local function error_body(err, c)
-  return { error = { code = err.code, message = err.message, details = err.details, request_id = c.request_id } }
+  return { code = err.code, message = err.message, details = err.details, request_id = c.request_id }
 end
 
 local function default_answer(c, err)
-  return answers.new { body = error_body(err, c), status = err.status, headers = err.headers or {} }
+  return answers.of({ error = error_body(err, c) }, err.status, err.headers)
 end
 
-local function answer_of(...)
-  return (...) ~= nil and answers.of(...) or nil
+-- What an on_error returned. It says what the answer looks like; that it is an
+-- error's, unless it gives another status, goes without saying.
+local function answer_of(err, ...)
+  if (...) == nil then
+    return nil
+  end
+  local answer, status = answers.of(...), select(2, ...)
+  if status == nil and answer.status < 300 then
+    answer.status = err.status
+  end
+  return answer
 end
 
--- The first on_error that answers, from the innermost app outward.
+-- The first on_error that answers, from the innermost app outward. One that
+-- fails itself does not keep the client from its answer: what it raised is the
+-- error from there on, and outer apps may know it.
 local function handled(c, err, apps)
   for i = #apps, 1, -1 do
     for _, one in ipairs(apps[i].error_handlers) do
       if one.code == nil or one.code == err.code or one.code == err.status then
-        local answer = answer_of(one.fn(c, err))
-        if answer then
+        local ok, answer = xpcall(function() return answer_of(err, one.fn(c, err)) end, report.traced)
+        if not ok then
+          err = report.shown(answer, "on_error", c.request_id)
+          break
+        elseif answer then
           return answer
         end
       end
@@ -120,9 +138,13 @@ local function handled(c, err, apps)
   return default_answer(c, err)
 end
 
+-- Hooks that see an answer to something that went wrong already: each gets its turn.
 local function run_hooks(c, res, apps)
   for _, hook in ipairs(response_hooks(apps)) do
-    hook(c, res)
+    local ok, raised = xpcall(function() hook(c, res) end, report.traced)
+    if not ok then
+      report.shown(raised, "on_response", c.request_id)
+    end
   end
   return res
 end
@@ -147,7 +169,9 @@ local function next_of(inner)
     if not Context.is(c) then
       error("next takes the context: call next(c)", 2)
     end
-    return inner(c)
+    local res = inner(c)
+    c[LAST] = res
+    return res
   end
 end
 
@@ -158,11 +182,31 @@ local function before(first, handler)
   end
 end
 
+-- An answer as it will be sent: a file is looked at now, so that whoever sees
+-- the answer sees its status, and an error travels the usual way.
+local function settled(c, res)
+  return res.is_late and res.run(res, c) or res
+end
+
+-- What a middleware returned: most often what its next(c) gave it.
+local function passed_on(c, middleware, ...)
+  local last = c[LAST]
+  if last and (...) == last and select("#", ...) == 1 then
+    return last
+  end
+  if last and select("#", ...) == 0 then
+    local info = debug.getinfo(middleware, "S")
+    error(("the middleware at %s:%d called next(c) and returned nothing: write `return next(c)`"):format(
+      info.short_src, info.linedefined), 0)
+  end
+  return settled(c, answers.of(...))
+end
+
 -- The chain from the inside out; each step returns an answer value.
 local function fold(handler, chain, shape)
   local of = answers.of
   local inner = function(c)
-    local res = of(handler(c))
+    local res = settled(c, of(handler(c)))
     if shape then
       shape(c, res)
     end
@@ -171,7 +215,8 @@ local function fold(handler, chain, shape)
   for i = #chain, 1, -1 do
     local middleware, follow = chain[i], next_of(inner)
     inner = function(c)
-      return of(middleware(c, follow))
+      c[LAST] = false
+      return passed_on(c, middleware, middleware(c, follow))
     end
   end
   return inner

@@ -11,6 +11,7 @@ local core = require "rille.core"
 local errors = require "rille.error"
 local form = require "rille.form"
 local log = require "rille.log"
+local nearest = require "rille.nearest"
 local wait = require "rille.wait"
 
 local setmetatable = setmetatable
@@ -21,12 +22,15 @@ local methods, getters, cached = {}, {}, {}
 -- Where in a context each cached part lies; 3 is the app.
 local PLACES = { params = 4, query = 5, headers = 6, state = 7, cookies = 8, body = 9, form = 10 }
 
+--- The place of what the last next(c) returned: for lua/rille/compose.lua.
+Context.LAST = 11
+
 -- The newest context of a slot: a fault handler finds the state of its request there.
 local newest = {}
 
 --- The context of the request in `slot`.
 function Context.new(slot, epoch, app)
-  return setmetatable({ slot, epoch, app, false, false, false, false, false, false, false }, Context)
+  return setmetatable({ slot, epoch, app, false, false, false, false, false, false, false, false }, Context)
 end
 
 --- Have Context.recall find it: only where somebody may ask, since a context
@@ -53,6 +57,20 @@ function Context.replace(c, part, value)
   c[PLACES[part]] = value
 end
 
+-- What is wrong with `c.parms`: the name that was meant, when one is near.
+local function no_such(key)
+  local names = {}
+  for _, set in ipairs { cached, getters, methods } do
+    for name in pairs(set) do
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  local meant = nearest.of(tostring(key), names)
+  return ("c has no '%s'%s (what a middleware wants to pass on goes into c.state)"):format(tostring(key),
+    meant and (": did you mean '%s'?"):format(meant) or "")
+end
+
 function Context.__index(c, key)
   local read = cached[key]
   if read then
@@ -74,7 +92,7 @@ function Context.__index(c, key)
   if read then
     return read(c[1], c[2])
   end
-  error(("c has no '%s' (what a middleware wants to pass on goes into c.state)"):format(tostring(key)), 2)
+  error(no_such(key), 2)
 end
 
 function Context.__newindex(_, key)

@@ -1,7 +1,9 @@
 --- Answers that are sent piece by piece.
+local answers = require "rille.answer"
 local Context = require "rille.context"
 local core = require "rille.core"
 local errors = require "rille.error"
+local report = require "rille.report"
 local wait = require "rille.wait"
 
 local stream = {}
@@ -13,8 +15,8 @@ Out.__index = Out
 local function begin(out)
   if not out.has_begun then
     local answer = out[3]
-    out.has_begun = true
     core.stream_begin(out[1], out[2], answer.status or 200, answer.type, answer.headers or {}, answer.length)
+    out.has_begun = true
   end
 end
 
@@ -32,29 +34,56 @@ function Out:write(text)
   wait.won(core.stream_room(self[1], self[2]))
 end
 
+-- A HEAD request is answered with the head alone: no piece would be sent.
+local function send(out, c)
+  local answer = out[3]
+  if answer.is_late then -- only now is it known what to send
+    answer = answer.run(answer, c)
+    out[3] = answer
+  end
+  if not answer.run then
+    return
+  end
+  if core.method(out[1], out[2]) ~= "HEAD" then
+    answer.run(out)
+  end
+  begin(out)
+end
+
+-- What broke a stream that was on its way; a client that left is no fault.
+local function log_broken(c, err, route)
+  local is_traced = not errors.is(err)
+  if err ~= errors.CANCELLED then
+    core.log("error", "a streamed answer broke off", "route", route and route.path or "-", "error",
+      tostring(is_traced and err.err or err), "request_id", c.request_id, "trace", is_traced and err.trace or nil)
+  end
+end
+
 --- The function that C calls with an answer that has `run`, once the handler has
--- returned it. What it returns is answered instead: nothing when all was sent.
+-- returned it with `status` and `headers`. What it returns is answered instead:
+-- nothing when all was sent.
 -- @tparam function fault as rille.fault.handler makes it
-function stream.handler(fault)
-  return function(slot, epoch, answer, _, number)
-    local out = setmetatable({ slot, epoch, answer }, Out)
-    local ok, err = pcall(function()
-      if answer.is_late then -- only now is it known what to send
-        answer = answer.run(answer, Context.recall(slot, epoch))
-        out[3] = answer
-      end
-      if answer.run then
-        answer.run(out)
-        begin(out)
-      end
-    end)
-    if not ok and out.has_begun then
-      error(err, 0)
-    elseif not ok then
-      return fault(slot, epoch, err, nil, number)
-    elseif not answer.run then
-      return answer
+-- @tparam table routes by their numbers
+function stream.handler(fault, routes)
+  return function(slot, epoch, answer, status, headers, number)
+    local c, out = Context.recall(slot, epoch), setmetatable({ slot, epoch }, Out)
+    local ok, err = xpcall(function()
+      out[3] = answers.of(answer, status, headers)
+      send(out, c)
+    end, report.traced)
+    local sent = out[3]
+    if sent and sent.close then
+      sent.close()
     end
+    if ok and sent.run then
+      return
+    elseif ok then
+      return sent
+    elseif not out.has_begun then
+      return fault(slot, epoch, err, nil, number)
+    end
+    log_broken(c, err, routes[number])
+    error(errors.CANCELLED, 0) -- and C breaks the connection: half an answer must not look whole
   end
 end
 

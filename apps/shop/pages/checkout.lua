@@ -20,7 +20,7 @@ local BUYER = v.object({
 -- `autocomplete` has the browser offer what it knows (HTML, 4.10.18.7).
 local FIELDS = {
   { name = "name", label = "Name", autocomplete = "name" },
-  { name = "email", label = "E-mail address", type = "email", autocomplete = "email" },
+  { name = "email", label = "Email", type = "email", autocomplete = "email" },
   { name = "country_code", label = "Country", autocomplete = "country" },
 }
 
@@ -55,7 +55,7 @@ end)
 
 local function read_buyer(c)
   local answers = form.read(c, BUYER)
-  local code = answers.value and answers.value.country_code
+  local code = not answers.problems.country_code and answers.typed.country_code
   if code and not db:one("select code from countries where code = $1", code) then
     answers:reject("country_code", "must be one of the list")
   end
@@ -93,9 +93,19 @@ pages:post("/checkout", { max_body = "16K" }, function(c)
   return rille.redirect(c:url_for("order", { id = placed.id }), 303)
 end)
 
+-- An order's lines as views/items shows them: what the buyer saw in the cart.
+local function items_of(placed)
+  local items = {}
+  for i, line in ipairs(placed.items) do
+    items[i] = { product = line, quantity = line.quantity, cents = line.quantity * line.unit_price_cents }
+  end
+  return items
+end
+
 -- Whoever knows an order's number sees it, as in the API: so not whose it is.
 pages:get("/orders/:id", { name = "order", params = input.ID }, function(c)
-  return view(c, "order", { order = order.find(c.params.id) or c:fail(404, "no such order") })
+  local placed = order.find(c.params.id) or c:fail(404, "no such order")
+  return view(c, "order", { order = placed, items = items_of(placed) })
 end)
 
 return pages
