@@ -11,12 +11,14 @@
 # lua-busted            specs; lua-check: lint; lua-socket, lua-filesystem: sockets and files in specs
 # libcmocka-dev         C tests
 # iso-codes             the shop's countries and currencies: real ISO 3166 and 4217 data
+# chromium chromium-driver   the shop's pages, seen as people see them; its driver speaks WebDriver
 # wrk                   load for `make bench`
 # clang libclang-rt-14-dev   libFuzzer
 # curl ca-certificates  the three lines that `make run` prints
-PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev \
-	postgresql-15 lua-busted lua-check lua-socket lua-filesystem libcmocka-dev iso-codes wrk clang \
-	libclang-rt-14-dev curl ca-certificates
+BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev
+RUN_PACKAGES := postgresql-15 iso-codes curl ca-certificates
+TEST_PACKAGES := lua-busted lua-check lua-socket lua-filesystem libcmocka-dev chromium chromium-driver wrk clang \
+	libclang-rt-14-dev
 
 # ---- flags ------------------------------------------------------------------
 CC := gcc
@@ -48,7 +50,7 @@ C_TESTS := $(sort $(wildcard spec/core/*/*_test.c))
 FUZZ_TARGETS := $(sort $(wildcard spec/core/*/*_fuzz.c))
 LUA_SOURCES := $(sort $(wildcard lua/rille.lua lua/rille/*.lua lua/rille/*/*.lua))
 
-.PHONY: help deps build run test check c-tests specs lint bench fuzz fuzz-build clean install luajit
+.PHONY: help deps deps-build deps-run build run test check c-tests specs lint annotations bench fuzz fuzz-build clean install luajit
 .DEFAULT_GOAL := help
 
 help:
@@ -57,6 +59,7 @@ help:
 	@echo "make build    build/rille            SAN=address,undefined or SAN=thread: with sanitizers"
 	@echo "make deps     install the Debian packages that are missing (uses sudo unless root)"
 	@echo "make lint     floors, luacheck"
+	@echo "make annotations  build/annotations/rille.lua, for lua-language-server"
 	@echo "make bench    throughput and latency of apps/bench"
 	@echo "make fuzz     fuzz the HTTP parser and the JSON decoder; SECONDS=60 each"
 	@echo "make install  to PREFIX=$(PREFIX)"
@@ -64,13 +67,24 @@ help:
 
 # ---- building ----------------------------------------------------------------
 
+# $(call install,PACKAGES): those that are missing, with sudo unless root.
+define install
+@missing=$$(for p in $(1); do dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -q '^installed' || echo $$p; done); \
+if [ -n "$$missing" ]; then \
+	echo "installing:" $$missing; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
 deps:
-	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -q '^installed' || echo $$p; done); \
-	if [ -n "$$missing" ]; then \
-		echo "installing:" $$missing; \
-		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	fi
+	$(call install,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES))
+
+deps-build:
+	$(call install,$(BUILD_PACKAGES))
+
+deps-run: deps-build
+	$(call install,$(RUN_PACKAGES))
 
 # Another LuaJIT of the same name has neither the keyed hash nor what the scheduler needs.
 luajit:
@@ -121,7 +135,7 @@ clean:
 
 # ---- running ------------------------------------------------------------------
 
-run: deps
+run: deps-run
 	@$(MAKE) --no-print-directory build
 	@sh apps/run
 
@@ -142,6 +156,11 @@ c-tests: $(C_TESTS:%.c=$(O)/%)
 
 lint:
 	@sh spec/lint
+
+# Plain Lua: busted brings it.
+annotations:
+	@lua lua/annotations.lua build/annotations/rille.lua
+	@echo "build/annotations/rille.lua"
 
 bench: deps
 	@$(MAKE) --no-print-directory build

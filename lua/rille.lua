@@ -9,24 +9,52 @@ local file = require "rille.file"
 local Group = require "rille.group"
 local log = require "rille.log"
 local mw = require "rille.mw"
+local nearest = require "rille.nearest"
 local schema = require "rille.schema"
 local tasks = require "rille.task"
+
+local json = {}
+
+--- A text of JSON, decoded.
+-- @tparam string text
+-- @return the value, with rille.null for null; nil when the text is no JSON
+-- @treturn ?string then what is wrong with it, and where
+json.decode = core.json_decode
+
+--- A value as JSON.
+-- @param value of strings, numbers, booleans, tables, rille.null
+-- @treturn string
+-- @raise for what JSON cannot hold: functions, NaN, cycles
+json.encode = core.json_encode
 
 local rille = {
   app = App.new,
   fail = errors.fail,
 
+  --- JSON's null, and SQL's NULL when it is written. It is not nil, and not false.
   null = core.null,
+  --- Make a table a list: `[]` in JSON also when it is empty, an array for the database.
+  -- @tparam table t becomes one; it is not copied
+  -- @treturn table the same
   array = core.array,
+  --- A value for a column of type jsonb.
+  -- @param value anything JSON can hold
+  -- @treturn table to be bound as $1
   jsonb = core.jsonb,
+  --- Bytes for a column of type bytea.
+  -- @tparam string bytes
+  -- @treturn table to be bound as $1
   bytea = core.bytea,
-  json = { decode = core.json_decode, encode = core.json_encode },
+  --- JSON without a request: `encode` and `decode`.
+  json = json,
 
   html = answers.html,
   redirect = answers.redirect,
   file = file.answer,
   stream = answers.stream,
+  --- Middleware that most apps want.
   mw = mw,
+  --- Schemas: what a value from outside must look like.
   schema = schema,
   routes = Group.new,
 
@@ -39,13 +67,42 @@ local rille = {
   defer = tasks.defer,
   sleep = tasks.sleep,
 
+  --- The settings, Rille's and those that the app declared with app:config. Read-only.
   config = config.current.values,
+  --- The database of the setting database_url.
   db = db,
   --- Test an app, in a spec: see rille.test, which is loaded here because only specs pay for it.
+  -- @param[opt] what an app; the folder of one; or options: `app` (either of them), `isolation`
+  -- @treturn t
   test = function(what) return require("rille.test").new(what) end,
+  --- The log.
   log = log,
+  --- The time of day: seconds since 1970, with their fraction.
+  -- @treturn number
   now = core.wall,
+  --- Seconds of a clock that never jumps: for measuring.
+  -- @treturn number
   uptime = core.uptime,
 }
+
+-- A name that a table does not have is a slip: say which one was meant.
+local function strict(names, what)
+  setmetatable(names, {
+    __index = function(_, key)
+      local known = {}
+      for name in pairs(names) do
+        known[#known + 1] = name
+      end
+      table.sort(known)
+      local meant = nearest.of(tostring(key), known)
+      error(("%s has no '%s': %s"):format(what, tostring(key), meant and ("did you mean '%s'?"):format(meant)
+        or "there are " .. table.concat(known, ", ")), 2)
+    end,
+  })
+end
+
+strict(rille, "rille")
+strict(schema, "rille.schema")
+strict(mw, "rille.mw")
 
 return rille

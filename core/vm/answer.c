@@ -75,12 +75,23 @@ static const char *append_list(lua_State *L, rl_slice name, rl_buf *lines, char 
     return wrong;
 }
 
-static const char *append_field(lua_State *L, rl_buf *lines, rl_slice *type, char *message, size_t cap) {
+/* What one place sets and another sets as well holds once, but for these. */
+static bool adds_up(rl_slice name) {
+    return rl_slice_ieq(name, RL_LIT("set-cookie")) || rl_slice_ieq(name, RL_LIT("vary")) ||
+           rl_slice_ieq(name, RL_LIT("link"));
+}
+
+static const char *append_field(lua_State *L, rl_buf *lines, rl_buf *early, rl_slice *type, char *message,
+                                size_t cap) {
     if (lua_type(L, -2) != LUA_TSTRING) {
         snprintf(message, cap, "headers must be a table of names and values");
         return message;
     }
     rl_slice name = text_at(L, -2);
+    if (!adds_up(name)) {
+        rl_lines_remove(lines, name);
+        rl_lines_remove(early, name);
+    }
     if (lua_type(L, -1) == LUA_TTABLE)
         return append_list(L, name, lines, message, cap);
     size_t before = rl_buf_len(lines);
@@ -92,12 +103,13 @@ static const char *append_field(lua_State *L, rl_buf *lines, rl_slice *type, cha
     return wrong;
 }
 
-const char *rl_answer_fields(lua_State *L, int index, rl_buf *lines, rl_slice *type, char *message, size_t cap) {
+const char *rl_answer_fields(lua_State *L, int index, rl_buf *lines, rl_buf *early, rl_slice *type, char *message,
+                             size_t cap) {
     int top = lua_gettop(L);
     const char *wrong = NULL;
     lua_pushnil(L);
     while (wrong == NULL && lua_next(L, index) != 0) {
-        wrong = append_field(L, lines, type, message, cap);
+        wrong = append_field(L, lines, early, type, message, cap);
         lua_pop(L, 1);
     }
     lua_settop(L, top);
@@ -155,12 +167,13 @@ static const char *read_status(rl_answerer *answerer, lua_State *co, int index, 
     return answerer->message;
 }
 
-static const char *read_headers(rl_answerer *answerer, lua_State *co, int index, rl_answer *answer) {
+static const char *read_headers(rl_answerer *answerer, lua_State *co, int index, rl_buf *early, rl_answer *answer) {
     if (index == 0 || lua_isnil(co, index))
         return NULL;
     if (lua_type(co, index) != LUA_TTABLE)
         return "handler returned headers that are no table";
-    return rl_answer_fields(co, index, &answerer->fields, &answer->type, answerer->message, sizeof answerer->message);
+    return rl_answer_fields(co, index, &answerer->fields, early, &answer->type, answerer->message,
+                            sizeof answerer->message);
 }
 
 static const char *read_body(rl_answerer *answerer, lua_State *co, int index, rl_answer *answer) {
@@ -238,16 +251,6 @@ bool rl_answer_is_stream(lua_State *co) {
     return is_stream;
 }
 
-void rl_answer_prepare_stream(lua_State *co, int count) {
-    if (count >= 2 && lua_type(co, 2) == LUA_TNUMBER && push_field(co, 2) != 0) {
-        lua_getmetatable(co, 1);
-        lua_rawgeti(co, -1, 2);
-        lua_pushvalue(co, 2);
-        lua_rawset(co, 1); /* the field is there already: no memory is taken */
-    }
-    lua_settop(co, 1);
-}
-
 const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count) {
     reset(answerer);
     if (count > MOST_RESULTS) /* so that what is pushed below needs no new stack: here nobody could catch its lack */
@@ -258,9 +261,9 @@ const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_St
     if (wrong == NULL)
         wrong = read_type(answerer, co, found.type, &answer);
     if (wrong == NULL)
-        wrong = read_headers(answerer, co, found.more_headers, &answer);
+        wrong = read_headers(answerer, co, found.more_headers, &request->fields, &answer);
     if (wrong == NULL)
-        wrong = read_headers(answerer, co, found.headers, &answer);
+        wrong = read_headers(answerer, co, found.headers, &request->fields, &answer);
     if (wrong == NULL)
         wrong = read_body(answerer, co, found.body, &answer);
     if (wrong != NULL)

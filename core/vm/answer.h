@@ -26,16 +26,17 @@ void rl_answerer_clear(rl_answerer *answerer);
 /* Whether what is at 1 on the stack of `co` is an answer value that a function
  * sends piece by piece: its field `run`. */
 bool rl_answer_is_stream(lua_State *co);
-/* Leave that value alone on the stack, with the status that was returned behind it. */
-void rl_answer_prepare_stream(lua_State *co, int count);
 
 /* Answer `request` with the `count` results on the stack of `co`, which has
  * returned. NULL, or what is wrong with them; nothing was answered then. Never raises. */
 const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count);
 
 /* Append the header fields of the table at `index` to `lines`: texts, numbers,
- * or lists of them. A Content-Type goes to `type` instead, borrowed from the
- * table. NULL, or what is wrong, written to `message`. Never raises. */
-const char *rl_answer_fields(lua_State *L, int index, rl_buf *lines, rl_slice *type, char *message, size_t cap);
+ * or lists of them. Each takes the place of those of its name in `lines` and in
+ * `early`, except the names that add up: Set-Cookie, Vary, Link. A Content-Type
+ * goes to `type` instead, borrowed from the table. NULL, or what is wrong, written
+ * to `message`. Never raises. */
+const char *rl_answer_fields(lua_State *L, int index, rl_buf *lines, rl_buf *early, rl_slice *type, char *message,
+                             size_t cap);
 
 #endif

@@ -38,7 +38,8 @@ typedef struct rl_call rl_call;
 typedef enum rl_hook {
     RL_HOOK_FAULT,  /* (slot, epoch, error, coroutine or nil, route): answers a failed request */
     RL_HOOK_MISS,   /* (slot, epoch, status, code, message): answers one that no route took; may be unset */
-    RL_HOOK_STREAM, /* (slot, epoch, answer): sends an answer that has a function `run` */
+    RL_HOOK_STREAM, /* (slot, epoch, answer, status, headers, route): sends an answer that has a function `run`;
+                       status and headers are those returned behind it, or nil */
     RL_HOOK_COUNT
 } rl_hook;
 

@@ -87,7 +87,8 @@ static void end_stream(rl_call *call, lua_State *co, int status, int count) {
         end_fault(call, co, status, count);
         return;
     }
-    report(call, "a streamed answer failed", "its function raised", co, status);
+    if (lua_type(co, -1) == LUA_TSTRING) /* else the app's function has told it already */
+        report(call, "a streamed answer failed", "its function raised", co, status);
     if (!rl_request_fail(call->request, 500, "internal", "internal error"))
         rl_request_break(call->request);
 }
@@ -110,10 +111,10 @@ typedef struct follow_values {
     const char *wrong; /* a fault of ours, or NULL: the value on top of `from` is meant */
 } follow_values;
 
-/* Push the error, or the answer, and the coroutine it comes from, whose stack
- * may be read. What takes memory is done in L: an error in a coroutine that
- * does not run has no catcher. */
-static int push_values(lua_State *L, void *arg) {
+/* Push the error and the coroutine it comes from, whose stack may be read; or
+ * nil, when the words are ours, and those are made in L: an error in a coroutine
+ * that does not run has no catcher. */
+static int push_error(lua_State *L, void *arg) {
     follow_values *values = arg;
     if (values->wrong != NULL) {
         lua_pushstring(L, values->wrong);
@@ -125,6 +126,16 @@ static int push_values(lua_State *L, void *arg) {
     lua_pushthread(values->from);
     lua_xmove(values->from, values->to, 1);
     return 0;
+}
+
+/* What a step is told beside slot and epoch; 0 when memory ran out. */
+static int push_values(rl_vm *vm, rl_follow step, follow_values *values) {
+    if (step == RL_FOLLOW_STREAM) {
+        lua_settop(values->from, MOST_RESULTS);
+        lua_xmove(values->from, values->to, MOST_RESULTS);
+        return MOST_RESULTS;
+    }
+    return rl_vm_protect(vm, push_error, values, NULL, 0) == RL_OK ? 2 : 0;
 }
 
 static int function_of(const rl_call *call, rl_follow step) {
@@ -141,7 +152,8 @@ static int drop_function(lua_State *L, void *arg) {
     return 0;
 }
 
-/* `co` holds the error or the answer on its top, unless `wrong` says it in words.
+/* `co` holds the error on its top, or the answer and what was returned behind it,
+ * unless `wrong` says it in words.
  * False when memory ran out; else it may be over when this returns. */
 static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const char *wrong) {
     rl_vm *vm = rl_app_vm(call->app);
@@ -167,13 +179,14 @@ static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const cha
         lua_pushinteger(to, (lua_Integer)call->request->slot);
         lua_pushinteger(to, (lua_Integer)call->request->epoch);
         follow_values values = {co, to, wrong};
-        if (rl_vm_protect(vm, push_values, &values, NULL, 0) != RL_OK) {
+        int count = push_values(vm, step, &values);
+        if (count == 0) {
             rl_task_abandon(&call->follow);
             refuse_for_memory(call->request);
             return false;
         }
         lua_pushinteger(to, call->route + 1);
-        argc = 5;
+        argc = 2 + count + 1;
     }
     call->running++;
     call->follow_over = false;
@@ -195,7 +208,6 @@ static void on_task_ended(rl_task *task, int status, int count) {
     if (status != 0 || (count == 2 && lua_isnil(co, 1) && !lua_isnil(co, 2))) {
         (void)start_follow(call, RL_FOLLOW_FAULT, co, NULL); /* `return nil, err` raises err */
     } else if (count >= 1 && rl_answer_is_stream(co)) {
-        rl_answer_prepare_stream(co, count);
         (void)start_follow(call, RL_FOLLOW_STREAM, co, NULL);
     } else {
         const char *wrong = rl_answer_results(rl_app_answerer(call->app), call->request, co, count);
@@ -267,7 +279,9 @@ void rl_call_start(rl_app *app, rl_request *request, int route, const rl_miss *m
 }
 
 rl_call *rl_call_of(rl_task *task) {
-    return task != NULL && task->ended == on_task_ended ? RL_CONTAINER(task, rl_call, task) : NULL;
+    if (task != NULL && task->ended == on_task_ended)
+        return RL_CONTAINER(task, rl_call, task);
+    return task != NULL && task->ended == on_follow_ended ? RL_CONTAINER(task, rl_call, follow) : NULL;
 }
 
 void rl_call_gone(rl_call *call) {

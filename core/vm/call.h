@@ -40,7 +40,7 @@ typedef struct rl_miss {
 void rl_call_start(rl_app *app, rl_request *request, int route, const rl_miss *miss);
 /* Its client has gone: a safe request is cancelled. */
 void rl_call_gone(rl_call *call);
-/* The call whose route's function (or the app's for misses) runs as `task`; NULL: none. */
+/* The call whose route's function, or what follows it, runs as `task`; NULL: none. */
 rl_call *rl_call_of(rl_task *task);
 /* Give back the memory of calls that are not in use. */
 void rl_call_free_all(rl_list *free_calls);

@@ -132,7 +132,7 @@ static int about(lua_State *L) {
         return 2;
     }
     lua_pushnumber(L, (lua_Number)op->about.st_size);
-    lua_pushnumber(L, (lua_Number)op->about.st_mtime);
+    lua_pushnumber(L, (lua_Number)op->about.st_mtim.tv_sec + (lua_Number)op->about.st_mtim.tv_nsec / 1e9);
     lua_pushstring(L, S_ISREG(op->about.st_mode) ? "file" : S_ISDIR(op->about.st_mode) ? "directory" : "other");
     return 3;
 }

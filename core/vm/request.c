@@ -290,7 +290,7 @@ static int body_json(lua_State *L) {
     return 4;
 }
 
-/* set_header(slot, epoch, name, value[, add]): false for a value nil removes it */
+/* set_header(slot, epoch, name, value[, add]) -> nil, or what is wrong; a value nil removes it */
 static int set_header(lua_State *L) {
     rl_request *request = rl_app_request(L, 1);
     size_t name_len, value_len;
@@ -302,9 +302,10 @@ static int set_header(lua_State *L) {
         return 0;
     const char *value = luaL_checklstring(L, 4, &value_len);
     const char *why;
-    if (rl_lines_append(&request->fields, field, rl_slice_of(value, value_len), &why) != RL_OK)
-        return luaL_error(L, "header '%s': %s", name, why);
-    return 0;
+    if (rl_lines_append(&request->fields, field, rl_slice_of(value, value_len), &why) == RL_OK)
+        return 0;
+    lua_pushfstring(L, "header '%s': %s", name, why);
+    return 1;
 }
 
 /* after(slot, epoch, fn): runs once the answer was handed over; set once */

@@ -20,7 +20,8 @@ static int begin(lua_State *L) {
     }
     char message[256];
     /* behind the fields that were set early: what stands there goes out with the head */
-    const char *wrong = rl_answer_fields(L, 5, &request->fields, &answer.type, message, sizeof message);
+    const char *wrong =
+        rl_answer_fields(L, 5, &request->fields, &request->fields, &answer.type, message, sizeof message);
     if (wrong != NULL)
         return luaL_error(L, "%s", wrong);
     (void)rl_request_begin(request, &answer); /* a client that has left is found by the first write */

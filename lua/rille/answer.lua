@@ -88,6 +88,7 @@ end
 
 --- An HTML page.
 -- @tparam string text sent as it is: escape what comes from outside
+-- @treturn answer
 function answers.html(text)
   if type(text) ~= "string" then
     error("html takes a string: got a " .. type(text), 2)
@@ -99,8 +100,9 @@ end
 -- The function runs after the handler has returned; `out:write(text)` waits while
 -- the client does not read. An error in it breaks the connection, so that half
 -- an answer is not taken for a whole one.
--- @tparam function fn
+-- @tparam function fn(out)
 -- @tparam[opt="application/octet-stream"] string content_type
+-- @treturn answer
 function answers.stream(fn, content_type)
   if type(fn) ~= "function" then
     error("stream takes a function(out): got a " .. type(fn), 2)
@@ -113,6 +115,7 @@ end
 --- Lead the client elsewhere.
 -- @tparam string url a path or an absolute URL
 -- @tparam[opt=302] integer status 301, 302, 303, 307 or 308
+-- @treturn answer
 function answers.redirect(url, status)
   if type(url) ~= "string" or url == "" then
     error("redirect takes a URL: got " .. tostring(url), 2)

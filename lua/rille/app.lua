@@ -21,11 +21,16 @@ App.__index = App
 for _, name in ipairs { "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static" } do
   local method = Group[name]
   App[name] = function(self, ...)
+    if not App.is(self) then
+      error(("%s is called with a colon: app:%s(…)"):format(name, name), 2)
+    end
     return method(self.root, ...)
   end
 end
 
 --- Make a new app. An app's file returns it.
+-- @treturn App
+-- @local
 function App.new()
   return setmetatable({
     root = Group.new(), error_handlers = {}, response_hooks = {}, start_hooks = {}, stop_hooks = {}, names = {},
@@ -58,6 +63,9 @@ function App:on_error(code, fn)
   if fn == nil then
     code, fn = nil, code
   end
+  if code ~= nil and type(code) ~= "string" and type(code) ~= "number" then
+    error(("app:on_error([code,] function(c, err)): the code is a text or a status, got a %s"):format(type(code)), 2)
+  end
   check_function(fn, "app:on_error([code,] function(c, err))", 2)
   self.error_handlers[#self.error_handlers + 1] = { code = code, fn = fn }
 end
@@ -74,6 +82,9 @@ end
 -- @tparam table options dir (from the app's folder, or absolute), ext ("etlua"), layout (a
 -- default one), env (helpers that templates see by name)
 function App:views(options)
+  if type(options) ~= "table" then
+    error(('app:views takes a table, as in app:views{ dir = "views" }: got a %s'):format(type(options)), 2)
+  end
   for key in pairs(options) do
     if not VIEW_OPTIONS[key] then
       error(("views has no option '%s': there are dir, ext, layout, env"):format(tostring(key)), 2)
@@ -91,6 +102,7 @@ end
 
 --- Render a template of this app to text; see c:render.
 -- @treturn string
+-- @local
 function App:render_text(name, data, options, env)
   if not self.view_set then
     self:views {}
@@ -102,13 +114,15 @@ function App:render_text(name, data, options, env)
   return self.view_set:render(name, data, { layout = layout, env = env })
 end
 
---- Run when a worker begins to serve.
+--- Run `fn` when a worker begins to serve.
+-- @tparam function fn
 function App:on_start(fn)
   check_function(fn, "app:on_start(function())", 2)
   self.start_hooks[#self.start_hooks + 1] = fn
 end
 
---- Run when a worker has stopped to serve.
+--- Run `fn` when a worker has stopped to serve.
+-- @tparam function fn
 function App:on_stop(fn)
   check_function(fn, "app:on_stop(function())", 2)
   self.stop_hooks[#self.stop_hooks + 1] = fn
@@ -135,24 +149,49 @@ function App:url_for(name, params, query)
   return path
 end
 
--- Each app knows a route by the names between itself and the route.
-local function note_name(route)
+-- Each app knows a route by the names between itself and the route. A bag that is
+-- mounted twice has each name twice; the first mount's holds.
+local function note_name(route, named)
   local name = route.options.name
   if not name then
     return
   end
   for level, app in ipairs(route.apps) do
     local before = table.concat(route.names, ".", route.bases[level] + 1)
-    app.names[before == "" and name or before .. "." .. name] = route.path
+    local full = before == "" and name or before .. "." .. name
+    named[app] = named[app] or {}
+    local other = named[app][full]
+    if other and other.where ~= route.where then
+      error(("two routes are named '%s': %s and %s"):format(full, other.where, route.where), 0)
+    end
+    named[app][full] = other or route
+    app.names[full] = app.names[full] or route.path
   end
+end
+
+local function is_below(path, prefix)
+  return path:sub(1, #prefix) == prefix and (#path == #prefix or prefix:sub(-1) == "/" or path:byte(#prefix + 1) == 47)
+end
+
+-- The apps whose on_error and on_response concern a path without a route: those
+-- mounted around it.
+local function apps_at(path, mounts, apps)
+  local longest = 0
+  for _, mount in ipairs(mounts) do
+    if #mount.prefix > longest and is_below(path, mount.prefix) then
+      longest, apps = #mount.prefix, mount.apps
+    end
+  end
+  return apps
 end
 
 -- A request that no route took: told as an error, so that on_error and
 -- on_response see it like any other.
-local function miss(app)
-  local apps = { app }
+local function miss(app, mounts)
+  local root = { app }
   return function(slot, epoch, status, code, message)
-    local c = Context.new(slot, epoch, app)
+    local apps = apps_at(core.path(slot, epoch), mounts, root)
+    local c = Context.new(slot, epoch, apps[#apps])
     if status == 204 then
       return compose.answer_options(c, apps)
     end
@@ -164,19 +203,20 @@ end
 local function add_preflights(routes)
   local paths, order = {}, {}
   for _, route in ipairs(routes) do
-    local cors = mw.cors_of(route.chain)
     local shape = route.path:gsub("([:*])[%w_]+", "%1")
     local path = paths[shape]
-    if not path and cors then
-      path = { route = route, cors = cors, methods = {} }
+    if not path then
+      path = { methods = {} }
       paths[shape], order[#order + 1] = path, path
     end
-    if path then
-      path.methods[#path.methods + 1] = route.method
+    local cors = mw.cors_of(route.chain)
+    if cors and not path.cors then
+      path.route, path.cors = route, cors
     end
+    path.methods[#path.methods + 1] = route.method == "GET" and "GET, HEAD" or route.method
   end
   for _, path in ipairs(order) do
-    if not table.concat(path.methods):find("ANY", 1, true) then
+    if path.cors and not table.concat(path.methods):find("ANY", 1, true) then
       local allow = table.concat(path.methods, ", ") .. ", OPTIONS"
       core.route("OPTIONS", path.route.path, compose.entry {
         handler = function(c) c:set_header("Allow", allow) end,
@@ -187,12 +227,13 @@ local function add_preflights(routes)
 end
 
 --- Hand all routes to the server; called once, after the app's file has run.
+-- @local
 function App:build()
-  local registered, routes = {}, compose.routes(self)
+  local registered, named, routes, mounts = {}, {}, compose.routes(self)
   for _, route in ipairs(routes) do
     local number = core.route(route.method, route.path, compose.entry(route), route.where)
     registered[number] = route
-    note_name(route)
+    note_name(route, named)
   end
   add_preflights(routes)
   local apps, seen = { self }, { [self] = true }
@@ -206,9 +247,12 @@ function App:build()
   lifecycle.set(apps)
   local on_fault = fault.handler(registered, self)
   core.hook("fault", on_fault)
-  core.hook("stream", stream.handler(on_fault))
-  if #self.error_handlers > 0 or #self.response_hooks > 0 then
-    core.hook("miss", miss(self))
+  core.hook("stream", stream.handler(on_fault, registered))
+  for _, app in ipairs(apps) do
+    if #app.error_handlers > 0 or #app.response_hooks > 0 then
+      core.hook("miss", miss(self, mounts))
+      break
+    end
   end
 end
 

@@ -17,6 +17,7 @@ local validate = require "rille.validate"
 local compose = {}
 
 local LAST = Context.LAST
+local MOST_GATHERED = 1024 * 1024 -- of an error's page: it is held in memory
 
 local function append(list, more)
   local out = {}
@@ -105,17 +106,42 @@ local function default_answer(c, err)
   return answers.of({ error = error_body(err, c) }, err.status, err.headers)
 end
 
+-- An error's answer is sent at once: what a file or a stream holds is gathered.
+local function gathered(c, answer)
+  if answer.is_late then
+    answer = answer.run(answer, c)
+  end
+  if not answer.run then
+    return answer
+  end
+  local pieces, length, out = {}, 0, {}
+  function out.write(_, text)
+    pieces[#pieces + 1], length = text, length + #text
+    if length > MOST_GATHERED then
+      error(("on_error answers with at most %d bytes of a file or a stream"):format(MOST_GATHERED), 0)
+    end
+  end
+  answer.run(out)
+  if answer.close then
+    answer.close()
+  end
+  return answers.new {
+    body = table.concat(pieces), status = answer.status, headers = answer.headers, type = answer.type,
+  }
+end
+
 -- What an on_error returned. It says what the answer looks like; that it is an
 -- error's, unless it gives another status, goes without saying.
-local function answer_of(err, ...)
-  if (...) == nil then
+local function answer_of(c, err, ...)
+  local body, status = ...
+  if body == nil then
     return nil
   end
-  local answer, status = answers.of(...), select(2, ...)
+  local answer = answers.of(...)
   if status == nil and answer.status < 300 then
     answer.status = err.status
   end
-  return answer
+  return gathered(c, answer)
 end
 
 -- The first on_error that answers, from the innermost app outward. One that
@@ -125,7 +151,7 @@ local function handled(c, err, apps)
   for i = #apps, 1, -1 do
     for _, one in ipairs(apps[i].error_handlers) do
       if one.code == nil or one.code == err.code or one.code == err.status then
-        local ok, answer = xpcall(function() return answer_of(err, one.fn(c, err)) end, report.traced)
+        local ok, answer = xpcall(function() return answer_of(c, err, one.fn(c, err)) end, report.traced)
         if not ok then
           err = report.shown(answer, "on_error", c.request_id)
           break
@@ -164,10 +190,16 @@ end
 
 -- ---- entries ---------------------------------------------------------------
 
-local function next_of(inner)
+-- Where a function stands: its caller's line is lost when it was a tail call.
+local function place_of(fn)
+  local info = debug.getinfo(fn, "S")
+  return ("%s:%d"):format(info.short_src, info.linedefined)
+end
+
+local function next_of(inner, middleware)
   return function(c)
     if not Context.is(c) then
-      error("next takes the context: call next(c)", 2)
+      error(("the middleware at %s called next without its context: write `return next(c)`"):format(place_of(middleware)), 0)
     end
     local res = inner(c)
     c[LAST] = res
@@ -195,9 +227,7 @@ local function passed_on(c, middleware, ...)
     return last
   end
   if last and select("#", ...) == 0 then
-    local info = debug.getinfo(middleware, "S")
-    error(("the middleware at %s:%d called next(c) and returned nothing: write `return next(c)`"):format(
-      info.short_src, info.linedefined), 0)
+    error(("the middleware at %s called next(c) and returned nothing: write `return next(c)`"):format(place_of(middleware)), 0)
   end
   return settled(c, answers.of(...))
 end
@@ -213,7 +243,7 @@ local function fold(handler, chain, shape)
     return res
   end
   for i = #chain, 1, -1 do
-    local middleware, follow = chain[i], next_of(inner)
+    local middleware, follow = chain[i], next_of(inner, chain[i])
     inner = function(c)
       c[LAST] = false
       return passed_on(c, middleware, middleware(c, follow))

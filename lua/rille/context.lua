@@ -12,6 +12,7 @@ local errors = require "rille.error"
 local form = require "rille.form"
 local log = require "rille.log"
 local nearest = require "rille.nearest"
+local proxy = require "rille.proxy"
 local wait = require "rille.wait"
 
 local setmetatable = setmetatable
@@ -29,6 +30,7 @@ Context.LAST = 11
 local newest = {}
 
 --- The context of the request in `slot`.
+-- @local
 function Context.new(slot, epoch, app)
   return setmetatable({ slot, epoch, app, false, false, false, false, false, false, false, false }, Context)
 end
@@ -108,35 +110,56 @@ local function checked(value, status, message, path)
 end
 
 --- The request's method, in capitals.
+-- @treturn string
 getters.method = core.method
 --- The raw path, as sent.
+-- @treturn string
 getters.path = core.path
 --- The id of this request: in every error answer and log line.
+-- @treturn string
 getters.request_id = core.request_id
 --- The client's address; behind trusted proxies, the one that they tell.
-getters.ip = core.ip
+-- @treturn string
+getters.ip = proxy.ip
+--- "http" or "https"; behind trusted proxies, what the client speaks to them.
+-- @treturn string
+getters.scheme = proxy.scheme
+--- The host that the client asked for, with its port; behind trusted proxies, the one that
+-- they tell. Anybody may send any.
+-- @treturn string
+getters.host = proxy.host
 --- Seconds left until the request's deadline, or nil.
-getters.deadline = core.remaining
+-- @treturn ?number
+getters.deadline = function(slot, epoch)
+  core.check(slot, epoch)
+  return core.remaining()
+end
 --- A log whose lines carry the request id.
+-- @treturn Log
 getters.log = function(slot, epoch)
   return log.with { request_id = core.request_id(slot, epoch) }
 end
 
 --- The parameters of the route's pattern, decoded.
+-- @treturn table
 cached.params = function(slot, epoch)
   return checked(core.params(slot, epoch))
 end
 --- The query's fields, the first value of each.
+-- @treturn table
 cached.query = function(slot, epoch)
   return (checked(core.query(slot, epoch)))
 end
 --- The header fields, by lower-case name; repeated ones joined by ", ".
+-- @treturn table
 cached.headers = core.headers
 --- The cookies the client sent, by name.
+-- @treturn table
 cached.cookies = function(slot, epoch)
-  return cookie.parse(core.header(slot, epoch, "cookie"))
+  return cookie.parse(core.headers(slot, epoch).cookie)
 end
 --- The app's own values for this request, from middleware to handler.
+-- @treturn table
 cached.state = function(slot, epoch)
   core.check(slot, epoch)
   return {}
@@ -225,7 +248,14 @@ function methods:form()
 end
 
 --- Raise an answer; see rille.fail.
-function methods.fail(_, status, what, details)
+-- @tparam integer status 400 to 599
+-- @tparam[opt] string|table what a message, or a table with code, message, details, headers
+-- @param[opt] details anything JSON can hold
+-- @raise always
+function methods:fail(status, what, details)
+  if getmetatable(self) ~= Context then
+    error("fail is called with a colon: c:fail(status, message)", 2)
+  end
   return errors.fail(status, what, details)
 end
 
@@ -250,9 +280,23 @@ end
 
 --- Set a header of whatever answer follows, an error's too.
 -- @tparam string name
--- @tparam string|number|nil value nil takes it back
+-- @tparam string|number|table|nil value a list sets the header several times; nil takes it back
 function methods:set_header(name, value)
-  core.set_header(self[1], self[2], name, value ~= nil and tostring(value) or nil)
+  if type(name) ~= "string" then
+    error("c:set_header takes a name first: got a " .. type(name), 2)
+  end
+  local list = type(value) == "table" and value or { value }
+  core.set_header(self[1], self[2], name, nil)
+  for i = 1, #list do
+    local kind = type(list[i])
+    if kind ~= "string" and kind ~= "number" then
+      error(("header '%s': its value must be a string, a number or a list of them, got a %s"):format(name, kind), 2)
+    end
+    local wrong = core.set_header(self[1], self[2], name, tostring(list[i]), true)
+    if wrong then
+      error(wrong, 2)
+    end
+  end
 end
 
 --- Set a cookie with whatever answer follows; see rille.cookie for the options.
@@ -260,11 +304,19 @@ end
 -- @tparam string|nil value nil removes it
 -- @tparam[opt] table options path, domain, max_age, expires, secure, http_only, same_site
 function methods:set_cookie(name, value, options)
-  core.set_header(self[1], self[2], "Set-Cookie", cookie.format(name, value, options, 1), true)
+  local wrong = core.set_header(self[1], self[2], "Set-Cookie", cookie.format(name, value, options, 2), true)
+  if wrong then
+    error(wrong, 2)
+  end
 end
 
 --- The path of a named route; see app:url_for.
+-- @tparam string name
+-- @tparam[opt] table params for the pattern
+-- @tparam[opt] table query for the query string
+-- @treturn string
 function methods:url_for(name, params, query)
+  core.check(self[1], self[2])
   return self[3]:url_for(name, params, query)
 end
 
@@ -277,6 +329,7 @@ end
 -- @raise with the template's line
 function methods:render(name, data, options)
   local app = self[3]
+  core.check(self[1], self[2])
   return answers.html(app:render_text(name, data, options, {
     url_for = function(...) return app:url_for(...) end,
   }))
@@ -284,6 +337,7 @@ end
 
 --- Run `fn(...)` once the answer has been handed over. The client does not wait for it.
 -- @tparam function fn
+-- @param ... its arguments
 function methods:after(fn, ...)
   if type(fn) ~= "function" then
     error("c:after takes a function: got a " .. type(fn), 2)
@@ -292,7 +346,9 @@ function methods:after(fn, ...)
 end
 
 --- Seconds left until the request's deadline, or nil when it has none.
-function methods.remaining()
+-- @treturn ?number
+function methods:remaining()
+  core.check(self[1], self[2])
   return core.remaining()
 end
 

@@ -65,6 +65,15 @@ local function check(name, options, level)
         :format(tostring(key)), level + 1)
     end
   end
+  for _, key in ipairs { "path", "domain" } do
+    local value = options[key]
+    if value ~= nil and (type(value) ~= "string" or value:find "[;%c]") then
+      error(("a cookie's %s is a text without ';': got %s"):format(key, tostring(value)), level + 1)
+    end
+  end
+  if options.expires ~= nil and type(options.expires) ~= "number" then
+    error(("a cookie's expires is a time in seconds since 1970: got %s"):format(tostring(options.expires)), level + 1)
+  end
 end
 
 --- The text of a Set-Cookie header. HttpOnly, SameSite=Lax and Path=/ unless said otherwise.

@@ -100,6 +100,7 @@ end
 -- `acquire_timeout`, `query_timeout`, `idle_timeout`, `max_lifetime`;
 -- `bigint = "string"` reads integers beyond 2^53 as text instead of raising
 -- @treturn Db
+-- @local
 function Db.open(options)
   if options.bigint ~= nil and options.bigint ~= "string" then
     error('the option bigint may be "string" or left out', 2)
@@ -108,6 +109,7 @@ function Db.open(options)
 end
 
 --- Close the pool: what runs on it fails. The next use opens it again.
+-- @local
 function Db:close()
   local pool = rawget(self, "pool")
   self.pool = nil
@@ -129,6 +131,9 @@ end
 local function raise(err)
   if err.code == "db.42601" and err.message:find("multiple commands", 1, true) then
     err.hint = "one statement a call; for several that belong together there is db:transaction"
+  elseif err.code == "db.08P01" and err.message:find("^bind message supplies") then
+    local given, wanted = err.message:match "supplies (%d+) parameters.*requires (%d+)"
+    err.message = ("the statement has %s values as $1, $2, …, and was given %s"):format(wanted or "other", given or "others")
   elseif err.code == "db.08001" then
     -- A client may see the message of a 503: hosts and users are for the log.
     err.message, err.detail = "the database cannot be reached", err.message
@@ -152,6 +157,9 @@ local function await(case, why)
 end
 
 local function run(self, sql, ...)
+  if getmetatable(self) ~= Db then
+    error("a method of the database is called with a colon, as in db:query(…)", 3)
+  end
   if type(sql) ~= "string" then
     error("the statement must be a string: got a " .. type(sql), 3)
   end
@@ -198,6 +206,7 @@ end
 -- statements are one. **Yields.**
 -- @tparam string sql
 -- @raise as `query`
+-- @local
 function Db:script(sql)
   await(core.pg_script(pool_of(self), sql))
   checked(core.pg_affected())
@@ -205,7 +214,7 @@ end
 
 --- Quote a name for SQL text: a table's or column's that is not known when
 -- the code is written. Values never go into SQL text.
--- @tparam string name
+-- @tparam string ... the name
 -- @treturn string
 function Db.quote_ident(...)
   local name = select(select("#", ...), ...) -- db:quote_ident(s) and db.quote_ident(s)
@@ -295,7 +304,7 @@ end
 -- raises or its task is cancelled. **Yields.** Until then every statement of this
 -- task, and of the tasks spawned inside, uses the transaction's connection.
 -- A call inside another one is a savepoint.
--- @tparam function fn
+-- @tparam function fn(db)
 -- @tparam[opt] table options `isolation`: "read committed", "repeatable read"
 -- or "serializable"; `read_only`: boolean
 -- @return the first result of `fn`
@@ -328,7 +337,7 @@ end
 --- Run `fn(db)` with one connection for all its statements: for what belongs to
 -- a session (SET, advisory locks, temporary tables). Its traces are wiped when the
 -- connection goes back. **Yields.**
--- @tparam function fn
+-- @tparam function fn(db)
 -- @return the first result of `fn`
 -- @raise what `fn` raised
 function Db:hold(fn)

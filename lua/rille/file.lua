@@ -3,6 +3,7 @@
 local answers = require "rille.answer"
 local core = require "rille.core"
 local errors = require "rille.error"
+local unit = require "rille.unit"
 local wait = require "rille.wait"
 
 local file = {}
@@ -31,9 +32,29 @@ local function http_date(seconds)
   return os.date("!%a, %d %b %Y %H:%M:%S GMT", seconds)
 end
 
+local MONTHS = {
+  Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12,
+}
+
+-- Seconds since 1970 of what http_date writes (RFC 9110, 5.6.7); nil for all else.
+local function parse_date(text)
+  if #text ~= 29 then
+    return nil
+  end
+  local day, name, year, hour, minute, second = text:match "^%a%a%a, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d):(%d%d):(%d%d) GMT$"
+  local month = MONTHS[name]
+  if not month then
+    return nil
+  end
+  local y = month <= 2 and year - 1 or year + 0 -- years begin in March: the leap day is their last
+  local days = 365 * y + math.floor(y / 4) - math.floor(y / 100) + math.floor(y / 400)
+    + math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 719469
+  return days * 86400 + hour * 3600 + minute * 60 + second
+end
+
 -- The parts of the answer that say which version of the file it is.
 local function validators(size, changed)
-  return ('"%x-%x"'):format(size, changed), http_date(changed)
+  return ('"%x-%x"'):format(size, math.floor(changed * 1e6)), http_date(math.floor(changed))
 end
 
 -- Weak comparison of one tag with a list of them (RFC 9110, 13.1.2).
@@ -45,12 +66,14 @@ local function has_tag(list, tag)
   return at ~= nil
 end
 
-local function is_unchanged(c, tag, date)
+local function is_unchanged(c, tag, changed)
   local tags = core.header(c[1], c[2], "if-none-match")
   if tags then
     return has_tag(tags, tag)
   end
-  return core.header(c[1], c[2], "if-modified-since") == date
+  local since = core.header(c[1], c[2], "if-modified-since")
+  since = since and parse_date(since)
+  return since ~= nil and math.floor(changed) <= since
 end
 
 -- The one range of `bytes=a-b`, `bytes=a-`, `bytes=-n`; nil to send all, false when it cannot be had.
@@ -58,7 +81,7 @@ local function range_of(header, size)
   if #header > 64 then
     return nil
   end
-  local first, last = header:match "^bytes=(%d*)%-(%d*)$"
+  local first, last = header:lower():match "^bytes=(%d*)%-(%d*)$"
   if not first or (first == "" and last == "") then
     return nil
   end
@@ -94,15 +117,17 @@ local function send(handle, first, count)
       out:write(bytes)
       at, left = at + #bytes, left - #bytes
     end
-    core.file_close(handle)
   end
 end
 
 local OPTIONS = { type = true, download = true, max_age = true }
 
 local function check(path, options, level)
-  if type(path) ~= "string" or path == "" then
+  if type(path) ~= "string" or path == "" or path:find("%z") then
     error("file takes a path: got " .. tostring(path), level + 1)
+  end
+  if type(options) ~= "table" then
+    error("file takes a table of options second: got a " .. type(options), level + 1)
   end
   for key in pairs(options) do
     if not OPTIONS[key] then
@@ -124,17 +149,27 @@ local function resolved(answer, c)
   wait.won(core.file_open(handle))
   local size, changed, kind = core.file_about(handle)
   if not size or kind ~= "file" then
+    core.file_close(handle)
     errors.fail(404, "there is nothing here")
   end
   local tag, date = validators(size, changed)
-  local headers = answer.headers
+  local headers = {}
+  for name, value in pairs(answer.headers) do -- the app may return this answer again
+    headers[name] = value
+  end
   headers.ETag, headers["Last-Modified"], headers["Accept-Ranges"] = tag, date, "bytes"
-  if is_unchanged(c, tag, date) then
+  local status, method = answer.status, c.method
+  local is_plain = status == 200 and (method == "GET" or method == "HEAD") -- else conditions mean something else
+  if is_plain and is_unchanged(c, tag, changed) then
+    core.file_close(handle)
     return answers.new { status = 304, headers = headers }
   end
-  local first, last = requested_range(c, size, tag, date)
-  local status = answer.status
+  local first, last
+  if is_plain then
+    first, last = requested_range(c, size, tag, date)
+  end
   if first == false then
+    core.file_close(handle)
     errors.fail(416, { message = "the file has no such range", headers = { ["Content-Range"] = "bytes */" .. size } })
   elseif first then
     status, headers["Content-Range"] = 206, ("bytes %d-%d/%d"):format(first, last, size)
@@ -144,20 +179,21 @@ local function resolved(answer, c)
   local count = last - first + 1
   return answers.new {
     status = status, headers = headers, type = options.type or type_of(answer.path), length = count,
-    run = send(handle, first, count),
+    run = send(handle, first, count), close = function() core.file_close(handle) end,
   }
 end
 
 --- A file as an answer: `return rille.file("files/report.pdf", { download = "report.pdf" })`.
 -- Answers conditional requests and one range; 404 when there is no such file.
 -- @tparam string path from the app's folder, or absolute; never from outside unchecked
--- @tparam[opt] table options type (else by the name's ending), download (a file name to save as), max_age (seconds to cache)
+-- @tparam[opt] table options type (else by the name's ending), download (a file name to save as), max_age (how long to cache: seconds or "1d")
+-- @treturn answer
 function file.answer(path, options)
   options = options or {}
   check(path, options, 2)
   local headers = {}
   if options.max_age then
-    headers["Cache-Control"] = ("max-age=%d"):format(options.max_age)
+    headers["Cache-Control"] = ("max-age=%d"):format(unit.seconds(options.max_age, 2))
   end
   if options.download then
     headers["Content-Disposition"] = ('attachment; filename="%s"'):format((options.download:gsub("[^%w%._ %-]", "_")))
@@ -179,6 +215,7 @@ end
 -- @tparam string dir
 -- @tparam[opt] table options as for a file
 function file.static(dir, options)
+  check(dir, options or {}, 3)
   return function(c)
     local name = c.params.file
     if name == "" or name:sub(-1) == "/" then

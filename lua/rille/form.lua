@@ -46,15 +46,41 @@ local function malformed(why)
   errors.fail(400, "the multipart body is malformed: " .. why)
 end
 
--- `name` of `form-data; name="a"; filename="b.png"`: quoted, as browsers write it.
-local function parameter(header, name)
-  local at = header:find("; " .. name .. '="', 1, true)
-  if not at then
-    return nil
+-- The end of a quoted text that begins at `from`: a quote that no backslash
+-- stands before, since some clients write one so. Browsers write %22.
+local function quote_end(text, from)
+  local stop = text:find('"', from, true)
+  while stop and text:byte(stop - 1) == 92 and stop > from do
+    stop = text:find('"', stop + 1, true)
   end
-  local from = at + #name + 4
-  local stop = header:find('"', from, true)
-  return stop and (header:sub(from, stop - 1):gsub("%%22", '"'))
+  return stop
+end
+
+-- The parameters of `form-data; name="a"; filename="b.png"`, one after another,
+-- so that what stands inside of one is not taken for another.
+local function parameters(header)
+  local found, at = {}, header:find(";", 1, true)
+  while at do
+    local from, past, name = header:find("^[ \t]*([%w%-_*]+)=", at + 1)
+    if not from then
+      return found
+    end
+    local value
+    if header:byte(past + 1) == 34 then
+      local stop = quote_end(header, past + 2)
+      if not stop then
+        return found
+      end
+      value = header:sub(past + 2, stop - 1):gsub('\\"', '"'):gsub("%%22", '"'):gsub("%%0[Dd]", "\r"):gsub("%%0[Aa]", "\n")
+      at = header:find(";", stop, true)
+    else
+      local stop = header:find(";", past, true)
+      value, at = header:sub(past + 1, (stop or #header + 1) - 1), stop
+    end
+    name = name:lower()
+    found[name] = found[name] or value
+  end
+  return found
 end
 
 local function part_headers(text)
@@ -94,11 +120,12 @@ function form.multipart(text, boundary)
     malformed("its Content-Type has no boundary of 1 to 70 characters")
   end
   local fields, all, delimiter = {}, {}, "--" .. boundary
-  if text:sub(1, #delimiter) ~= delimiter then
-    malformed("it does not begin with its boundary")
+  local _, at = ("\r\n" .. text):find("\r\n" .. delimiter, 1, true) -- behind a preamble, if there is one
+  if not at then
+    malformed("its boundary does not occur in it")
   end
-  local at = #delimiter + 1
-  for _ = 1, MOST_PARTS do
+  at = at - 1
+  for _ = 1, MOST_PARTS + 1 do
     if text:sub(at, at + 1) == "--" then
       return fields, all
     end
@@ -108,15 +135,18 @@ function form.multipart(text, boundary)
       malformed("a part does not end")
     end
     local headers = part_headers(text:sub(at + 2, head_end - 1))
-    local disposition = headers["content-disposition"] or ""
-    local name, filename = parameter(disposition, "name"), parameter(disposition, "filename")
-    if not name then
+    local said = parameters(headers["content-disposition"] or "")
+    if not said.name then
       malformed("a part has no name")
     end
     local value = text:sub(head_end + 4, stop - 1)
-    add(fields, all, name, filename and {
-      filename = filename, content_type = headers["content-type"] or "application/octet-stream", body = value,
-    } or value)
+    if said.filename == nil then
+      add(fields, all, said.name, value)
+    elseif said.filename ~= "" or value ~= "" then -- else nobody chose a file
+      add(fields, all, said.name, {
+        filename = said.filename, content_type = headers["content-type"] or "application/octet-stream", body = value,
+      })
+    end
     at = stop + 2 + #delimiter
   end
   malformed(("it has more than %d parts"):format(MOST_PARTS))

@@ -24,6 +24,40 @@ local function caller(level)
   return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
 end
 
+local function check_middleware(middleware, level)
+  if type(middleware) ~= "function" then
+    error(("a middleware is a function(c, next): got a %s"):format(type(middleware)), level + 1)
+  end
+end
+
+-- A list of middleware, in the option `use`.
+local function check_use(list, level)
+  if list ~= nil and type(list) ~= "table" then
+    error(("the option 'use' is a list of middleware, { fn, … }: got a %s"):format(type(list)), level + 1)
+  end
+  for _, middleware in pairs(list or {}) do
+    check_middleware(middleware, level + 1)
+  end
+end
+
+-- The options of a group or a mount.
+local function check_named(options, known, call, level)
+  if options ~= nil and type(options) ~= "table" then
+    error(("%s: the options are a table, got a %s"):format(call, type(options)), level + 1)
+  end
+  for key in pairs(options or {}) do
+    if not known[key] then
+      local names = {}
+      for name in pairs(known) do
+        names[#names + 1] = name
+      end
+      table.sort(names)
+      error(("%s has no option '%s': there is %s"):format(call, tostring(key), table.concat(names, " and ")), level + 1)
+    end
+  end
+  check_use(options and options.use, level + 1)
+end
+
 local function check_options(options, level)
   for key, value in pairs(options) do
     local kind = ROUTE_OPTIONS[key]
@@ -35,10 +69,14 @@ local function check_options(options, level)
       table.sort(known)
       error(("a route has no option '%s': there are %s"):format(tostring(key), table.concat(known, ", ")), level + 1)
     end
+    if key == "use" and type(value) == "function" then
+      error("a route's option 'use' is a list of middleware: write use = { … }", level + 1)
+    end
     if kind ~= true and type(value) ~= kind then
       error(("a route's option '%s' is a %s: got a %s"):format(key, kind, type(value)), level + 1)
     end
   end
+  check_use(options.use, level + 1)
   local leave = options.on_disconnect
   if leave ~= nil and leave ~= "finish" and leave ~= "cancel" then
     error(('on_disconnect is "finish" or "cancel": got %s'):format(tostring(leave)), level + 1)
@@ -50,23 +88,28 @@ local function check_options(options, level)
     end
   end
   if options.timeout ~= nil then
-    unit.seconds(options.timeout, level)
+    unit.seconds(options.timeout, level + 1)
   end
   if options.max_body ~= nil then
-    unit.bytes(options.max_body, level)
+    unit.bytes(options.max_body, level + 1)
   end
 end
 
---- Put two paths together without doubling the slash between them.
+--- Put two paths together without doubling the slash between them. The path "/"
+-- is the prefix itself: in a bag of posts it means all posts, /posts.
+-- @local
 function Group.join(prefix, path)
+  if path == "/" and prefix ~= "" then
+    return prefix
+  end
   if prefix:sub(-1) == "/" and path:sub(1, 1) == "/" then
     return prefix .. path:sub(2)
   end
   return prefix .. path
 end
 
-local function check_path(group, path, level)
-  if type(path) ~= "string" or (path:sub(1, 1) ~= "/" and not (path == "" and group.prefix ~= "")) then
+local function check_path(path, level)
+  if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
     error(("a route's path is a text that begins with '/': got %s"):format(
       type(path) == "string" and ("%q"):format(path) or "a " .. type(path)), level + 1)
   end
@@ -76,7 +119,7 @@ local function add(group, method, path, options, handler)
   if handler == nil then
     options, handler = {}, options
   end
-  check_path(group, path, 3)
+  check_path(path, 3)
   local call = ("app:%s(path, [options,] handler)"):format(method:lower())
   if type(options) ~= "table" then
     error(("%s: the options are a table, got a %s"):format(call, type(options)), 3)
@@ -107,9 +150,7 @@ local function use(group, level, ...)
   end
   for i = 1, select("#", ...) do
     local middleware = select(i, ...)
-    if type(middleware) ~= "function" then
-      error(("a middleware is a function(c, next): got a %s"):format(type(middleware)), level + 1)
-    end
+    check_middleware(middleware, level + 1)
     group.middleware[#group.middleware + 1] = middleware
   end
 end
@@ -122,16 +163,20 @@ function Group:static(path, dir, options)
   if type(dir) ~= "string" then
     error("static(path, dir): the folder is a text, got a " .. type(dir), 2)
   end
+  check_path(path, 2)
   add(self, "GET", Group.join(path, "/*file"), {}, file.static(dir, options))
 end
 
 --- Put middleware around all routes of the group; before its first route.
--- @tparam function ... each a function(c, next)
+-- @tparam middleware ... each a function(c, next)
 function Group:use(...)
   use(self, 2, ...)
 end
 
---- A group without a parent: an app's own, or a bag of routes.
+--- A bag of routes, to be mounted: `local posts = rille.routes()`. It can what a group can.
+-- @tparam[opt=""] string prefix of all its paths
+-- @treturn Group
+-- @local
 function Group.new(prefix)
   return setmetatable({ prefix = prefix or "", middleware = {}, notes = {} }, Group)
 end
@@ -152,6 +197,7 @@ end
 -- @treturn Group
 function Group:group(prefix, options)
   check_prefix(prefix, "group", 2)
+  check_named(options, { use = true }, "group", 2)
   local group = Group.new(prefix)
   use(group, 2, unpack(options and options.use or {}))
   self.has_routes = true
@@ -169,12 +215,8 @@ function Group:mount(prefix, what, options)
   if type(what) ~= "table" or type(what.notes or what.root) ~= "table" then
     error(("mount(prefix, what): what is an app or rille.routes(), got a %s: does its file return it?"):format(type(what)), 2)
   end
+  check_named(options, { name = true, use = true }, "mount", 2)
   options = options or {}
-  for key in pairs(options) do
-    if key ~= "name" and key ~= "use" then
-      error(("mount has no option '%s': there are name and use"):format(tostring(key)), 2)
-    end
-  end
   self.has_routes = true
   self.notes[#self.notes + 1] = { kind = "mount", what = what, path = prefix, options = options, where = caller(2) }
 end

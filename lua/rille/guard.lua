@@ -53,6 +53,13 @@ function guard.install()
     end
     return loadfile_any(path, "t", env)
   end
+  function dofile(path)
+    local chunk, err = loadfile_any(path, "t")
+    if not chunk then
+      error(err, 2)
+    end
+    return chunk()
+  end
 end
 
 return guard

@@ -28,7 +28,7 @@ end
 
 --- A log that adds `facts` to each of its lines: c.log carries the request id.
 -- @tparam table facts
--- @treturn table with debug, info, warn, error
+-- @treturn Log with debug, info, warn, error
 function log.with(facts)
   local more = {}
   for _, level in ipairs(LEVELS) do

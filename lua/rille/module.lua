@@ -1,11 +1,17 @@
 --- Loading an app's own files.
 --
--- `require "models.post"` starts at the app's folder. It is written in Lua, so a
--- module may wait (query the database) while it loads, which the standard
+-- `require "models.post"` starts at the folder of the requiring file's app.lua:
+-- an app that is mounted in another keeps its own modules. It is written in Lua,
+-- so a module may wait (query the database) while it loads, which the standard
 -- require cannot. A file's globals are its mistakes: assigning one is an error.
+local core = require "rille.core"
 local forwarding = require "rille.coroutine"
+local wait = require "rille.wait"
 
 local module = {}
+
+-- Lua's own libraries that make every request of a worker wait.
+local BLOCKING = { socket = true, ["socket.http"] = true, ["socket.smtp"] = true, ["ssl.https"] = true }
 
 local function index_missing(_, key)
   return _G[key]
@@ -15,22 +21,112 @@ local function assign_global(_, key)
   error(("assigning the global '%s': write `local %s`"):format(tostring(key), tostring(key)), 2)
 end
 
---- A loader for the app in `root`.
--- @tparam string root the folder of app.lua
--- @treturn table with `require(name)` and `run(path)`
-function module.loader(root)
-  local loader, loaded, loading = {}, {}, {}
+local function exists(path)
+  local file = io.open(path, "r")
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
+local function find(root, name)
+  local base = root .. "/" .. name:gsub("%.", "/")
+  for _, path in ipairs { base .. ".lua", base .. "/init.lua" } do
+    if exists(path) then
+      return path
+    end
+  end
+end
+
+-- The folder of the app that the file belongs to: the nearest one with an app.lua.
+local function root_of(path, top)
+  local folder = path:match "^(.*)/[^/]*$"
+  while #folder > #top do
+    if exists(folder .. "/app.lua") then
+      return folder
+    end
+    folder = folder:match "^(.*)/[^/]*$"
+  end
+  return top
+end
+
+-- ---- one at a time -----------------------------------------------------------
+
+-- Whether `here` waits, through others that load, for what itself is loading.
+local function is_circle(files, path, here)
+  while path do
+    local loading = files.loading[path]
+    if not loading then
+      return false
+    elseif loading.by == here then
+      return true
+    end
+    path = loading.by and files.waiting[loading.by]
+  end
+  return false
+end
+
+-- Wait until whoever loads `path` has done so, or failed.
+local function wait_for(files, path, name, level)
+  local here = core.here()
+  if not here or is_circle(files, path, here) then
+    error(("module '%s' is required while it is still loading: two modules need each other"):format(name), level + 1)
+  end
+  files.waiting[here] = path
+  local ok, err = pcall(function() wait.won(core.signal_wait(files.loading[path].done, -1)) end)
+  files.waiting[here] = nil
+  if not ok then
+    error(err, 0)
+  end
+end
+
+local function load_once(files, path, run)
+  local loading = { by = core.here(), done = core.signal() }
+  files.loading[path] = loading
+  local ok, value = pcall(run)
+  files.loading[path] = nil
+  core.signal_all(loading.done)
+  if not ok then
+    error(value, 0)
+  end
+  if value == nil then
+    value = true
+  end
+  files.loaded[path] = value
+  return value
+end
+
+-- ---- loaders --------------------------------------------------------------------
+
+local loader_for
+
+local function warn_blocking(name, level)
+  local info = debug.getinfo(level + 1, "Sl")
+  core.log("warn", ("'%s' blocks: every request of this worker waits for its calls"):format(name), "where",
+    info and ("%s:%d"):format(info.short_src, info.currentline) or "?")
+end
+
+-- Not one of the app's: Lua's own, Rille's, or what LuaRocks installed.
+local function require_other(files, root, name, level)
+  if BLOCKING[name] and not files.warned[name] then
+    files.warned[name] = true
+    warn_blocking(name, level + 1)
+  end
+  local ok, value = pcall(require, name)
+  if ok then
+    return value
+  end
+  if type(value) == "string" and value:find(("module '%s' not found"):format(name), 1, true) then
+    error(("there is no module '%s': neither a file %s/%s.lua nor one of lua_modules or Lua itself"):format(
+      name, root, (name:gsub("%.", "/"))), level + 1)
+  end
+  error(value, 0)
+end
+
+function loader_for(root, files)
+  local loader = {}
   local env = { coroutine = forwarding }
   env._G = env
-
-  -- What LuaRocks installs into the app's folder: luarocks install --tree lua_modules …
-  local shared = root .. "/lua_modules/share/lua/5.1/"
-  package.path = shared .. "?.lua;" .. shared .. "?/init.lua;" .. package.path
-  package.cpath = root .. "/lua_modules/lib/lua/5.1/?.so;" .. package.cpath
-
-  local function path_of(name)
-    return root .. "/" .. name:gsub("%.", "/") .. ".lua"
-  end
 
   --- Run one file of the app; returns what it returns. **Yields** if the file does.
   function loader.run(path, ...)
@@ -45,32 +141,36 @@ function module.loader(root)
     if type(name) ~= "string" then
       error("require takes a module's name: got a " .. type(name), 2)
     end
-    local value = loaded[name]
-    if value ~= nil then
-      return value
+    local path = find(root, name)
+    if not path then
+      return (require_other(files, root, name, 2))
     end
-    local path = path_of(name)
-    local file = io.open(path, "r")
-    if not file then
-      return require(name)
+    while files.loading[path] do
+      wait_for(files, path, name, 2)
     end
-    file:close()
-    if loading[name] then
-      error(("module '%s' is required while it is still loading: two modules need each other"):format(name), 2)
+    if files.loaded[path] ~= nil then
+      return files.loaded[path]
     end
-    loading[name] = true
-    value = loader.run(path, name)
-    loading[name] = nil
-    if value == nil then
-      value = true
-    end
-    loaded[name] = value
-    return value
+    local owner = root_of(path, root)
+    local runner = owner == root and loader or files.loaders[owner] or loader_for(owner, files)
+    return (load_once(files, path, function() return runner.run(path, name) end))
   end
 
   env.require = loader.require
   setmetatable(env, { __index = index_missing, __newindex = assign_global })
+  files.loaders[root] = loader
   return loader
+end
+
+--- A loader for the app in `root`.
+-- @tparam string root the folder of app.lua
+-- @treturn table with `require(name)` and `run(path)`
+function module.loader(root)
+  -- What LuaRocks installs into the app's folder: luarocks install --tree lua_modules …
+  local shared = root .. "/lua_modules/share/lua/5.1/"
+  package.path = shared .. "?.lua;" .. shared .. "?/init.lua;" .. package.path
+  package.cpath = root .. "/lua_modules/lib/lua/5.1/?.so;" .. package.cpath
+  return loader_for(root, { loaders = {}, loaded = {}, loading = {}, waiting = {}, warned = {} })
 end
 
 return module

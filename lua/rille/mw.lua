@@ -6,7 +6,8 @@ local unit = require "rille.unit"
 local mw = {}
 
 --- Give the rest of the chain so long: then the next wait raises, and the answer is 504.
--- @param duration seconds or "2s"
+-- @tparam duration duration seconds or "2s"
+-- @treturn middleware
 function mw.timeout(duration)
   local seconds = unit.seconds(duration, 2)
   return function(c, next)
@@ -16,7 +17,8 @@ function mw.timeout(duration)
 end
 
 --- Take no longer body than that: 413.
--- @param size bytes or "64K"; at most the setting max_body
+-- @tparam size size bytes or "64K"; at most the setting max_body
+-- @treturn middleware
 function mw.body_limit(size)
   local most = unit.bytes(size, 2)
   return function(c, next)
@@ -38,6 +40,7 @@ local SECURITY = {
 --- Headers that tell browsers to be strict. As middleware for some routes, or
 -- as `app:on_response(rille.mw.security_headers())` for every answer.
 -- @tparam[opt] table changes other values by header name; false leaves one out
+-- @treturn middleware
 function mw.security_headers(changes)
   local headers = {}
   for name, value in pairs(SECURITY) do
@@ -87,9 +90,11 @@ local function check_cors(options)
 end
 
 --- Let pages of other origins call (the Fetch standard, 3.2). Answers
--- preflights for every path behind it.
+-- preflights for every path behind it; as `app:on_response(rille.mw.cors{…})` it
+-- marks every answer, errors and 404s too.
 -- @tparam table options origins (a list, or "*"), methods, headers, expose (lists),
 -- credentials (boolean), max_age (seconds)
+-- @treturn middleware
 function mw.cors(options)
   options = options or {}
   check_cors(options)
@@ -99,13 +104,20 @@ function mw.cors(options)
   local expose = options.expose and table.concat(options.expose, ", ")
   local max_age = tostring(math.floor(unit.seconds(options.max_age or 600, 2)))
 
+  -- As app:on_response it gets the answer instead, and nothing to run.
+  local function proceed(c, next)
+    if type(next) == "function" then
+      return next(c)
+    end
+  end
+
   local function middleware(c, next)
     local origin = core.header(c[1], c[2], "origin")
     if allowed then
       core.set_header(c[1], c[2], "Vary", "Origin", true)
     end
     if not origin or (allowed and not allowed[origin]) then
-      return next(c)
+      return proceed(c, next)
     end
     c:set_header("Access-Control-Allow-Origin", allowed and origin or "*")
     if options.credentials then
@@ -115,18 +127,19 @@ function mw.cors(options)
       c:set_header("Access-Control-Allow-Methods", methods)
       c:set_header("Access-Control-Allow-Headers", headers)
       c:set_header("Access-Control-Max-Age", max_age)
-      return next(c)
+      return proceed(c, next)
     end
     if expose then
       c:set_header("Access-Control-Expose-Headers", expose)
     end
-    return next(c)
+    return proceed(c, next)
   end
   is_cors[middleware] = true
   return middleware
 end
 
 --- The cors middleware in a chain, or nil.
+-- @local
 function mw.cors_of(chain)
   for _, middleware in ipairs(chain) do
     if is_cors[middleware] then

@@ -36,6 +36,9 @@ function nearest.of(name, names)
   -- A third of the letters wrong is still a slip; more is another word.
   local least, found = math.floor(#name / 3) + 2, nil
   for _, one in ipairs(names) do
+    if #name >= BEGINNING_LEAST and one:sub(1, #name):lower() == name:lower() then
+      return one -- int is integer, and not any
+    end
     local far = #one <= LEN_MOST and distance(name:lower(), one:lower()) or least
     if far < least then
       least, found = far, one

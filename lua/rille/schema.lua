@@ -29,6 +29,8 @@ local Schema = { __name = "rille.schema" }
 Schema.__index = Schema
 
 --- Whether `x` is a schema.
+-- @param x anything
+-- @treturn boolean
 function v.is(x)
   return getmetatable(x) == Schema
 end
@@ -357,6 +359,9 @@ function Schema:parse(value, mode, place)
 end
 
 --- As `parse`, but raises what is wrong, as an answer 422.
+-- @param value
+-- @tparam[opt="json"] string mode as parse's
+-- @tparam[opt] string place goes into each problem as `in`
 -- @return the checked value
 function Schema:check(value, mode, place)
   local result, problems = self:parse(value, mode, place)
@@ -368,18 +373,21 @@ function Schema:check(value, mode, place)
 end
 
 --- Compile now what would be compiled at the first `parse` in this mode.
--- @treturn schema itself
+-- @tparam[opt="json"] string mode as parse's
 function Schema:compile(mode)
   run_of(self, mode or "json")
   return self
 end
 
 --- The JSON Schema (2020-12), as a table to be encoded.
+-- @treturn table
 function Schema:json_schema()
   return export.json_schema(self)
 end
 
 --- A copy of a value in which every secret is "***", for showing settings.
+-- @param value
+-- @return the copy
 function Schema:mask(value)
   return mask(self, value)
 end

@@ -70,17 +70,19 @@ end
 -- @param ... its arguments
 -- @treturn Task
 function tasks.spawn(fn, ...)
-  return start(false, nil, fn, ...)
+  return (start(false, nil, fn, ...)) -- no tail call: start looks for the caller
 end
 
 --- Run `fn(...)` for the app: it outlives the request that started it.
+-- @tparam function fn
+-- @param ... its arguments
 -- @treturn Task
 function tasks.background(fn, ...)
-  return start(true, nil, fn, ...)
+  return (start(true, nil, fn, ...))
 end
 
 --- Wait for the task's end. **Yields.**
--- @param[opt] timeout seconds or "250ms"
+-- @tparam[opt] duration timeout seconds or "250ms"
 -- @return what the function returned; or nil and "timeout"
 -- @raise what the function raised
 function Task:await(timeout)
@@ -106,6 +108,7 @@ function Task:cancel()
 end
 
 --- Whether the task has ended, well or not.
+-- @treturn boolean
 function Task:done()
   return self.is_done == true
 end
@@ -176,8 +179,9 @@ function tasks.any(functions)
 end
 
 --- Run `fn(...)` with a deadline of its own. **Yields.**
--- @param duration seconds or "250ms"
+-- @tparam duration duration seconds or "250ms"
 -- @tparam function fn
+-- @param ... its arguments
 -- @return what it returns
 -- @raise `timeout` when the time has passed, and what it raises
 function tasks.timeout(duration, fn, ...)
@@ -202,6 +206,7 @@ end
 --- Run `fn(...)` to its end although the client leaves or the deadline passes:
 -- its waits go on, for five seconds at most. **Yields** if `fn` does.
 -- @tparam function fn
+-- @param ... its arguments
 -- @return what it returns
 function tasks.shield(fn, ...)
   if type(fn) ~= "function" then
@@ -214,6 +219,7 @@ end
 --- Run `fn(...)` when the current request or task has ended, however it ended.
 -- The last one deferred runs first.
 -- @tparam function fn
+-- @param ... its arguments
 function tasks.defer(fn, ...)
   if type(fn) ~= "function" then
     error("defer takes a function: got a " .. type(fn), 2)
@@ -227,7 +233,7 @@ function tasks.defer(fn, ...)
 end
 
 --- Let others run for a while. **Yields.**
--- @param duration seconds or "250ms"
+-- @tparam duration duration seconds or "250ms"
 function tasks.sleep(duration)
   wait.won(core.sleep(unit.seconds(duration, 2) * 1000))
 end

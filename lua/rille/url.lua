@@ -17,25 +17,29 @@ local function escape_rest(value)
   return (tostring(value):gsub("[^%w%-%._~/]", percent))
 end
 
+-- What a pattern says beside its parameters: written decoded, sent escaped.
+local function escape_static(text)
+  return (text:gsub("[^%w%-%._~/!$&'%(%)+,;=@]", percent))
+end
+
 --- Fill a route's pattern in: `/users/:id` with `{ id = 7 }` is `/users/7`.
 -- @tparam string pattern
 -- @tparam[opt] table params
 -- @treturn string|nil
 -- @treturn string the name that is missing
 function url.fill(pattern, params)
-  local missing
-  local path = pattern:gsub("([:*])([%a_][%w_]*)", function(kind, name)
+  local parts, at = {}, 1
+  for from, kind, name, past in pattern:gmatch "()([:*])([%a_][%w_]*)()" do
     local value = params and params[name]
-    if value == nil then
-      missing = missing or name
-      return ""
+    if value == nil or value == "" then -- an empty segment leads to another route
+      return nil, name
     end
-    return kind == "*" and escape_rest(value) or url.escape(value)
-  end)
-  if missing then
-    return nil, missing
+    parts[#parts + 1] = escape_static(pattern:sub(at, from - 1))
+    parts[#parts + 1] = kind == "*" and escape_rest(value) or url.escape(value)
+    at = past
   end
-  return path
+  parts[#parts + 1] = escape_static(pattern:sub(at))
+  return table.concat(parts)
 end
 
 --- A query string of a table, names in alphabetical order; lists repeat the name.

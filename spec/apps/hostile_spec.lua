@@ -127,12 +127,14 @@ describe("under hostile clients", function()
   end
 
   -- A polite client on a new connection and one on a kept one are both answered in
-  -- time. This machine may have stumbled itself: a second try must then succeed.
+  -- time. This machine may have stumbled itself: one of three tries must succeed.
   local function assert_polite()
     local promised_seconds = POLITE_SECONDS * (running:is_sanitized() and SANITIZER_SLOWNESS or 1)
     for _, way in ipairs{ ask_anew, function() ask(kept) end } do
       local seconds = seconds_of(way)
-      if seconds > promised_seconds then seconds = seconds_of(way) end
+      for _ = 1, 2 do
+        if seconds > promised_seconds then seconds = seconds_of(way) end
+      end
       assert.truthy(seconds <= promised_seconds,
         ("a polite client waited for %.0f ms"):format(seconds * 1000))
     end

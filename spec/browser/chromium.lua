@@ -2,15 +2,15 @@
 --
 --     local browser = chromium.start()
 --     browser:go("http://127.0.0.1:8080/")
---     browser:click("main li a")
+--     browser:follow("main li a")
 --     browser:type("#quantity", "2")
 --     assert.equal("Your cart", browser:text("h1"))
 --     browser:stop()
 --
 -- Debian's chromedriver speaks WebDriver (W3C): JSON over HTTP on localhost. It
 -- starts Chromium with an empty profile in a folder of its own, which `stop`
--- removes, and lets it reach 127.0.0.1 only. A click that leads to another page
--- returns when that has loaded, so no spec waits or sleeps.
+-- removes, and lets it reach 127.0.0.1 only. `go` and `follow` return when the
+-- new page has loaded, so no spec waits or sleeps.
 
 local http = require "socket.http"
 local json = require("rille").json
@@ -127,6 +127,24 @@ end
 --- Open a page, and wait until it has loaded.
 function Browser:go(url)
   command(self, "POST", "/url", { url = url })
+end
+
+-- Whether a page has loaded in which nobody has left the mark; asked in the midst
+-- of a change of pages, the driver may know neither.
+local function is_new(self)
+  local ok, answer = pcall(self.run, self, "return !window.isLeft && document.readyState === 'complete'")
+  return ok and answer
+end
+
+--- Click what leads to another page, a link or a form's button, and wait for that
+-- page. The driver alone may return while the old one is still there: a form is
+-- sent a moment after the click.
+function Browser:follow(css)
+  self:run("window.isLeft = true")
+  self:click(css)
+  if not server.wait_for(function() return is_new(self) end, ANSWER_SECONDS) then
+    error(("clicking %s led to no other page"):format(css), 2)
+  end
 end
 
 --- Click the first element that a CSS selector finds.

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -60,6 +61,13 @@ size_t mem_live(void) {
     return atomic_load(&live);
 }
 
+/* A thread that the body left behind may still have to give its memory back. */
+static void wait_for_threads(size_t before) {
+    const struct timespec pause = {.tv_nsec = 1000 * 1000};
+    for (int tries = 0; mem_live() != before && tries < 5000; tries++)
+        nanosleep(&pause, NULL);
+}
+
 void each_allocation_fails(void (*body)(void)) {
     for (long n = 1; n < 100000; n++) {
         size_t before = mem_live();
@@ -67,6 +75,7 @@ void each_allocation_fails(void (*body)(void)) {
         atomic_store(&refuse_in, n);
         body();
         atomic_store(&refuse_in, 0);
+        wait_for_threads(before);
         assert_int_equal(mem_live(), before);
         if (!atomic_load(&refused))
             return;

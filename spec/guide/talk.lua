@@ -36,17 +36,16 @@ end
 -- @tparam string text
 -- @treturn {table,...} exchanges: method, path, headers, body; answer { status, headers, body }
 function talk.read(text)
-  local exchanges, exchange, current = {}, nil, nil
+  local exchanges, current = {}, nil
   for line in text:gmatch "([^\n]*)\n" do
     local method, path, body = line:match "^(%u+) (/%S*) ?(.*)$"
     local status, content = line:match "^=> (%d%d%d) ?(.*)$"
     if status then
       current = { status = tonumber(status), headers = {}, body = content }
-      exchange.answer = current
+      exchanges[#exchanges].answer = current
     elseif method then
-      exchange = { method = method, path = path, headers = {}, body = body }
-      current = exchange
-      exchanges[#exchanges + 1] = exchange
+      current = { method = method, path = path, headers = {}, body = body }
+      exchanges[#exchanges + 1] = current
     elseif line ~= "" then
       add_line(current, line)
     end

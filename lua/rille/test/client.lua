@@ -156,7 +156,7 @@ for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTI
   -- @tparam[opt] table options `query`, `headers`: tables; the body is one of
   -- `json` (any value), `form` (a table; with `files` = { name = text or
   -- { filename, content_type, body } } as multipart), `body` (a string)
-  -- @treturn table `status`, `headers` (lower-case names), `body`, and `json`,
+  -- @treturn response `status`, `headers` (lower-case names), `body`, and `json`,
   -- decoded when it is first read
   -- @raise when it is answered 500, unless t.expect_fault() was called
   Client[method:lower()] = function(self, path, options)
@@ -207,12 +207,12 @@ local function split_files(form, fields)
 end
 
 --- Fill in a form of an HTML answer and send it, hidden fields and all. **Yields.**
--- @tparam table res an answer whose body is a page
+-- @tparam response res an answer whose body is a page
 -- @tparam[opt] table fields values by name; false leaves a field out. A name
 -- that the form does not have is an error
 -- @tparam[opt] table which `form`: its number on the page, its id or its action;
 -- without it the page has one form only
--- @treturn table the answer, as of `get`
+-- @treturn response as of `get`
 function Client:submit(res, fields, which)
   if type(res) ~= "table" or type(res.body) ~= "string" then
     error("submit takes an answer with a page in it first: got a " .. type(res), 2)
@@ -236,6 +236,7 @@ end
 --- A client of an app.
 -- @tparam integer app its number
 -- @tparam[opt] table headers sent with every request
+-- @local
 function Client.new(app, headers)
   return setmetatable({ app = app, headers = headers or {}, cookies = {} }, Client)
 end

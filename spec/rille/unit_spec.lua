@@ -1,0 +1,27 @@
+local unit = require "rille.unit"
+
+describe("unit", function()
+  it("reads durations", function()
+    for text, seconds in pairs { ["250ms"] = 0.25, ["5s"] = 5, ["5"] = 5, ["1.5m"] = 90, ["2h"] = 7200, ["1d"] = 86400 } do
+      assert.equal(seconds, unit.seconds(text))
+    end
+    assert.equal(0, unit.seconds(0))
+  end)
+
+  it("reads sizes", function()
+    for text, bytes in pairs { ["64K"] = 65536, ["1.5M"] = 1572864, ["1G"] = 1073741824, ["7"] = 7, ["7B"] = 7 } do
+      assert.equal(bytes, unit.bytes(text))
+    end
+  end)
+
+  it("refuses all else at the line of whom it blames", function()
+    for _, wrong in ipairs { "soon", "5 s", "-1s", -1, math.huge, 0 / 0, {}, "5x", ("9"):rep(40) } do
+      assert.is_false((pcall(unit.seconds, wrong)))
+      assert.is_false((pcall(unit.bytes, wrong)))
+    end
+    local function timeout(value) local seconds = unit.seconds(value) return seconds end
+    local ok, why = pcall(function() local seconds = timeout "soon" return seconds end)
+    assert.is_false(ok)
+    assert.matches('^spec/rille/unit_spec.lua:28: a duration is a number of seconds or a text like "250ms", "5s", "10m": got "soon"', why)
+  end)
+end)
