@@ -2,6 +2,7 @@
 local nearest = {}
 
 local LEN_MOST = 64 -- bytes: a longer name is no slip of the fingers
+local BEGINNING_LEAST = 3 -- letters: fewer begin too many names
 
 -- How many letters must be put in, left out, changed or swapped with their
 -- neighbour to make one name of the other (optimal string alignment).
@@ -37,7 +38,7 @@ function nearest.of(name, names)
   local least, found = math.floor(#name / 3) + 2, nil
   for _, one in ipairs(names) do
     if #name >= BEGINNING_LEAST and one:sub(1, #name):lower() == name:lower() then
-      return one -- int is integer, and not any
+      return one -- `int` is integer, although `any` is nearer
     end
     local far = #one <= LEN_MOST and distance(name:lower(), one:lower()) or least
     if far < least then

@@ -5,7 +5,7 @@ describe("the nearest name", function()
 
   for name, meant in pairs {
     prot = "port", PORT = "port", pot = "port", ports = "port", max_bdoy = "max_body", maxbody = "max_body",
-    wechat_appid = "wechat.appid", hots = "host",
+    wechat_appid = "wechat.appid", hots = "host", wechat = "wechat.appid",
   } do
     it(("of '%s' is '%s'"):format(name, meant), function()
       assert.equal(meant, nearest.of(name, NAMES))
