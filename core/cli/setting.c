@@ -22,6 +22,7 @@
 
 const rl_setting rl_setting_table[] = {
     TEXT(host, "127.0.0.1", "address to listen on"),
+    TEXT(trusted_proxies, "", "addresses and networks whose forwarding headers count"),
     NUMBER(port, "8080", 0, 65535, "port to listen on; 0 takes a free one"),
     NUMBER(workers, "0", 0, 1024, "threads that serve; 0 is one a core"),
     {"env", RL_SETTING_WORD, FIELD(env), "development", 0, 0, "which config/ENV.lua holds", false},

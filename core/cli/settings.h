@@ -29,6 +29,7 @@ typedef enum rl_layer { RL_LAYER_DEFAULT, RL_LAYER_FILE, RL_LAYER_ENVIRONMENT, R
 typedef struct rl_settings {
     /* The process. Texts are never NULL; an unset one is "". */
     const char *host;
+    const char *trusted_proxies; /* "10.0.0.0/8, 127.0.0.1"; "": none */
     uint64_t port;
     uint64_t workers; /* never 0 here: 0 was replaced by the number of cores */
     const char *env;

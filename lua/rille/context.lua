@@ -109,6 +109,12 @@ local function checked(value, status, message, path)
   return value
 end
 
+-- A handler that has not waited yet has no deadline yet: it gets the usual one when it does.
+local function remaining(slot, epoch)
+  core.check(slot, epoch)
+  return core.remaining() or core.settings and core.settings.request_timeout or nil
+end
+
 --- The request's method, in capitals.
 -- @treturn string
 getters.method = core.method
@@ -130,10 +136,7 @@ getters.scheme = proxy.scheme
 getters.host = proxy.host
 --- Seconds left until the request's deadline, or nil.
 -- @treturn ?number
-getters.deadline = function(slot, epoch)
-  core.check(slot, epoch)
-  return core.remaining()
-end
+getters.deadline = remaining
 --- A log whose lines carry the request id.
 -- @treturn Log
 getters.log = function(slot, epoch)
@@ -348,8 +351,7 @@ end
 --- Seconds left until the request's deadline, or nil when it has none.
 -- @treturn ?number
 function methods:remaining()
-  core.check(self[1], self[2])
-  return core.remaining()
+  return remaining(self[1], self[2])
 end
 
 return Context

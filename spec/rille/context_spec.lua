@@ -3,7 +3,7 @@ local rille = require "rille"
 
 local app, kept = rille.app(), nil
 
-app:get("/reads/:id", function(c)
+app:get("/reads/:id", { timeout = 5 }, function(c)
   return {
     method = c.method, path = c.path, id = c.params.id, first = c.query.a, all = c:query_all "a", none = c:query_all "b",
     agent = c.headers["user-agent"], cookie = c.cookies.seen, host = c.host, scheme = c.scheme, ip = c.ip,
@@ -111,8 +111,7 @@ describe("a context", function()
     end
     for _, name in ipairs { "json", "form", "text", "validate", "set_header", "set_cookie", "after", "remaining", "url_for",
       "query_all", "render" } do
-      over(function() return c[name](c, "x", "y") end)
-      over(function() return c[name](c, name == "after" and print or "x") end)
+      over(function() return c[name](c, name == "after" and print or "x", "y") end)
     end
   end)
 end)

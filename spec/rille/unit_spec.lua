@@ -22,6 +22,6 @@ describe("unit", function()
     local function timeout(value) local seconds = unit.seconds(value) return seconds end
     local ok, why = pcall(function() local seconds = timeout "soon" return seconds end)
     assert.is_false(ok)
-    assert.matches('^spec/rille/unit_spec.lua:28: a duration is a number of seconds or a text like "250ms", "5s", "10m": got "soon"', why)
+    assert.matches('^spec/rille/unit_spec.lua:23: a duration is a number of seconds or a text like "250ms", "5s", "10m": got "soon"', why)
   end)
 end)

@@ -1,0 +1,48 @@
+local answers = require "rille.answer"
+local rille = require "rille"
+
+describe("answers.of", function()
+  it("tells nothing from nil", function()
+    assert.equal(204, answers.of().status)
+    assert.error_matches(function() answers.of(nil) end, "handler returned nil: return nothing for 204, or the answer")
+    local ok, err = pcall(answers.of, nil, { code = "x" })
+    assert.same({ false, { code = "x" } }, { ok, err })
+    assert.error_matches(function() answers.of("x", 200, "y") end, "handler returned headers that are no table")
+  end)
+
+  it("merges what is returned behind an answer into a copy", function()
+    local page = rille.redirect("/a", 303)
+    local res = answers.of(page, 307, { location = "/b", ["X-A"] = "a" })
+    assert.same({ 307, { location = "/b", ["X-A"] = "a" } }, { res.status, res.headers })
+    assert.same({ 303, { Location = "/a" } }, { page.status, page.headers })
+  end)
+end)
+
+describe("bytes", function()
+  it("encodes once", function()
+    local res = answers.of { a = 1 }
+    assert.equal('{"a":1}', res:bytes())
+    assert.equal("application/json", res.type)
+    assert.equal(res:bytes(), res.body)
+    assert.equal("", answers.of():bytes())
+    assert.equal("x", answers.of("x"):bytes())
+  end)
+end)
+
+describe("an answer", function()
+  it("says what it takes, at the caller's line", function()
+    local function refused(text, call)
+      local ok, why = pcall(call)
+      assert.is_false(ok)
+      assert.matches("^spec/rille/answer_spec.lua:%d+: ", why)
+      assert.matches(text, why, 1, true)
+    end
+    refused("html takes a string: got a nil", function() local a = rille.html() return a end)
+    refused("stream takes a function(out): got a string", function() local a = rille.stream "x" return a end)
+    refused("redirect takes a URL", function() local a = rille.redirect "" return a end)
+    refused("redirect takes a status of 301, 302, 303, 307 or 308: got 200", function() local a = rille.redirect("/", 200) return a end)
+    refused("file takes a path", function() local a = rille.file "" return a end)
+    refused("file takes a path", function() local a = rille.file "a\0b" return a end)
+    refused("file has no option 'name': there are type, download, max_age", function() local a = rille.file("a", { name = "b" }) return a end)
+  end)
+end)
