@@ -83,7 +83,8 @@ function answers.of(...)
     end
     error("handler returned nil: return nothing for 204, or the answer", 0)
   end
-  return setmetatable({ body = body, status = status or (body == nil and 204 or 200), headers = headers and copied(headers) or {} }, Answer)
+  status = status or (body == nil and 204 or 200)
+  return setmetatable({ body = body, status = status, headers = headers and copied(headers) or {} }, Answer)
 end
 
 --- An HTML page.

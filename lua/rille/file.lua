@@ -186,7 +186,8 @@ end
 --- A file as an answer: `return rille.file("files/report.pdf", { download = "report.pdf" })`.
 -- Answers conditional requests and one range; 404 when there is no such file.
 -- @tparam string path from the app's folder, or absolute; never from outside unchecked
--- @tparam[opt] table options type (else by the name's ending), download (a file name to save as), max_age (how long to cache: seconds or "1d")
+-- @tparam[opt] table options type (else by the name's ending), download (a file name to save as), max_age (how long
+-- to cache: seconds or "1d")
 -- @treturn answer
 function file.answer(path, options)
   options = options or {}

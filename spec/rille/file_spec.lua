@@ -36,8 +36,6 @@ local function get(path, headers)
 end
 
 describe("a file", function()
-  teardown(function() os.execute("rm -r '" .. dir .. "'") end)
-
   it("comes whole, with its type and what it can be asked by", function()
     local res = get "/ten"
     assert.same({ 200, "0123456789", "10", "text/plain; charset=utf-8", "bytes", "Sun, 06 Nov 1994 08:49:37 GMT" }, { res.status,
@@ -134,6 +132,8 @@ describe("a file", function()
 end)
 
 describe("a folder", function()
+  teardown(function() os.execute("rm -r '" .. dir .. "'") end)
+
   it("has index pages", function()
     assert.equal("<p>", get("/static/sub/").body)
     assert.equal(404, get("/static/").status)

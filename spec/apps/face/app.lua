@@ -1,0 +1,82 @@
+--- What face_spec asks: the parts of the face that need a server, its log, or its stop.
+
+local rille = require "rille"
+local shared = require "models.shared"
+
+local app, events = rille.app(), {}
+
+app:on_start(function() rille.log.info "the app starts" end)
+app:on_stop(function() rille.log.info "the app stops" end)
+
+local function noted(name)
+  events[#events + 1] = name
+end
+
+app:get("/events", function()
+  local seen = table.concat(events, " ")
+  events = {}
+  return seen
+end)
+
+-- who asks
+app:get("/who", function(c) return { ip = c.ip, scheme = c.scheme, host = c.host } end)
+
+-- what runs behind the answer
+app:get("/after", function(c)
+  rille.defer(noted, "deferred1")
+  c:after(noted, "after1")
+  c:after(function() error "in after" end)
+  c:after(function() noted("after2 " .. c.path) end)
+  rille.defer(noted, "deferred2")
+  return "answered"
+end)
+
+-- streams
+app:get("/stream/broken", function()
+  return rille.stream(function(out)
+    out:write "half"
+    error "broke on the way"
+  end)
+end)
+app:get("/stream/endless", function()
+  return rille.stream(function(out)
+    rille.defer(noted, "endless-over")
+    while true do
+      out:write(("x"):rep(65536))
+    end
+  end)
+end)
+app:get("/file", function() return rille.file "app.lua" end)
+
+-- clients that leave
+local function wait_long(c)
+  local ok, err = pcall(rille.sleep, 20)
+  noted(c.method .. (ok and "-slept" or "-" .. err.code))
+  pcall(rille.sleep, 20) -- raises again: a swallowed cancellation does not go on
+  noted "end"
+end
+app:get("/leave", wait_long)
+app:post("/leave", function(c)
+  rille.sleep "50ms"
+  noted(c.method .. "-finished")
+end)
+
+-- modules
+app:get("/modules", function()
+  return { shared = shared.name, slow = require("models.slow").loaded }
+end)
+app:get("/circle", function() return require("models.circle_a") end)
+app:get("/broken-module", function() return require("models.broken") end)
+app:get("/no-module", function() return require("models.none") end)
+app:get("/global", function() leaked = 1 end) -- luacheck: ignore
+app:get("/guards/:name", function(c)
+  if c.params.name == "exit" then os.exit(1) end
+  if c.params.name == "locale" then os.setlocale "C" end
+  if c.params.name == "popen" then return io.popen("echo popen"):read "*a" end
+  if c.params.name == "bytecode" then return tostring(load(string.dump(function() return 1 end))) end
+  return tostring(loadstring "return 1" ~= nil and load("return 2")() == 2)
+end)
+
+app:mount("/admin", require "admin.app")
+
+return app

@@ -1,0 +1,3 @@
+local rille = require "rille"
+
+return rille.nothing.at_all

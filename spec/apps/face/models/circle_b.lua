@@ -1,0 +1,2 @@
+local a = require "models.circle_a"
+return a

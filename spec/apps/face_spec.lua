@@ -1,0 +1,150 @@
+--- The face against a real server: what needs sockets, the log, or a start and a stop.
+local client = require "spec.apps.client"
+local server = require "spec.server"
+local wire = require "spec.wire"
+
+describe("the face", function()
+  local running, api
+
+  setup(function()
+    running = server.start{ app = "spec/apps/face", env = { DATABASE_URL = "" } }
+    api = client.new(running.port)
+  end)
+
+  teardown(function()
+    if running then running:stop() end
+  end)
+
+  -- The events since the last look, once there are `count`.
+  local function events(count)
+    local seen = ""
+    return server.wait_for(function()
+      local more = api:get("/events").body
+      seen = seen .. (seen ~= "" and more ~= "" and " " or "") .. more
+      return select(2, (seen .. " "):gsub("%S+ ", "")) >= count and seen
+    end, 5), seen
+  end
+
+  it("believes no proxy unless told", function()
+    local conn = wire.connect(running.port)
+    conn:send(wire.get("/who", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil"))
+    assert.equal('{"host":"x","ip":"127.0.0.1","scheme":"http"}', (assert(conn:answer()).body:gsub("{.*}", function(text)
+      local json = require("rille").json.decode(text)
+      return ('{"host":"%s","ip":"%s","scheme":"%s"}'):format(json.host, json.ip, json.scheme)
+    end)))
+    conn:close()
+  end)
+
+  it("runs deferred functions, the last first, then those after the answer, whatever fails", function()
+    assert.equal("answered", api:get("/after").body)
+    assert.equal("deferred2 deferred1 after1 after2 /after", (events(5)))
+    assert.matches("in after", running:log(), 1, true)
+  end)
+
+  it("breaks a stream that fails on its way, and logs why", function()
+    local conn = wire.connect(running.port)
+    conn:send(wire.get "/stream/broken")
+    local answer, why = conn:answer()
+    assert.is_nil(answer)
+    assert.equal("closed", why)
+    conn:close()
+    assert.matches("a streamed answer broke off", running:log(), 1, true)
+    assert.matches("broke on the way", running:log(), 1, true)
+  end)
+
+  it("ends a stream whose client has gone, without an error in the log", function()
+    local before = #running:log()
+    local conn = wire.connect(running.port)
+    conn:send(wire.get "/stream/endless")
+    conn:reset()
+    assert.equal("endless-over", (events(1)))
+    assert.is_nil(running:log():sub(before):find("broke off", 1, true))
+  end)
+
+  it("keeps no file open behind its answer", function()
+    for _ = 1, 3 do api:get "/file" end
+    local before = running:descriptors()
+    for _ = 1, 50 do
+      assert.equal(200, api:get("/file").status)
+      local conn = wire.connect(running.port)
+      conn:send(wire.get("/file", "If-None-Match: *"))
+      assert.equal(304, assert(conn:answer()).status)
+      conn:close()
+    end
+    assert.is_truthy(server.wait_for(function() return running:descriptors() <= before end, 2))
+  end)
+
+  it("cancels a GET whose client leaves, at every wait; a POST finishes", function()
+    local conn = wire.connect(running.port)
+    conn:send(wire.get "/leave")
+    conn:reset()
+    assert.equal("GET-cancelled end", (events(2)))
+    conn = wire.connect(running.port)
+    conn:send(wire.post("/leave", ""))
+    conn:reset()
+    assert.equal("POST-finished", (events(1)))
+  end)
+
+  it("loads a module once, also when several ask for it while it waits", function()
+    local conns, loaded = {}, {}
+    for i = 1, 3 do
+      conns[i] = wire.connect(running.port)
+      conns[i]:send(wire.get "/modules")
+    end
+    for i = 1, 3 do
+      local answer = assert(conns[i]:answer())
+      assert.equal(200, answer.status)
+      loaded[i] = answer.body:match '"slow":"([^"]+)"'
+      assert.matches('"shared":"outer"', answer.body, 1, true)
+      conns[i]:close()
+    end
+    assert.is_truthy(loaded[1])
+  end)
+
+  it("says what keeps a module from loading, each time", function()
+    for _ = 1, 2 do
+      for path, text in pairs {
+        ["/circle"] = "circle_b.lua:1: module 'models.circle_a' is required while it is still loading",
+        ["/broken-module"] = "models/broken.lua:3: attempt to index",
+        ["/no-module"] = "app.lua:74: there is no module 'models.none': neither a file spec/apps/face/models/none.lua",
+      } do
+        local before = #running:log()
+        assert.equal(500, api:get(path).status)
+        assert.matches(text, running:log():sub(before), 1, true)
+      end
+    end
+  end)
+
+  it("gives a mounted app its own modules and errors", function()
+    assert.equal("inner", api:get("/admin").body)
+    local answer = api:get "/admin/nowhere"
+    assert.same({ 404, "admin has no /admin/nowhere" }, { answer.status, answer.body })
+    assert.equal("not_found", api:get("/nowhere").json.error.code)
+  end)
+
+  it("keeps plain Lua from harming the process", function()
+    for path, text in pairs {
+      ["/global"] = "assigning the global 'leaked': write `local leaked`",
+      ["/guards/exit"] = "an app does not end the process",
+      ["/guards/locale"] = "the locale belongs to the whole process",
+    } do
+      assert.equal(500, api:get(path).status)
+      assert.matches("app.lua:%d+: [^\n]*" .. text:gsub("%p", "%%%0"), running:log())
+    end
+    assert.equal("nil", api:get("/guards/bytecode").body)
+    assert.equal("true", api:get("/guards/text").body)
+    assert.equal("popen\n", api:get("/guards/popen").body)
+    api:get "/guards/popen"
+    assert.equal(1, select(2, running:log():gsub("io.popen blocks", "")))
+  end)
+end)
+
+describe("an app's start and stop", function()
+  it("run its functions", function()
+    local brief = server.start{ app = "spec/apps/face", env = { DATABASE_URL = "" }, args = { "--workers", "1" } }
+    assert.matches("the app starts", brief:log(), 1, true)
+    local status, log = brief:stop()
+    assert.equal(0, status)
+    assert.matches("the app stops", log, 1, true)
+  end)
+end)
