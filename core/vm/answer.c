@@ -167,12 +167,13 @@ static const char *read_status(rl_answerer *answerer, lua_State *co, int index, 
     return answerer->message;
 }
 
-static const char *read_headers(rl_answerer *answerer, lua_State *co, int index, rl_buf *early, rl_answer *answer) {
+static const char *read_headers(rl_answerer *answerer, lua_State *co, int index, rl_request *request,
+                                rl_answer *answer) {
     if (index == 0 || lua_isnil(co, index))
         return NULL;
     if (lua_type(co, index) != LUA_TTABLE)
         return "handler returned headers that are no table";
-    return rl_answer_fields(co, index, &answerer->fields, early, &answer->type, answerer->message,
+    return rl_answer_fields(co, index, &answerer->fields, &request->fields, &answer->type, answerer->message,
                             sizeof answerer->message);
 }
 
@@ -261,9 +262,9 @@ const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_St
     if (wrong == NULL)
         wrong = read_type(answerer, co, found.type, &answer);
     if (wrong == NULL)
-        wrong = read_headers(answerer, co, found.more_headers, &request->fields, &answer);
+        wrong = read_headers(answerer, co, found.more_headers, request, &answer);
     if (wrong == NULL)
-        wrong = read_headers(answerer, co, found.headers, &request->fields, &answer);
+        wrong = read_headers(answerer, co, found.headers, request, &answer);
     if (wrong == NULL)
         wrong = read_body(answerer, co, found.body, &answer);
     if (wrong != NULL)

@@ -67,7 +67,7 @@ app:get("/modules", function()
 end)
 app:get("/circle", function() return require("models.circle_a") end)
 app:get("/broken-module", function() return require("models.broken") end)
-app:get("/no-module", function() return require("models.none") end)
+app:get("/no-module", function() local none = require "models.none" return none end)
 app:get("/global", function() leaked = 1 end) -- luacheck: ignore
 app:get("/guards/:name", function(c)
   if c.params.name == "exit" then os.exit(1) end
