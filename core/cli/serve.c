@@ -1,8 +1,10 @@
 /* serve -- workers, signals, and the order in which things start and stop. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -12,7 +14,10 @@
 #include "cli/worker.h"
 #include "loop/tcp.h"
 
-enum { MOST_WORKERS = 256 };
+enum {
+    MOST_WORKERS = 256,
+    END_GRACE_MS = 8000 /* beyond stop_delay and drain_timeout: a worker has graces of its own */
+};
 
 typedef struct serve {
     const rl_settings *settings;
@@ -51,9 +56,9 @@ static size_t count_in(const serve *at, rl_worker_state state) {
 }
 
 /* Wait for a worker's news, or a signal: its number, or 0. */
-static int wait_for_news(serve *at) {
+static int wait_for_news(serve *at, int most_ms) {
     struct pollfd fds[] = {{.fd = at->signals, .events = POLLIN}, {.fd = at->serving.news, .events = POLLIN}};
-    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+    while (poll(fds, 2, most_ms) < 0 && errno == EINTR)
         ;
     eventfd_t news;
     if (fds[1].revents & POLLIN)
@@ -73,14 +78,28 @@ static void print_failure(const serve *at) {
         }
 }
 
+/* The last words, unless whoever reads stderr has stalled: they must not keep us. */
+_Noreturn static void end_at_once(int status, const char *why) {
+    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&reader, 1, 0) == 1 && (reader.revents & POLLOUT))
+        (void)!write(STDERR_FILENO, why, strlen(why));
+    _exit(status == 0 ? 1 : status);
+}
+
 static int end_all(serve *at, int status) {
     for (size_t i = 0; i < at->count; i++)
         rl_worker_stop(at->workers[i]);
-    while (count_in(at, RL_WORKER_ENDED) < at->count)
-        if (wait_for_news(at) != 0) {
-            fprintf(stderr, "rille: second signal: ending at once\n");
-            _exit(status == 0 ? 1 : status);
-        }
+    /* A handler that never waits cannot be cancelled, nor its worker joined. */
+    uint64_t most_ms = at->settings->stop_delay_ms + at->settings->drain_timeout_ms + END_GRACE_MS;
+    uint64_t began_ms = rl_clock_ns() / 1000000;
+    while (count_in(at, RL_WORKER_ENDED) < at->count) {
+        uint64_t took_ms = rl_clock_ns() / 1000000 - began_ms;
+        if (took_ms >= most_ms)
+            end_at_once(status, "rille: a worker did not end in time: ending without it\n");
+        uint64_t left_ms = most_ms - took_ms;
+        if (wait_for_news(at, left_ms > INT_MAX ? INT_MAX : (int)left_ms) != 0)
+            end_at_once(status, "rille: second signal: ending at once\n");
+    }
     for (size_t i = 0; i < at->count; i++)
         rl_worker_join(at->workers[i]);
     return status;
@@ -94,7 +113,7 @@ static bool has_failed(const serve *at) {
 static int wait_for_all(serve *at, rl_worker_state state) {
     int signal_number = 0;
     while (signal_number == 0 && count_in(at, state) < at->count && !has_failed(at))
-        signal_number = wait_for_news(at);
+        signal_number = wait_for_news(at, -1);
     return signal_number;
 }
 
@@ -109,7 +128,7 @@ static int run(serve *at) {
         fprintf(stderr, "rille %s: %s with %zu %s, listening on http://%s:%u\n", RILLE_VERSION,
                 at->serving.app_dir, at->count, at->count == 1 ? "worker" : "workers", at->settings->host, at->port);
     while (signal_number == 0 && !has_failed(at))
-        signal_number = wait_for_news(at);
+        signal_number = wait_for_news(at, -1);
     if (signal_number == 0) {
         print_failure(at);
         return end_all(at, 1);
@@ -124,6 +143,7 @@ static bool open_descriptors(serve *at) {
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP); /* the terminal was closed */
     /* before any thread: all of them inherit the mask, and signals come here alone */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);

@@ -134,6 +134,16 @@ static bool may_follow(const rl_request *newest) {
     return newest->is_dispatched && newest->head.minor >= 1;
 }
 
+/* Bytes of answers that wait for an earlier one. */
+static size_t parked(const rl_conn *conn) {
+    size_t len = 0;
+    for (const rl_list *at = conn->requests.next; at != &conn->requests; at = at->next) {
+        const rl_request *request = RL_CONTAINER(at, rl_request, link);
+        len += request->held == NULL ? 0 : rl_buf_len(request->held);
+    }
+    return len;
+}
+
 static bool may_parse(const rl_conn *conn) {
     if (conn->is_dead || conn->is_lingering)
         return false;
@@ -141,7 +151,7 @@ static bool may_parse(const rl_conn *conn) {
         return true; /* the rest of a body that is being read */
     if (conn->is_closing || conn->live >= conn->server->limits->pipeline)
         return false;
-    if (rl_conn_backlog(conn) > RL_CONN_HIGH_WATER)
+    if (rl_conn_backlog(conn) > RL_CONN_HIGH_WATER || (conn->live > 1 && parked(conn) > RL_CONN_HIGH_WATER))
         return false;
     return rl_list_is_empty(&conn->requests) || may_follow(RL_CONTAINER(conn->requests.prev, rl_request, link));
 }

@@ -13,10 +13,11 @@ local MOST_PART_HEADER = 8192
 function form.media_type(content_type)
   local text = content_type or ""
   local semicolon = text:find(";", 1, true)
-  local media = (semicolon and text:sub(1, semicolon - 1) or text):lower()
-  while media:byte(-1) == 32 or media:byte(-1) == 9 do
-    media = media:sub(1, -2)
+  local last = semicolon and semicolon - 1 or #text
+  while text:byte(last) == 32 or text:byte(last) == 9 do
+    last = last - 1
   end
+  local media = text:sub(1, last):lower()
   local at = semicolon and text:lower():find("boundary=", semicolon, true)
   if not at then
     return media

@@ -36,6 +36,7 @@ end
 function guard.install()
   os.exit = forbidden("os.exit", "an app does not end the process: raise an error, or return a status from a script")
   os.setlocale = forbidden("os.setlocale", "the locale belongs to the whole process, and numbers would be misread")
+  newproxy = nil -- a finalizer of its own that raises would end the process (LuaJIT)
   os.execute, io.popen = blocking("os.execute", execute), blocking("io.popen", popen)
   -- bytecode can do anything to the process: text alone is loaded
   function load(chunk, name, _, env)

@@ -18,8 +18,8 @@ end
 local function report_unawaited(task)
   local err = task.failure.err
   if err ~= errors.CANCELLED then
-    core.log("error", "a task failed and nobody awaited it", "error", tostring(err), "spawned_at", task.where,
-      "trace", task.failure.trace)
+    core.log("error", "a task failed and nobody awaited it", "error", select(2, pcall(tostring, err)),
+      "spawned_at", task.where, "trace", task.failure.trace)
   end
 end
 
@@ -27,7 +27,10 @@ local function finish(task, ok, ...)
   if ok then
     task.results, task.count = { ... }, select("#", ...)
   else
-    task.failure = (...)
+    -- when memory ran out, or with_trace itself failed, the bare error comes
+    local failure = ...
+    local is_traced = type(failure) == "table" and rawget(failure, "trace") ~= nil
+    task.failure = is_traced and failure or { err = failure, trace = "" }
   end
   task.is_done = true
   core.signal_all(task.signal)
