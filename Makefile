@@ -30,7 +30,9 @@ PREFIX ?= /usr/local
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Werror
 # -fexceptions: a Lua error unwinds through C frames (thread sanitizer crashes without it)
-CFLAGS ?= -O2 -g
+# A request crosses twenty small functions in as many files: optimized together, a
+# quarter of their instructions goes.
+CFLAGS ?= $(if $(SAN),-O2 -g,-O3 -g -flto=auto)
 FLAGS = -std=gnu11 -D_GNU_SOURCE -fexceptions -fno-strict-aliasing -pthread $(CFLAGS) $(WARN) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # These ask tools that `make deps` may have to install first: so = and not :=
@@ -106,7 +108,7 @@ $(O)/llhttp/%.o: $(LLHTTP)/%.c
 
 $(O)/librille.a: $(OBJECTS)
 	@echo "AR $@"
-	@rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && gcc-ar rcs $@ $^
 
 $(O)/embed: core/vm/embed.c
 	@mkdir -p $(@D)
@@ -171,7 +173,7 @@ SECONDS ?= 60
 FUZZ_O := build/fuzz
 FUZZ_FLAGS = -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer -pthread $(INC)
 FUZZ_SOURCES := $(sort $(wildcard core/base/*.c core/json/*.c)) $(addprefix core/http/,$(filter-out \
-	access.c body.c conn.c input.c lines.c output.c request.c server.c,$(notdir $(wildcard core/http/*.c))))
+	access.c body.c conn.c input.c lines.c output.c request.c server.c spool.c,$(notdir $(wildcard core/http/*.c))))
 
 $(FUZZ_O)/%: spec/core/%.c $(FUZZ_SOURCES)
 	@mkdir -p $(@D)

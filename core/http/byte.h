@@ -14,7 +14,8 @@ enum {
     RL_BYTE_ALPHA = 4,
     RL_BYTE_TARGET = 8, /* what a request target may hold */
     RL_BYTE_NAME = 16,  /* of a reg-name (RFC 3986, 3.2.2), but ',': it could join two Hosts */
-    RL_BYTE_VALUE = 32  /* of a field value: anything but control bytes, HTAB apart */
+    RL_BYTE_VALUE = 32, /* of a field value: anything but control bytes, HTAB apart */
+    RL_BYTE_PLAIN = 64  /* of a target, but '%', '.' and '\\': in a path it means nothing but itself */
 };
 
 extern const uint8_t rl_byte_classes[256];

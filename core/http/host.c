@@ -34,8 +34,11 @@ static bool is_escape(rl_slice text, size_t at) {
 /* The length of the name at the front of `host`; 0 when there is no valid one. */
 static size_t reg_name_len(rl_slice host) {
     size_t len = 0;
+    bool has_escape = false;
     for (; len < host.len && rl_byte_is(host.ptr[len], RL_BYTE_NAME); len++)
-        if (host.ptr[len] == '%' && !is_escape(host, len))
+        has_escape |= host.ptr[len] == '%';
+    for (size_t at = 0; has_escape && at < len; at++)
+        if (host.ptr[at] == '%' && !is_escape(host, at))
             return 0;
     return len;
 }

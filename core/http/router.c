@@ -215,9 +215,10 @@ static bool follow(search *now, const rl_node *node, rl_slice rest, uint32_t cou
 }
 
 rl_routing rl_router_match(const rl_router *router, rl_method method, rl_slice raw_path, rl_match *out) {
-    if (rl_target_check_path(raw_path) != RL_OK)
+    bool is_plain = rl_target_is_plain(raw_path);
+    if (!is_plain && rl_target_check_path(raw_path) != RL_OK)
         return RL_ROUTE_BAD_PATH;
-    search now = {method, memchr(raw_path.ptr, '%', raw_path.len) != NULL, 0, out};
+    search now = {method, !is_plain && memchr(raw_path.ptr, '%', raw_path.len) != NULL, 0, out};
     if (follow(&now, router->root, raw_path, 0))
         return RL_ROUTE_FOUND;
     if (now.met == 0)

@@ -86,9 +86,9 @@ rl_refusal rl_start_line_parse(rl_slice line, rl_head *head) {
     if (space == NULL || space == line.ptr)
         return refuse(400, "the request line is malformed");
     rl_slice method = rl_slice_of(line.ptr, (size_t)(space - line.ptr));
-    if (!rl_byte_all(method, RL_BYTE_TOKEN))
-        return refuse(400, "the method is malformed");
     head->method = rl_method_of(method);
+    if (head->method == RL_METHOD_OTHER && !rl_byte_all(method, RL_BYTE_TOKEN))
+        return refuse(400, "the method is malformed");
     head->target = (uint32_t)method.len + 1;
 
     rl_slice rest = rl_slice_of(space + 1, line.len - method.len - 1);

@@ -2,8 +2,6 @@
 
 #include <stdint.h>
 
-#include "http/byte.h"
-
 /* One segment of a path while its decoded bytes go by. */
 typedef struct segment {
     size_t len, dots;

@@ -11,6 +11,12 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "http/byte.h"
+
+/* Most paths: sound, and without an escape, whatever their segments are. */
+static inline bool rl_target_is_plain(rl_slice raw) {
+    return raw.len > 0 && raw.ptr[0] == '/' && rl_byte_all(raw, RL_BYTE_PLAIN);
+}
 
 /* RL_EINVAL unless `raw` begins with '/' and every segment of it is sound:
  * whole escapes, valid UTF-8, no NUL, no backslash, neither "." nor "..",

@@ -1,8 +1,12 @@
+/* Sockets are read and written by recv and send on readiness: libuv's own
+ * streams would use read and write, which cost a twentieth of a small request
+ * more on their way through the kernel's file layer. */
 #include "loop/tcp.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -12,50 +16,89 @@
 #include "base/mem.h"
 #include "loop/uv.h"
 
-enum { BACKLOG = 4096 /* the kernel cuts it to net.core.somaxconn */, MOST_PIECES = 4 };
+enum {
+    BACKLOG = 4096 /* the kernel cuts it to net.core.somaxconn */,
+    MOST_PIECES = 4,
+    MOST_ACCEPTS = 64 /* in one turn: whoever is connected already is served, too */
+};
 
 typedef struct rl_tcp {
     rl_stream stream;
     rl_loop *loop;
-    bool reading;
-    uv_tcp_t uv;
+    uv_poll_t uv;
+    int fd;
+    int watched; /* UV_READABLE and UV_WRITABLE, as libuv knows them */
+    bool reading, is_closing;
+    rl_slice writing; /* what the socket has yet to take */
 } rl_tcp;
 
-typedef struct tcp_write {
-    uv_write_t uv;
-    rl_tcp *tcp;
-} tcp_write;
-
 struct rl_listener {
-    uv_tcp_t uv;
+    uv_poll_t uv;
     rl_loop *loop;
-    uv_tcp_t spare; /* accepts and closes when memory ran out: libuv stops at a connection nobody accepts */
-    bool spare_is_open, spare_is_due, is_closed;
+    int fd;
+    int spare; /* given up to accept, and close, when descriptors have run out */
     rl_accept_fn *accept;
     void *owner;
 };
+
+/* ---- streams ----------------------------------------------------------- */
+
+static void on_ready(uv_poll_t *handle, int status, int events);
 
 static rl_tcp *tcp_of(rl_stream *stream) {
     return RL_CONTAINER(stream, rl_tcp, stream);
 }
 
-/* One buffer for the whole loop: it is borrowed only during one read event,
- * so an idle connection costs no buffer at all. */
-static void lend_read_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
-    (void)suggested;
-    rl_tcp *tcp = handle->data;
-    *buf = uv_buf_init(tcp->loop->read_buffer, RL_READ_BUFFER_LEN);
+static void watch(rl_tcp *tcp) {
+    int wanted = (tcp->reading ? UV_READABLE : 0) | (tcp->writing.len > 0 ? UV_WRITABLE : 0);
+    if (wanted == tcp->watched)
+        return;
+    tcp->watched = wanted;
+    if (wanted == 0)
+        uv_poll_stop(&tcp->uv);
+    else
+        uv_poll_start(&tcp->uv, wanted, on_ready);
 }
 
-static void on_read(uv_stream_t *handle, ssize_t len, const uv_buf_t *buf) {
-    rl_tcp *tcp = handle->data;
-    if (len > 0)
-        tcp->stream.events->read(tcp->stream.owner, rl_slice_of(buf->base, (size_t)len));
-    else if (len < 0) {
-        uv_read_stop(handle);
+static bool would_block(void) {
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+/* Into the loop's one buffer: it is borrowed only during one read event, so an
+ * idle connection costs no buffer at all. */
+static void receive(rl_tcp *tcp) {
+    char *buffer = tcp->loop->read_buffer;
+    ssize_t len = recv(tcp->fd, buffer, RL_READ_BUFFER_LEN, 0);
+    if (len > 0) {
+        tcp->stream.events->read(tcp->stream.owner, rl_slice_of(buffer, (size_t)len));
+    } else if (len == 0 || !would_block()) {
         tcp->reading = false;
-        tcp->stream.events->ended(tcp->stream.owner, len == UV_EOF ? RL_EOF : RL_ERESET);
+        tcp->stream.events->ended(tcp->stream.owner, len == 0 ? RL_EOF : RL_ERESET);
     }
+}
+
+static void send_more(rl_tcp *tcp) {
+    ssize_t sent = send(tcp->fd, tcp->writing.ptr, tcp->writing.len, MSG_NOSIGNAL);
+    if (sent < 0 && would_block())
+        return;
+    rl_slice rest = tcp->writing;
+    tcp->writing = sent < 0 ? rl_slice_of(NULL, 0) : rl_slice_of(rest.ptr + sent, rest.len - (size_t)sent);
+    if (tcp->writing.len == 0)
+        tcp->stream.events->written(tcp->stream.owner, sent < 0 ? RL_ERESET : RL_OK);
+}
+
+static void on_ready(uv_poll_t *handle, int status, int events) {
+    rl_tcp *tcp = handle->data;
+    if (RL_UNLIKELY(status < 0)) { /* an error waits in the socket; libuv has stopped to watch */
+        tcp->watched = 0;
+        events = UV_READABLE | UV_WRITABLE;
+    }
+    if ((events & UV_WRITABLE) && tcp->writing.len > 0)
+        send_more(tcp);
+    if ((events & UV_READABLE) && tcp->reading)
+        receive(tcp);
+    if (!tcp->is_closing)
+        watch(tcp);
 }
 
 static void tcp_read(rl_stream *stream, bool on) {
@@ -63,71 +106,63 @@ static void tcp_read(rl_stream *stream, bool on) {
     if (on == tcp->reading)
         return;
     tcp->reading = on;
-    if (on)
-        uv_read_start((uv_stream_t *)&tcp->uv, lend_read_buffer, on_read);
-    else
-        uv_read_stop((uv_stream_t *)&tcp->uv);
+    watch(tcp);
 }
 
 static rl_err tcp_try_write(rl_stream *stream, const rl_slice *pieces, size_t count, size_t *written) {
     assert(count <= MOST_PIECES);
-    uv_buf_t bufs[MOST_PIECES];
-    for (size_t i = 0; i < count; i++)
-        bufs[i] = (uv_buf_t){.base = (char *)(uintptr_t)pieces[i].ptr, .len = pieces[i].len};
-    int sent = uv_try_write((uv_stream_t *)&tcp_of(stream)->uv, bufs, (unsigned)count);
-    if (sent < 0 && sent != UV_EAGAIN)
+    rl_tcp *tcp = tcp_of(stream);
+    ssize_t sent;
+    if (count == 1) {
+        sent = send(tcp->fd, pieces->ptr, pieces->len, MSG_NOSIGNAL);
+    } else {
+        struct iovec parts[MOST_PIECES];
+        for (size_t i = 0; i < count; i++)
+            parts[i] = (struct iovec){.iov_base = (char *)(uintptr_t)pieces[i].ptr, .iov_len = pieces[i].len};
+        sent = sendmsg(tcp->fd, &(struct msghdr){.msg_iov = parts, .msg_iovlen = count}, MSG_NOSIGNAL);
+    }
+    if (sent < 0 && !would_block())
         return RL_ERESET;
     *written = sent < 0 ? 0 : (size_t)sent;
     return RL_OK;
 }
 
-static void on_written(uv_write_t *uv, int status) {
-    tcp_write *write = uv->data;
-    rl_tcp *tcp = write->tcp;
-    rl_mem_free(write);
-    tcp->stream.events->written(tcp->stream.owner, rl_err_from_uv(status));
-}
-
 static rl_err tcp_write_all(rl_stream *stream, rl_slice bytes) {
-    tcp_write *write = rl_mem_alloc(sizeof *write);
-    if (write == NULL)
-        return RL_ENOMEM;
     rl_tcp *tcp = tcp_of(stream);
-    write->tcp = tcp;
-    write->uv.data = write;
-    uv_buf_t buf = {.base = (char *)(uintptr_t)bytes.ptr, .len = bytes.len};
-    int status = uv_write(&write->uv, (uv_stream_t *)&tcp->uv, &buf, 1, on_written);
-    if (status != 0)
-        rl_mem_free(write);
-    return rl_err_from_uv(status);
+    assert(tcp->writing.len == 0 && bytes.len > 0);
+    tcp->writing = bytes;
+    watch(tcp);
+    return RL_OK;
 }
 
 static size_t tcp_queued(const rl_stream *stream) {
-    const rl_tcp *tcp = RL_CONTAINER(stream, rl_tcp, stream);
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&tcp->uv);
+    return RL_CONTAINER(stream, const rl_tcp, stream)->writing.len;
 }
 
 static void tcp_shutdown(rl_stream *stream) {
-    /* Straight to the socket: everything was written before, and uv_shutdown
-     * would want a request object of its own. */
-    uv_os_fd_t fd;
-    if (uv_fileno((uv_handle_t *)&tcp_of(stream)->uv, &fd) == 0)
-        shutdown(fd, SHUT_WR);
+    shutdown(tcp_of(stream)->fd, SHUT_WR);
 }
 
 static void on_closed(uv_handle_t *handle) {
     rl_tcp *tcp = handle->data;
-    if (tcp->stream.events != NULL)
+    if (tcp->stream.events != NULL) {
+        if (tcp->writing.len > 0)
+            tcp->stream.events->written(tcp->stream.owner, RL_ECANCELLED);
         tcp->stream.events->closed(tcp->stream.owner);
+    }
     rl_mem_free(tcp);
 }
 
 static void tcp_close(rl_stream *stream, bool reset) {
     rl_tcp *tcp = tcp_of(stream);
+    if (tcp->is_closing)
+        return;
+    tcp->is_closing = true;
     tcp->reading = false;
-    if (!reset || uv_tcp_close_reset(&tcp->uv, on_closed) != 0)
-        if (!uv_is_closing((uv_handle_t *)&tcp->uv))
-            uv_close((uv_handle_t *)&tcp->uv, on_closed);
+    uv_close((uv_handle_t *)&tcp->uv, on_closed);
+    if (reset)
+        setsockopt(tcp->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    close(tcp->fd);
 }
 
 static size_t address_text(const struct sockaddr *addr, char *out, size_t cap) {
@@ -143,8 +178,8 @@ static size_t address_text(const struct sockaddr *addr, char *out, size_t cap) {
 
 static size_t tcp_peer(rl_stream *stream, char *out, size_t cap) {
     struct sockaddr_storage addr;
-    int len = sizeof addr;
-    if (uv_tcp_getpeername(&tcp_of(stream)->uv, (struct sockaddr *)&addr, &len) != 0)
+    socklen_t len = sizeof addr;
+    if (getpeername(tcp_of(stream)->fd, (struct sockaddr *)&addr, &len) != 0)
         return 0;
     return address_text((const struct sockaddr *)&addr, out, cap);
 }
@@ -159,76 +194,86 @@ static const rl_stream_ops TCP_OPS = {
     .peer = tcp_peer,
 };
 
-static rl_tcp *new_tcp(rl_listener *listener) {
+/* ---- listeners --------------------------------------------------------- */
+
+/* Takes `fd` over, also on failure. NULL without memory or descriptors. */
+static rl_tcp *new_tcp(rl_loop *loop, int fd) {
     rl_tcp *tcp = rl_mem_alloc(sizeof *tcp);
-    if (tcp == NULL)
-        return NULL;
-    *tcp = (rl_tcp){.stream = {.ops = &TCP_OPS}, .loop = listener->loop};
-    uv_tcp_init(&listener->loop->uv, &tcp->uv);
-    tcp->uv.data = tcp;
-    return tcp;
+    if (tcp != NULL) {
+        *tcp = (rl_tcp){.stream = {.ops = &TCP_OPS}, .loop = loop, .fd = fd};
+        tcp->uv.data = tcp;
+        if (uv_poll_init(&loop->uv, &tcp->uv, fd) == 0)
+            return tcp;
+        rl_mem_free(tcp);
+    }
+    close(fd);
+    return NULL;
 }
 
-static void free_handle(uv_handle_t *handle) {
-    rl_mem_free(handle->data);
+static int open_spare(void) {
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void turn_away(rl_listener *listener);
-
-static void on_spare_closed(uv_handle_t *handle) {
-    rl_listener *listener = handle->data;
-    listener->spare_is_open = false;
-    if (listener->is_closed)
-        uv_close((uv_handle_t *)&listener->uv, free_handle);
-    else if (listener->spare_is_due)
-        turn_away(listener);
-}
-
-/* One at a time: while the spare closes, the next connection waits in libuv. */
+/* Without descriptors the connection would stay in the queue, and wake us for
+ * ever: it is accepted in place of the spare one and closed. */
 static void turn_away(rl_listener *listener) {
-    listener->spare_is_due = listener->spare_is_open;
-    if (listener->spare_is_open)
+    if (listener->spare < 0)
         return;
-    listener->spare_is_open = true;
-    uv_tcp_init(&listener->loop->uv, &listener->spare);
-    listener->spare.data = listener;
-    (void)!uv_accept((uv_stream_t *)&listener->uv, (uv_stream_t *)&listener->spare);
-    uv_close((uv_handle_t *)&listener->spare, on_spare_closed);
+    close(listener->spare);
+    int client = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client >= 0)
+        close(client);
+    listener->spare = open_spare();
 }
 
-static void on_connection(uv_stream_t *handle, int status) {
+/* False when nobody waits any more. */
+static bool accept_one(rl_listener *listener) {
+    int client = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client < 0) {
+        bool next_may_do = errno == ECONNABORTED || errno == EINTR;
+        if (errno == EMFILE || errno == ENFILE)
+            turn_away(listener);
+        return next_may_do;
+    }
+    setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    rl_tcp *tcp = new_tcp(listener->loop, client);
+    if (tcp != NULL)
+        listener->accept(listener->owner, &tcp->stream);
+    return true;
+}
+
+static void on_connections(uv_poll_t *handle, int status, int events) {
+    (void)status;
+    (void)events;
     rl_listener *listener = handle->data;
-    if (status != 0 || listener->is_closed)
-        return; /* the peer gave up before we looked, or descriptors ran out: the next event tells */
-    rl_tcp *tcp = new_tcp(listener);
-    if (tcp == NULL) {
-        turn_away(listener);
-        return;
-    }
-    if (uv_accept(handle, (uv_stream_t *)&tcp->uv) != 0) {
-        uv_close((uv_handle_t *)&tcp->uv, free_handle);
-        return;
-    }
-    uv_tcp_nodelay(&tcp->uv, 1);
-    listener->accept(listener->owner, &tcp->stream);
+    for (int i = 0; i < MOST_ACCEPTS && !uv_is_closing((uv_handle_t *)handle) && accept_one(listener); i++)
+        continue;
+}
+
+static void free_listener(uv_handle_t *handle) {
+    rl_mem_free(handle->data);
 }
 
 rl_err rl_listener_open(rl_loop *loop, int fd, rl_accept_fn *accept, void *owner, rl_listener **out) {
     rl_listener *listener = rl_mem_alloc(sizeof *listener);
-    if (listener == NULL) {
-        close(fd);
-        return RL_ENOMEM;
+    int status = listener == NULL ? UV_ENOMEM : 0;
+    if (status == 0) {
+        *listener = (rl_listener){.loop = loop, .fd = fd, .accept = accept, .owner = owner};
+        status = uv_poll_init(&loop->uv, &listener->uv, fd);
     }
-    *listener = (rl_listener){.loop = loop, .accept = accept, .owner = owner};
-    uv_tcp_init(&loop->uv, &listener->uv);
-    listener->uv.data = listener;
-    int status = uv_tcp_open(&listener->uv, fd);
-    if (status != 0)
-        close(fd);
-    else
-        status = uv_listen((uv_stream_t *)&listener->uv, BACKLOG, on_connection);
     if (status != 0) {
-        uv_close((uv_handle_t *)&listener->uv, free_handle);
+        rl_mem_free(listener);
+        close(fd);
+        return rl_err_from_uv(status);
+    }
+    listener->uv.data = listener;
+    listener->spare = open_spare();
+    if (listen(fd, BACKLOG) == 0)
+        status = uv_poll_start(&listener->uv, UV_READABLE, on_connections);
+    else
+        status = uv_translate_sys_error(errno);
+    if (status != 0) {
+        rl_listener_close(listener);
         return rl_err_from_uv(status);
     }
     *out = listener;
@@ -236,25 +281,12 @@ rl_err rl_listener_open(rl_loop *loop, int fd, rl_accept_fn *accept, void *owner
 }
 
 void rl_listener_close(rl_listener *listener) {
-    uv_os_fd_t fd;
-    if (uv_fileno((uv_handle_t *)&listener->uv, &fd) == 0)
-        for (int client; (client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
-            rl_tcp *tcp = new_tcp(listener);
-            if (tcp == NULL) {
-                close(client);
-                break;
-            }
-            if (uv_tcp_open(&tcp->uv, client) != 0) {
-                close(client);
-                uv_close((uv_handle_t *)&tcp->uv, free_handle);
-                continue;
-            }
-            uv_tcp_nodelay(&tcp->uv, 1);
-            listener->accept(listener->owner, &tcp->stream);
-        }
-    listener->is_closed = true;
-    if (!listener->spare_is_open) /* which lies in the listener */
-        uv_close((uv_handle_t *)&listener->uv, free_handle);
+    for (int i = 0; i < BACKLOG && accept_one(listener); i++)
+        continue;
+    uv_close((uv_handle_t *)&listener->uv, free_listener);
+    close(listener->fd);
+    if (listener->spare >= 0)
+        close(listener->spare);
 }
 
 /* ---- binding --------------------------------------------------------- */
