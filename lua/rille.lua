@@ -10,8 +10,10 @@ local Group = require "rille.group"
 local log = require "rille.log"
 local mw = require "rille.mw"
 local nearest = require "rille.nearest"
+local random = require "rille.random"
 local schema = require "rille.schema"
 local tasks = require "rille.task"
+local text = require "rille.text"
 
 local json = {}
 
@@ -77,6 +79,9 @@ local rille = {
   test = function(what) return require("rille.test").new(what) end,
   --- The log.
   log = log,
+  random = random.text,
+  trim = text.trim,
+  split = text.split,
   --- The time of day: seconds since 1970, with their fraction.
   -- @treturn number
   now = core.wall,

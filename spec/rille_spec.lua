@@ -31,10 +31,10 @@ end)
 describe("a call with a dot", function()
   it("is told to want a colon", function()
     local app, db = rille.app(), rille.db
-    assert.matches("rille_spec.lua:%d+: get is called with a colon: app:get", message_of(function() app.get("/", print) end))
+    assert.matches("rille_spec.lua:%d+: app.get is called with a colon: app:get", message_of(function() app.get("/", print) end))
     assert.matches("called with a colon, as in db:query", message_of(function() db.query "select 1" end))
     app:get("/", function(c) c.fail(404) end)
-    assert.matches("fail is called with a colon: c:fail", message_of(function() rille.test(app):client():get "/" end), 1, true)
+    assert.matches("c.fail is called with a colon: c:fail", message_of(function() rille.test(app):client():get "/" end), 1, true)
   end)
 end)
 

@@ -17,8 +17,7 @@ local Server = {}
 Server.__index = Server
 
 local POLL_SECONDS = 0.005 -- between two looks at a file or at /proc
-local START_SECONDS = 20 -- a sanitizer build on a busy machine starts within 5
-local STOP_SECONDS = 20
+local PATIENCE_SECONDS = 30 -- a sanitizer build on a busy machine starts within 5
 local LAST_LOG_BYTES = 4000 -- enough for a sanitizer's report
 
 local function read_file(path)
@@ -29,10 +28,12 @@ local function read_file(path)
   return text
 end
 
---- Call `look` until it returns something true or `seconds` have passed.
+--- Call `look` until it returns something true, or for so long that it never will.
+-- @param look
+-- @param[opt] seconds what must come no later than this, on any machine
 -- @return what `look` returned, or nil
 function server.wait_for(look, seconds)
-  local deadline = socket.gettime() + seconds
+  local deadline = socket.gettime() + (seconds or PATIENCE_SECONDS)
   repeat
     local seen = look()
     if seen then return seen end
@@ -82,7 +83,7 @@ function server.start(options)
   server.wait_for(function()
     self.port = tonumber(self:log():match("listening on http://127%.0%.0%.1:(%d+)"))
     return self.port or not is_running(self.pid)
-  end, START_SECONDS)
+  end)
   if not self.port then
     local text = self:log()
     self:stop("KILL")
@@ -111,7 +112,7 @@ end
 function Server:stop(signal, seconds)
   if self.status then return self.status, self.last_log end
   os.execute("kill -" .. (signal or "TERM") .. " " .. self.pid .. " 2>/dev/null")
-  local in_time = server.wait_for(function() return not is_running(self.pid) end, seconds or STOP_SECONDS)
+  local in_time = server.wait_for(function() return not is_running(self.pid) end, seconds)
   if not in_time then os.execute("kill -KILL " .. self.pid) end
   self.status = tonumber(self.shell:read("*l"))
   self.shell:close()
@@ -129,6 +130,21 @@ local function family(pid, into)
     family(tonumber(child), into)
   end
   return into
+end
+
+-- Seconds that a thread was ready to run and did not get to, by /proc/PID/schedstat.
+local function starved_seconds(path)
+  return (tonumber((read_file(path) or ""):match("^%d+ (%d+)")) or 0) / 1e9
+end
+
+--- Seconds for which this machine has kept the spec or the slowest of the server's threads
+-- from running, so far: what a client waits for that nobody here can be blamed for.
+function Server:starved()
+  local most = 0
+  for thread in lfs.dir("/proc/" .. self.pid .. "/task") do
+    most = math.max(most, starved_seconds(("/proc/%d/task/%s/schedstat"):format(self.pid, thread)))
+  end
+  return most + starved_seconds("/proc/self/schedstat")
 end
 
 --- How many file descriptors the server's processes hold.

@@ -12,7 +12,8 @@ typedef struct rl_command {
     size_t word_count;
     bool has_routes; /* a Lua command loads the app as serve does, and registers its routes */
     const rl_settings *settings;
-    const char *lua_dir; /* or NULL */
+    const rl_settings_from *from; /* what they were read from */
+    const char *lua_dir;          /* or NULL */
 } rl_command;
 
 /* Serve the app until SIGTERM or SIGINT. Returns the exit status. */

@@ -4,6 +4,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "base/buf.h"
 #include "cli/command.h"
@@ -107,6 +110,16 @@ static bool has_app(const char *dir) {
     return false;
 }
 
+/* A thread may still be inside libpq, with a database that does not answer: the
+ * exit handlers, OpenSSL's among them, would take from it what it works with. */
+_Noreturn static void leave(int status) {
+    fflush(NULL);
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_do_leak_check();
+#endif
+    _exit(status);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2)
         return help(stderr);
@@ -154,7 +167,8 @@ int main(int argc, char **argv) {
     if (err != RL_OK)
         return 1;
     command.settings = settings;
+    command.from = &from;
     int status = row->run(&command);
     rl_settings_free(settings);
-    return status;
+    leave(status);
 }

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -69,20 +70,35 @@ static int wait_for_news(serve *at, int most_ms) {
     return 0;
 }
 
+/* A line to stderr, unless whoever reads it has stalled: words must not keep us
+ * from serving, nor from ending. */
+RL_PRINTF(1, 2) static void say(const char *fmt, ...) {
+    char line[PIPE_BUF]; /* what is writable takes that much without waiting */
+    va_list args;
+    va_start(args, fmt);
+    int len = vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (len <= 0 || poll(&reader, 1, 0) != 1 || !(reader.revents & POLLOUT))
+        return;
+    if ((size_t)len >= sizeof line) {
+        len = sizeof line - 1;
+        line[len - 1] = '\n';
+    }
+    (void)!write(STDERR_FILENO, line, (size_t)len);
+}
+
 /* The first complaint counts: every worker loads the same files. */
 static void print_failure(const serve *at) {
     for (size_t i = 0; i < at->count; i++)
         if (rl_worker_failure(at->workers[i]) != NULL) {
-            fprintf(stderr, "rille: %s\n", rl_worker_failure(at->workers[i]));
+            say("rille: %s\n", rl_worker_failure(at->workers[i]));
             return;
         }
 }
 
-/* The last words, unless whoever reads stderr has stalled: they must not keep us. */
 _Noreturn static void end_at_once(int status, const char *why) {
-    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (poll(&reader, 1, 0) == 1 && (reader.revents & POLLOUT))
-        (void)!write(STDERR_FILENO, why, strlen(why));
+    say("rille: %s\n", why);
     _exit(status == 0 ? 1 : status);
 }
 
@@ -95,10 +111,10 @@ static int end_all(serve *at, int status) {
     while (count_in(at, RL_WORKER_ENDED) < at->count) {
         uint64_t took_ms = rl_clock_ns() / 1000000 - began_ms;
         if (took_ms >= most_ms)
-            end_at_once(status, "rille: a worker did not end in time: ending without it\n");
+            end_at_once(status, "a worker did not end in time: ending without it");
         uint64_t left_ms = most_ms - took_ms;
         if (wait_for_news(at, left_ms > INT_MAX ? INT_MAX : (int)left_ms) != 0)
-            end_at_once(status, "rille: second signal: ending at once\n");
+            end_at_once(status, "second signal: ending at once");
     }
     for (size_t i = 0; i < at->count; i++)
         rl_worker_join(at->workers[i]);
@@ -125,8 +141,8 @@ static int run(serve *at) {
         signal_number = wait_for_all(at, RL_WORKER_SERVING);
     }
     if (signal_number == 0 && !has_failed(at))
-        fprintf(stderr, "rille %s: %s with %zu %s, listening on http://%s:%u\n", RILLE_VERSION,
-                at->serving.app_dir, at->count, at->count == 1 ? "worker" : "workers", at->settings->host, at->port);
+        say("rille %s: %s with %zu %s, listening on http://%s:%u\n", RILLE_VERSION, at->serving.app_dir, at->count,
+            at->count == 1 ? "worker" : "workers", at->settings->host, at->port);
     while (signal_number == 0 && !has_failed(at))
         signal_number = wait_for_news(at, -1);
     if (signal_number == 0) {
@@ -206,10 +222,12 @@ int rl_serve(const rl_command *command) {
     at.workers = rl_mem_zalloc(at.count, sizeof *at.workers);
     at.fds = rl_mem_zalloc(at.count, sizeof *at.fds);
     int status = 1;
-    if (at.workers == NULL || at.fds == NULL || !open_descriptors(&at))
+    if (at.workers == NULL || at.fds == NULL || !open_descriptors(&at) ||
+        rl_budgets_new(&at.serving.database_budgets) != RL_OK)
         fprintf(stderr, "rille: out of memory or descriptors\n");
     else if (bind_all(&at))
         status = start_and_run(&at);
+    rl_budgets_free(at.serving.database_budgets);
     rl_mem_free(at.workers);
     rl_mem_free(at.fds);
     if (at.signals >= 0)

@@ -54,13 +54,18 @@ const rl_setting rl_setting_table[] = {
     SIZE(vm_memory, "1G", 16 * M, 64 * G, "Lua memory of a worker"),
 
     {"database_url", RL_SETTING_TEXT, FIELD(database_url), "", 0, 0, "also DATABASE_URL", true},
-    NUMBER(db_max, "8", 1, 10000, "database connections of the process"),
+    NUMBER(db_exclusive, "8", 1, 10000, "connections of the process that are lent"),
+    NUMBER(db_shared, "0", 0, 64, "pipelined ones of a worker; 0 is 2 if alone, else 1"),
+    NUMBER(db_depth, "32", 1, 1024, "statements at once on a pipelined one"),
+    NUMBER(db_min_idle, "2", 0, 10000, "lent ones kept open when nobody asks"),
     TIME(db_connect_timeout, "5s", 1, HOUR, "to connect to the database"),
     TIME(db_acquire_timeout, "3s", 1, HOUR, "to wait for a free connection"),
-    NUMBER(db_max_waiters, "1024", 0, 10000000, "requests that wait for one"),
+    NUMBER(db_max_waiters, "1024", 1, 10000000, "requests that wait for one"),
     TIME(db_query_timeout, "30s", 1, DAY, "for a statement to answer"),
+    TIME(db_cancel_grace, "2s", 1, HOUR, "for a cancelled statement to end"),
     TIME(db_idle_timeout, "10m", 1, DAY, "an idle connection is closed after it"),
     TIME(db_max_lifetime, "30m", SECOND, 30 * DAY, "any connection is replaced after it"),
+    TIME(db_leak_after, "60s", 0, DAY, "a loan longer than it is logged; 0: none"),
     NUMBER(db_statements, "256", 0, 100000, "prepared statements of a connection"),
 };
 const size_t rl_setting_count = sizeof rl_setting_table / sizeof *rl_setting_table;

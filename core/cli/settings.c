@@ -284,10 +284,13 @@ static rl_err give_file(holder *h, const rl_settings_from *from) {
 static void fit_machine(rl_settings *s, const rl_settings_from *from) {
     if (s->workers == 0)
         s->workers = from->cores > 0 ? from->cores : 1;
+    if (s->db_shared == 0)
+        s->db_shared = s->workers == 1 ? 2 : 1;
     s->max_connections_asked = s->max_connections;
     if (from->descriptor_limit == 0)
         return;
-    uint64_t reserve = SPARE_DESCRIPTORS + s->db_max * 2 + s->workers * PER_WORKER;
+    uint64_t connections = s->db_exclusive + s->db_shared * s->workers;
+    uint64_t reserve = SPARE_DESCRIPTORS + connections * 2 + s->workers * PER_WORKER;
     uint64_t most = from->descriptor_limit > 2 * reserve ? from->descriptor_limit - reserve
                                                          : from->descriptor_limit / 2;
     if (s->max_connections > most)

@@ -66,13 +66,18 @@ typedef struct rl_settings {
 
     /* The database. */
     const char *database_url;
-    uint64_t db_max;
+    uint64_t db_exclusive; /* of the process */
+    uint64_t db_shared;    /* of a worker; never 0 here */
+    uint64_t db_depth;
+    uint64_t db_min_idle;
     uint64_t db_connect_timeout_ms;
     uint64_t db_acquire_timeout_ms;
     uint64_t db_max_waiters;
     uint64_t db_query_timeout_ms;
+    uint64_t db_cancel_grace_ms;
     uint64_t db_idle_timeout_ms;
     uint64_t db_max_lifetime_ms;
+    uint64_t db_leak_after_ms; /* 0: never */
     uint64_t db_statements; /* prepared ones kept on a connection */
 } rl_settings;
 

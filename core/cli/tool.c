@@ -7,10 +7,14 @@
 #include "cli/vm_settings.h"
 #include "vm/app.h"
 #include "vm/run.h"
+#include "vm/settings.h"
+
+enum { COMPLAINTS_MOST = 256 * 1024 };
 
 typedef struct tool {
+    rl_vm_settings_reader reader;
+    const rl_command *command;
     rl_loop *loop;
-    const char *name;
     int status;
 } tool;
 
@@ -18,7 +22,7 @@ static void on_ended(void *owner, int status, const char *failure) {
     tool *at = owner;
     at->status = status;
     if (failure != NULL) {
-        fprintf(stderr, "rille %s: %s\n", at->name, failure);
+        fprintf(stderr, "rille %s: %s\n", at->command->name, failure);
         at->status = 1;
     }
     rl_loop_stop(at->loop);
@@ -32,8 +36,27 @@ static rl_err open_app(rl_vm *vm, const rl_settings *settings) {
     return rl_app_new(vm, &limits, &app);
 }
 
+/* As serve would have them for that app: its file, below the environment and the flags. */
+static rl_err read_settings(rl_vm_settings_reader *reader, rl_vm *vm, const char *app_dir, char *message,
+                            size_t message_cap) {
+    const tool *at = RL_CONTAINER(reader, tool, reader);
+    rl_settings_from from = *at->command->from;
+    from.app_dir = app_dir;
+    rl_buf complaints;
+    rl_buf_init(&complaints, COMPLAINTS_MOST);
+    rl_settings *settings = NULL;
+    rl_err err = rl_settings_load(&from, &complaints, &settings);
+    if (err == RL_OK)
+        err = rl_vm_settings_apply(vm, settings, app_dir);
+    rl_slice text = rl_buf_live(&complaints);
+    snprintf(message, message_cap, "%.*s", (int)text.len, text.len == 0 ? "" : text.ptr);
+    rl_buf_clear(&complaints);
+    rl_settings_free(settings);
+    return err;
+}
+
 int rl_run_tool(const rl_command *command) {
-    tool at = {.name = command->name, .status = 1};
+    tool at = {.reader.read = read_settings, .command = command, .status = 1};
     rl_vm *vm = NULL;
     rl_log *log = NULL;
     char module[64];
@@ -47,6 +70,8 @@ int rl_run_tool(const rl_command *command) {
         vm->log = log;
         err = rl_vm_settings_apply(vm, command->settings, command->app_dir);
     }
+    if (err == RL_OK)
+        err = rl_vm_set_settings_reader(vm, &at.reader);
     if (err == RL_OK && command->has_routes)
         err = open_app(vm, command->settings);
     if (err == RL_OK)

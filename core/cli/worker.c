@@ -143,6 +143,7 @@ static rl_err open_worker(rl_worker *at) {
     if (err != RL_OK)
         return err;
     at->vm->log = serving->log;
+    at->vm->budgets = serving->database_budgets;
     err = rl_vm_settings_apply(at->vm, settings, serving->app_dir);
     rl_app_limits limits = {.request_timeout_ms = settings->request_timeout_ms, .max_json = settings->max_json};
     if (err == RL_OK)

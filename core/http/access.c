@@ -1,5 +1,6 @@
 /* access -- the line that every request leaves in the log. */
 #include "http/conn.h"
+#include "http/request_id.h"
 
 enum { STATUS_GONE = 499 /* the client left before an answer: nginx's number, known to dashboards */ };
 
@@ -8,7 +9,7 @@ void rl_server_log_request(const rl_request *request) {
     if (!server->access_log || !rl_log_wants(server->log, RL_LOG_INFO))
         return;
     char id[RL_REQUEST_ID_LEN], peer[64];
-    rl_request_id(request, id);
+    rl_slice shown_id = rl_request_id(request, id);
     size_t peer_len = rl_request_peer(request, peer, sizeof peer);
     const rl_head *head = &request->head;
     bool knows_head = head->len > 0;
@@ -21,7 +22,7 @@ void rl_server_log_request(const rl_request *request) {
         rl_log_int("status", request->status == 0 ? STATUS_GONE : request->status),
         rl_log_int("bytes", (int64_t)request->sent),
         rl_log_ms("ms", ms),
-        rl_log_str("request_id", rl_slice_of(id, sizeof id)),
+        rl_log_str("request_id", shown_id),
         rl_log_str("address", rl_slice_of(peer, peer_len)),
         rl_log_str("agent", agent),
     };

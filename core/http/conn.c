@@ -53,7 +53,7 @@ static void on_closed(void *owner) {
 
 /* The request's client is gone. Its handler hears of it, and may end it at once. */
 static void orphan(rl_server *server, rl_request *request) {
-    bool lacks_body = !request->body.done;
+    bool lacks_body = !request->body.has_ended;
     request->conn = NULL;
     request->is_answered = true; /* nothing written from now on can arrive */
     if (lacks_body && request->body.failed == 0)
@@ -171,6 +171,12 @@ static void linger(rl_conn *conn) {
     rl_stream_resume(conn->stream);
 }
 
+/* Whether it is the client that lets us wait: not before it was asked to send,
+ * nor while the disk cannot take what it has sent. */
+static bool is_body_awaited(const rl_request *request) {
+    return !request->head.expect_continue && !rl_body_is_full(&request->body);
+}
+
 /* The moment after which `on_timer` has something to do; UINT64_MAX: none. */
 static uint64_t deadline(const rl_conn *conn) {
     const rl_server_limits *limits = conn->server->limits;
@@ -181,7 +187,7 @@ static uint64_t deadline(const rl_conn *conn) {
     if (conn->peer_ended)
         return conn->ended_ms + limits->half_close_grace_ms;
     if (conn->reading != NULL && conn->reading->has_head)
-        return conn->reading->head.expect_continue ? UINT64_MAX : conn->progress_ms + limits->body_timeout_ms;
+        return is_body_awaited(conn->reading) ? conn->progress_ms + limits->body_timeout_ms : UINT64_MAX;
     if (conn->reading != NULL && rl_parser_has_begun(&conn->parser))
         return conn->head_ms + limits->header_timeout_ms;
     if (!rl_list_is_empty(&conn->requests))
@@ -276,7 +282,7 @@ static void on_ended(void *owner, rl_err why) {
 
 /* One byte now and then is progress, but would hold the request for days. */
 static bool body_is_too_slow(const rl_conn *conn) {
-    if (conn->reading == NULL || !conn->reading->has_head || conn->reading->head.expect_continue)
+    if (conn->reading == NULL || !conn->reading->has_head || !is_body_awaited(conn->reading))
         return false;
     const rl_server_limits *limits = conn->server->limits;
     uint64_t took_ms = rl_loop_now_ms(conn->server->loop) - conn->head_ms;

@@ -75,6 +75,8 @@ void rl_conn_go_on(rl_conn *conn);
 /* The message being read cannot be served: its answer is the last one. What
  * is due to earlier requests is still sent before it. */
 void rl_conn_refuse(rl_conn *conn, int status, const char *reason);
+/* `moved` of every body: see rl_bodies. */
+void rl_conn_on_body_moved(rl_body *body, int status);
 
 /* ---- output.c ---- */
 
@@ -100,7 +102,7 @@ void rl_conn_release_held(rl_conn *conn, rl_request *request);
 struct rl_server {
     rl_loop *loop;
     const rl_server_limits *limits;
-    rl_body_budget *budget;
+    rl_bodies bodies;
     const rl_handler *handler;
     void *owner;
     rl_log *log;
@@ -116,7 +118,6 @@ struct rl_server {
     rl_server_stats stats;
     uint64_t last_number;
     uint64_t id_prefix; /* random: request ids of two processes differ */
-    uint64_t batch_ns;  /* when the requests being parsed were read */
     uint64_t date_ms;   /* the loop's time when `date` was last looked at */
     int64_t date_s;     /* the second that it shows */
     size_t date_len;

@@ -4,14 +4,13 @@
 
 static bool is_port(rl_slice text) {
     unsigned port = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (!rl_byte_is(text.ptr[i], RL_BYTE_DIGIT))
-            return false;
+    while (text.len > 5 && text.ptr[0] == '0')
+        text = rl_slice_of(text.ptr + 1, text.len - 1);
+    if (text.len > 5 || !rl_byte_all(text, RL_BYTE_DIGIT))
+        return false;
+    for (size_t i = 0; i < text.len; i++)
         port = port * 10 + (unsigned)(text.ptr[i] - '0');
-        if (port > 65535)
-            return false;
-    }
-    return true;
+    return port <= 65535;
 }
 
 /* What is inside the brackets. Not the whole grammar of IPv6: nobody resolves
@@ -34,12 +33,11 @@ static bool is_escape(rl_slice text, size_t at) {
 /* The length of the name at the front of `host`; 0 when there is no valid one. */
 static size_t reg_name_len(rl_slice host) {
     size_t len = 0;
-    bool has_escape = false;
-    for (; len < host.len && rl_byte_is(host.ptr[len], RL_BYTE_NAME); len++)
-        has_escape |= host.ptr[len] == '%';
-    for (size_t at = 0; has_escape && at < len; at++)
-        if (host.ptr[at] == '%' && !is_escape(host, at))
+    while (len < host.len && rl_byte_is(host.ptr[len], RL_BYTE_NAME)) {
+        if (host.ptr[len] == '%' && !is_escape(host, len))
             return 0;
+        len++;
+    }
     return len;
 }
 

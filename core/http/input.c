@@ -10,6 +10,7 @@ static const char *code_of(int status) {
     case 414: return "uri_too_long";
     case 417: return "expectation_failed";
     case 431: return "headers_too_large";
+    case 500: return "internal";
     case 501: return "not_implemented";
     case 503: return "overloaded";
     case 505: return "version_not_supported";
@@ -60,7 +61,7 @@ static int on_head(void *owner) {
     rl_conn *conn = owner;
     rl_request *request = conn->reading;
     request->has_head = true;
-    request->started_ns = conn->server->batch_ns;
+    request->started_ns = rl_loop_turn_ns(conn->server->loop);
     conn->progress_ms = rl_loop_now_ms(conn->server->loop);
     conn->discarded = 0;
     rl_list_push_back(&conn->requests, &request->link);
@@ -148,7 +149,7 @@ static bool may_parse(const rl_conn *conn) {
     if (conn->is_dead || conn->is_lingering)
         return false;
     if (conn->reading != NULL && conn->reading->has_head)
-        return true; /* the rest of a body that is being read */
+        return !rl_body_is_full(&conn->reading->body); /* the rest of a body that is being read */
     if (conn->is_closing || conn->live >= conn->server->limits->pipeline)
         return false;
     if (rl_conn_backlog(conn) > RL_CONN_HIGH_WATER || (conn->live > 1 && parked(conn) > RL_CONN_HIGH_WATER))
@@ -185,7 +186,7 @@ static void hand_up(rl_conn *conn, rl_request *request, rl_parse got) {
     rl_server *server = conn->server;
     uint32_t slot = request->slot, epoch = request->epoch;
     if (got == RL_PARSE_END) {
-        request->body.done = true;
+        request->body.has_ended = true;
         conn->reading = NULL;
     }
     if (!request->has_head)
@@ -194,7 +195,7 @@ static void hand_up(rl_conn *conn, rl_request *request, rl_parse got) {
         dispatch(conn, request);
     else if (got == RL_PARSE_END && request->is_released)
         rl_conn_advance(conn);
-    else if (got == RL_PARSE_END && request->is_dispatched)
+    else if (got == RL_PARSE_END && request->is_dispatched && rl_body_is_whole(&request->body))
         server->handler->body(server->owner, request);
     if (rl_server_request(server, slot, epoch) == request && !conn->is_dead)
         keep(conn, request);
@@ -203,7 +204,7 @@ static void hand_up(rl_conn *conn, rl_request *request, rl_parse got) {
 /* Parse as much of `bytes` as may be; returns what is left. */
 static rl_slice parse(rl_conn *conn, rl_slice bytes) {
     rl_server *server = conn->server;
-    server->batch_ns = rl_clock_ns(); /* once for all requests of one read: a clock costs as much as a route */
+    uint64_t began_ns = rl_clock_coarse_ns();
     conn->is_parsing = true;
     while (bytes.len > 0 && may_parse(conn)) {
         if (conn->reading == NULL && !begin_request(conn))
@@ -217,7 +218,7 @@ static rl_slice parse(rl_conn *conn, rl_slice bytes) {
             hand_up(conn, conn->reading, got);
     }
     conn->is_parsing = false;
-    server->handler->ran(server->owner, rl_clock_ns() - server->batch_ns);
+    server->handler->ran(server->owner, rl_clock_coarse_ns() - began_ns);
     return bytes;
 }
 
@@ -238,6 +239,28 @@ void rl_conn_go_on(rl_conn *conn) {
         return; /* it asks again when it has parsed */
     dispatch_waiting(conn);
     parse_held(conn);
+}
+
+/* The body's last byte had come before. */
+static void end_late(rl_request *request, int status) {
+    request->body.failed = status;
+    if (request->is_dispatched && !request->is_released && (status != 0 || rl_body_is_whole(&request->body)))
+        request->server->handler->body(request->server->owner, request);
+}
+
+void rl_conn_on_body_moved(rl_body *body, int status) {
+    rl_request *request = RL_CONTAINER(body, rl_request, body);
+    rl_conn *conn = request->conn;
+    if (body->failed != 0)
+        return; /* it was given up while the disk was at it */
+    if (body->has_ended)
+        end_late(request, status);
+    else if (status != 0)
+        rl_conn_refuse(conn, status, "the body could not be written to disk");
+    else
+        conn->progress_ms = rl_loop_now_ms(conn->server->loop);
+    if (conn != NULL)
+        rl_conn_settle(conn);
 }
 
 void rl_conn_take(rl_conn *conn, rl_slice bytes) {

@@ -173,3 +173,8 @@ rl_err rl_node_grow(rl_node *root, rl_slice pattern, rl_leaf **out) {
     }
     return grow_leaf(&node->leaf, out);
 }
+
+rl_err rl_node_grow_child(rl_node *node, rl_slice text, rl_leaf **out) {
+    rl_node *child = grow_static(node, text);
+    return child == NULL ? RL_ENOMEM : grow_leaf(&child->leaf, out);
+}

@@ -58,5 +58,7 @@ const rl_node *rl_node_find(const rl_node *node, rl_slice text);
 /* The leaf that `pattern`, already checked, leads to from the root, made on the
  * way. RL_ENOMEM leaves nodes without a leaf behind, which match nothing. */
 RL_MUST_USE rl_err rl_node_grow(rl_node *root, rl_slice pattern, rl_leaf **out);
+/* The leaf of the child for `text`, whatever it holds; made when there is none. */
+RL_MUST_USE rl_err rl_node_grow_child(rl_node *node, rl_slice text, rl_leaf **out);
 
 #endif

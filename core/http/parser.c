@@ -96,12 +96,6 @@ void rl_parser_begin(rl_parser *parser, rl_head *head) {
     parser->blank = 0;
     parser->status = 0;
     parser->reason = NULL;
-    parser->body_left = parser->limits->max_body;
-}
-
-void rl_parser_set_max_body(rl_parser *parser, uint64_t max_body) {
-    if (max_body < parser->body_left)
-        parser->body_left = max_body;
 }
 
 bool rl_parser_in_head(const rl_parser *parser) {
@@ -228,12 +222,9 @@ static bool begin_body(rl_parser *parser) {
     const rl_head *head = parser->head;
     if (head->chunked) {
         const rl_parser_limits *limits = parser->limits;
-        rl_chunked_init(&parser->part.chunked, parser->body_left, limits->max_headers,
-                        limits->max_header_count);
+        rl_chunked_init(&parser->part.chunked, limits->max_body, limits->max_headers, limits->max_header_count);
         return enter(parser, CHUNKS);
     }
-    if (head->content_length > parser->body_left)
-        return refuse(parser, 413, "the body is too large");
     parser->body_left = head->content_length;
     return enter(parser, parser->body_left > 0 ? COUNTED : ENDED);
 }

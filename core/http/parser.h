@@ -41,8 +41,8 @@ typedef struct rl_parser_limits {
                         .max_body = 8 * 1024 * 1024})
 
 typedef struct rl_parser_events {
-    /* The head is whole and valid. 0 to go on, or a status to refuse it. May
-     * call rl_parser_set_max_body, but no other function of the parser. */
+    /* The head is whole and valid. 0 to go on, or a status to refuse it. Calls
+     * no function of the parser. */
     int (*head)(void *owner);
     /* More of the body; the bytes are borrowed for the call. 0 to go on, or a
      * status to refuse. */
@@ -67,7 +67,7 @@ typedef struct rl_parser {
     void *owner;
     rl_head *head;
     const char *reason; /* why it was refused; static text for the log */
-    uint64_t body_left; /* bytes that may, by Content-Length must, still come */
+    uint64_t body_left; /* bytes that must still come by Content-Length */
     uint32_t line_len;  /* of the request line with its CRLF */
     uint16_t status;    /* of the refusal */
     uint8_t state;
@@ -94,10 +94,6 @@ void rl_parser_begin(rl_parser *parser, rl_head *head);
  * parser until the next begin or clear. At a refusal it is NULL, or what of the
  * head was understood may be read for the log, before `in` goes. */
 rl_parse rl_parser_execute(rl_parser *parser, rl_slice in, size_t *consumed);
-
-/* Bound the body of this message to `max_body` bytes if that is less than the
- * limits' own. For the head event, once the route is known. */
-void rl_parser_set_max_body(rl_parser *parser, uint64_t max_body);
 
 /* The head is not whole yet. True also before its first byte. */
 bool rl_parser_in_head(const rl_parser *parser);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "http/conn.h"
 #include "http/lines.h"
+#include "http/request_id.h"
 #include "http/status.h"
 
 enum {
@@ -44,7 +45,7 @@ static rl_request *make(rl_server *server) {
     const rl_parser_limits *head = &server->limits->parser;
     rl_arena_init(&request->arena, head->max_request_line + head->max_headers + ARENA_MOST);
     rl_buf_init(&request->fields, FIELDS_MOST);
-    rl_body_init(&request->body, server->limits->max_body_memory, server->budget);
+    rl_body_init(&request->body, &server->bodies);
     server->slots[server->slot_count++] = request;
     return request;
 }
@@ -69,12 +70,13 @@ static void recycle(rl_request *request) {
     if (request->fields.base != NULL)
         rl_buf_clear(&request->fields);
     rl_body_clear(&request->body);
-    rl_body_init(&request->body, server->limits->max_body_memory, server->budget);
+    rl_body_init(&request->body, &server->bodies);
     request->epoch++;
     request->conn = NULL;
     request->held = NULL;
     request->handling = NULL;
     request->route = NULL;
+    request->given_id = (rl_slice){NULL, 0};
     request->sent = request->started_ns = 0;
     request->status = 0;
     request->match.count = 0;
@@ -85,7 +87,7 @@ static void recycle(rl_request *request) {
 }
 
 bool rl_request_settle(rl_request *request) {
-    bool input_over = request->body.done || request->body.failed != 0 || request->conn == NULL;
+    bool input_over = request->body.has_ended || request->body.failed != 0 || request->conn == NULL;
     if (!request->is_answered || !request->is_released || !input_over)
         return false;
     if (request->conn != NULL) {
@@ -142,35 +144,34 @@ bool rl_request_keep(rl_request *request) {
     return true;
 }
 
-void rl_request_id(const rl_request *request, char out[RL_REQUEST_ID_LEN]) {
-    static const char digits[] = "0123456789abcdef";
-    uint64_t prefix = request->server->id_prefix, number = request->number;
-    for (int i = RL_REQUEST_ID_LEN - 1; i >= 12; i--, number >>= 4)
-        out[i] = digits[number & 15];
-    for (int i = 11; i >= 0; i--, prefix >>= 4)
-        out[i] = digits[prefix & 15];
-}
-
 size_t rl_request_peer(const rl_request *request, char *out, size_t cap) {
     return request->conn == NULL ? 0 : rl_stream_peer(request->conn->stream, out, cap);
 }
 
 /* ---- answering ----------------------------------------------------------- */
 
-static char *put(char *at, rl_slice bytes) {
+static inline char *put(char *at, rl_slice bytes) {
     memcpy(at, bytes.ptr, bytes.len);
     return at + bytes.len;
 }
 
 static char *put_number(char *at, uint64_t number) {
     char digits[20];
-    size_t count = 0;
+    size_t from = sizeof digits;
     do
-        digits[count++] = (char)('0' + number % 10);
+        digits[--from] = (char)('0' + number % 10);
     while ((number /= 10) > 0);
-    while (count > 0)
-        *at++ = digits[--count];
-    return at;
+    return put(at, rl_slice_of(digits + from, sizeof digits - from));
+}
+
+static char *put_status_line(char *at, int status, rl_slice reason) {
+    if (RL_LIKELY(status == 200))
+        return put(at, RL_LIT("HTTP/1.1 200 OK\r\n"));
+    at = put(at, RL_LIT("HTTP/1.1 "));
+    at = put_number(at, (uint64_t)status);
+    *at++ = ' ';
+    at = put(at, reason);
+    return put(at, RL_LIT("\r\n"));
 }
 
 /* A connection may stay when the client wants it, we are not stopping, and
@@ -184,7 +185,7 @@ static bool keeps_connection(const rl_request *request) {
         return true;
     if (!request->head.keep_alive || conn->is_closing || request->server->is_draining || body->failed != 0)
         return false;
-    if (body->done)
+    if (body->has_ended)
         return true;
     if (request->head.expect_continue)
         return false; /* the client may send its body or not: nobody knows where the next request begins */
@@ -206,11 +207,7 @@ static bool write_head(rl_request *request, const rl_answer *answer, framing how
     char *start;
     if (rl_buf_reserve(out, HEAD_MOST + date.len + early.len + answer->type.len + answer->fields.len, &start) != RL_OK)
         return false;
-    char *at = put(start, RL_LIT("HTTP/1.1 "));
-    at = put_number(at, (uint64_t)answer->status);
-    *at++ = ' ';
-    at = put(at, reason);
-    at = put(at, RL_LIT("\r\n"));
+    char *at = put_status_line(start, answer->status, reason);
     at = put(at, date);
     if (answer->type.len > 0 && !rl_lines_have(&request->fields, RL_LIT("content-type"))) {
         at = put(at, RL_LIT("Content-Type: "));
@@ -363,11 +360,11 @@ bool rl_request_has_room(rl_request *request) {
 
 bool rl_request_fail(rl_request *request, int status, const char *code, const char *message) {
     char id[RL_REQUEST_ID_LEN], text[512];
-    rl_request_id(request, id);
+    rl_slice shown_id = rl_request_id(request, id);
     rl_lines_remove(&request->fields, RL_LIT("content-type")); /* it was meant for another body */
     /* both texts are ours: words without anything to escape */
     int len = snprintf(text, sizeof text, "{\"error\":{\"code\":\"%s\",\"message\":\"%s\",\"request_id\":\"%.*s\"}}", code,
-                       message, RL_REQUEST_ID_LEN, id);
+                       message, (int)shown_id.len, shown_id.ptr);
     return rl_request_answer(request, &(rl_answer){.status = status,
                                                    .type = RL_LIT("application/json"),
                                                    .body = rl_slice_of(text, (size_t)len)});

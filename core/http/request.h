@@ -23,8 +23,6 @@ typedef struct rl_request rl_request;
 typedef struct rl_conn rl_conn;
 typedef struct rl_server rl_server;
 
-enum { RL_REQUEST_ID_LEN = 24 /* hexadecimal digits */ };
-
 struct rl_request {
     rl_list link; /* among its connection's requests, in the order of arrival */
     rl_server *server;
@@ -38,7 +36,8 @@ struct rl_request {
     rl_buf *held;   /* what is to be sent once the requests before this one are answered */
     void *handling; /* the handler's own */
     const char *route; /* the pattern that matched, for the log; NULL: none did */
-    uint64_t number;   /* of this server; the request id is made of it */
+    uint64_t number;   /* of this server; its id is made of it: http/request_id.h */
+    rl_slice given_id; /* its id instead, in the arena; empty: none was given */
     uint64_t started_ns;
     uint64_t sent; /* bytes of the answer's body */
     uint64_t left; /* when counted: bytes still to be written */
@@ -92,8 +91,6 @@ void rl_request_release(rl_request *request);
  * False when memory ran out: the head is gone then, and whoever holds the
  * request's epoch finds nothing any more. */
 bool rl_request_keep(rl_request *request);
-/* Writes RL_REQUEST_ID_LEN digits. */
-void rl_request_id(const rl_request *request, char out[RL_REQUEST_ID_LEN]);
 
 /* ---- for the connection ---- */
 

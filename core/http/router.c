@@ -10,6 +10,7 @@
 
 struct rl_router {
     rl_node *root;
+    rl_node *whole; /* a child for each path without parameters: found in one step */
     rl_route *routes; /* all of them, to be freed */
 };
 
@@ -26,8 +27,9 @@ rl_router *rl_router_new(void) {
     if (router == NULL)
         return NULL;
     router->root = rl_node_new(RL_LIT(""));
-    if (router->root == NULL) {
-        rl_mem_free(router);
+    router->whole = rl_node_new(RL_LIT(""));
+    if (router->root == NULL || router->whole == NULL) {
+        rl_router_free(router);
         return NULL;
     }
     return router;
@@ -48,6 +50,7 @@ void rl_router_free(rl_router *router) {
         free_route(route);
     }
     rl_node_free(router->root);
+    rl_node_free(router->whole);
     rl_mem_free(router);
 }
 
@@ -97,7 +100,7 @@ static rl_err fail_taken(rl_method method, rl_slice pattern, rl_slice where, con
 rl_err rl_router_add(rl_router *router, rl_method method, rl_slice pattern, int route, rl_slice where,
                      char *message, size_t cap) {
     const char *problem;
-    rl_leaf *leaf;
+    rl_leaf *leaf, *whole = NULL;
     snprintf(message, cap, "%s", "");
     if (rl_pattern_check(pattern, &problem) != RL_OK)
         return fail_pattern(pattern, where, problem, message, cap);
@@ -111,7 +114,11 @@ rl_err rl_router_add(rl_router *router, rl_method method, rl_slice pattern, int 
         return RL_ENOMEM;
     made->next = router->routes;
     router->routes = made;
+    if (made->count == 0 && rl_node_grow_child(router->whole, made->pattern, &whole) != RL_OK)
+        return RL_ENOMEM;
     *slot = made;
+    if (whole != NULL)
+        *whole = *leaf;
     return RL_OK;
 }
 
@@ -219,6 +226,9 @@ rl_routing rl_router_match(const rl_router *router, rl_method method, rl_slice r
     if (!is_plain && rl_target_check_path(raw_path) != RL_OK)
         return RL_ROUTE_BAD_PATH;
     search now = {method, !is_plain && memchr(raw_path.ptr, '%', raw_path.len) != NULL, 0, out};
+    const rl_node *whole = is_plain ? rl_node_find(router->whole, raw_path) : NULL;
+    if (whole != NULL && arrive(&now, whole->leaf))
+        return RL_ROUTE_FOUND;
     if (follow(&now, router->root, raw_path, 0))
         return RL_ROUTE_FOUND;
     if (now.met == 0)

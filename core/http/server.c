@@ -36,7 +36,8 @@ rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budg
     }
     server->loop = loop;
     server->limits = limits;
-    server->budget = budget;
+    server->bodies = (rl_bodies){
+        .loop = loop, .budget = budget, .max_memory = limits->max_body_memory, .moved = rl_conn_on_body_moved};
     server->handler = handler;
     server->owner = owner;
     server->log = log;

@@ -36,7 +36,7 @@ typedef struct rl_handler {
     /* rl_request_has_room is true again. */
     void (*drained)(void *owner, rl_request *request);
     /* The requests of one read ran until they waited or were answered; nothing
-     * else on the loop did meanwhile. */
+     * else on the loop did meanwhile. To a few milliseconds. */
     void (*ran)(void *owner, uint64_t took_ns);
     /* The client has gone. Answers are dropped; release is still due. */
     void (*gone)(void *owner, rl_request *request);

@@ -2,9 +2,12 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "loop/uv.h"
+
+enum { FROZEN_DELAY_MS = 24 * 3600 * 1000 /* what holds a loop whose timers do not wait for real time */ };
 
 rl_err rl_err_from_uv(int status) {
     switch (status) {
@@ -77,8 +80,16 @@ static void on_after_poll(uv_check_t *check) {
 
 static void on_before_poll(uv_prepare_t *prepare) {
     rl_loop *loop = prepare->data;
-    if (loop->turn_wanted)
+    loop->turn_ns = 0;
+    bool had_work = loop->turn_wanted;
+    if (had_work)
         run_turns(loop);
+    if (RL_LIKELY(!loop->clock.is_frozen))
+        return;
+    if (had_work)
+        rl_loop_wake_turn(loop); /* what it led to comes before a jump: the next turn looks again */
+    else
+        rl_clock_jump(loop);
 }
 
 void rl_loop_add_turn(rl_loop *loop, rl_turn *turn) {
@@ -107,9 +118,14 @@ void rl_loop_arm(rl_loop *loop, uint64_t least_ms) {
         uv_timer_stop(&loop->next_timer);
         return;
     }
-    uint64_t now_ms = uv_now(&loop->uv);
+    uint64_t now_ms = rl_loop_now_ms(loop);
     uint64_t due_ms = loop->timers->due_ms;
     uint64_t delay_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+    if (RL_UNLIKELY(loop->clock.is_frozen)) {
+        if (delay_ms == 0)
+            rl_loop_wake_turn(loop); /* there the clock fires it */
+        delay_ms = FROZEN_DELAY_MS;
+    }
     uv_timer_start(&loop->next_timer, on_next_timer, delay_ms < least_ms ? least_ms : delay_ms, 0);
 }
 
@@ -168,6 +184,7 @@ static void heed_inbox(rl_loop *loop) {
 
 void rl_loop_run(rl_loop *loop) {
     heed_inbox(loop);
+    loop->clock.may_wait = true;
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
@@ -177,6 +194,7 @@ void rl_loop_hold(rl_loop *loop) {
 
 bool rl_loop_turn(rl_loop *loop, bool may_wait) {
     heed_inbox(loop);
+    loop->clock.may_wait = may_wait;
     return uv_run(&loop->uv, may_wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
 }
 
@@ -185,9 +203,27 @@ void rl_loop_stop(rl_loop *loop) {
 }
 
 uint64_t rl_loop_now_ms(const rl_loop *loop) {
-    return uv_now(&loop->uv);
+    return RL_UNLIKELY(loop->clock.is_frozen) ? loop->clock.frozen_ms : uv_now(&loop->uv) + loop->clock.ahead_ms;
 }
 
 uint64_t rl_clock_ns(void) {
     return uv_hrtime();
+}
+
+int64_t rl_clock_wall_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+uint64_t rl_clock_coarse_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t rl_loop_turn_ns(rl_loop *loop) {
+    if (loop->turn_ns == 0)
+        loop->turn_ns = uv_hrtime();
+    return loop->turn_ns;
 }

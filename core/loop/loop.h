@@ -30,10 +30,17 @@ bool rl_loop_turn(rl_loop *loop, bool may_wait);
 /* Ends rl_loop_run after this turn. */
 void rl_loop_stop(rl_loop *loop);
 
-/* Milliseconds of the monotonic clock, as of this turn. */
+/* Milliseconds of the monotonic clock, as of this turn; a test may stop and move it: loop/clock.h. */
 uint64_t rl_loop_now_ms(const rl_loop *loop);
-/* Nanoseconds of the monotonic clock, read now. */
+/* Nanoseconds of the monotonic clock, read now: for measuring, not for waiting. */
 uint64_t rl_clock_ns(void);
+/* Microseconds since 1970, by the system's clock, which may be set. */
+int64_t rl_clock_wall_us(void);
+/* The same to a few milliseconds, at a quarter of the price: for noticing what takes long. */
+uint64_t rl_clock_coarse_ns(void);
+/* Nanoseconds of the monotonic clock as of the first call in this turn: for what happens once a request, and there are
+ * many in a turn. */
+uint64_t rl_loop_turn_ns(rl_loop *loop);
 
 /* A thing to run once in every turn, after the poll. `run` returns true when
  * it has more to do at once: then the loop does not wait in its next poll. */

@@ -25,9 +25,13 @@ rl_err rl_poll_open(rl_loop *loop, int fd, rl_poll_fn *ready, void *owner, rl_po
     return RL_OK;
 }
 
+static void watch_again(rl_poll *poll);
+
 static void on_poll(uv_poll_t *handle, int status, int events) {
     rl_poll *poll = handle->data;
     int ready = status < 0 ? RL_POLL_READ | RL_POLL_WRITE : 0;
+    if (status < 0)
+        watch_again(poll);
     if (events & (UV_READABLE | UV_DISCONNECT))
         ready |= RL_POLL_READ;
     if (events & UV_WRITABLE)
@@ -48,6 +52,14 @@ void rl_poll_watch(rl_poll *poll, int events) {
         uv_poll_stop(&poll->uv);
     else
         uv_poll_start(&poll->uv, uv_events, on_poll);
+}
+
+/* libuv stops at an error. But bytes may lie before it: the owner reads those
+ * first, and has to be told once more to find the error itself. */
+static void watch_again(rl_poll *poll) {
+    int events = poll->events;
+    poll->events = 0;
+    rl_poll_watch(poll, events);
 }
 
 static void on_closed(uv_handle_t *handle) {

@@ -150,6 +150,7 @@ static void on_closed(uv_handle_t *handle) {
             tcp->stream.events->written(tcp->stream.owner, RL_ECANCELLED);
         tcp->stream.events->closed(tcp->stream.owner);
     }
+    rl_loop_heard(tcp->loop);
     rl_mem_free(tcp);
 }
 
@@ -202,8 +203,10 @@ static rl_tcp *new_tcp(rl_loop *loop, int fd) {
     if (tcp != NULL) {
         *tcp = (rl_tcp){.stream = {.ops = &TCP_OPS}, .loop = loop, .fd = fd};
         tcp->uv.data = tcp;
-        if (uv_poll_init(&loop->uv, &tcp->uv, fd) == 0)
+        if (uv_poll_init(&loop->uv, &tcp->uv, fd) == 0) {
+            rl_loop_expect(loop); /* whoever is at the other end may do something at any moment */
             return tcp;
+        }
         rl_mem_free(tcp);
     }
     close(fd);

@@ -4,10 +4,21 @@
 
 #include <uv.h>
 
+#include "loop/clock.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 
 enum { RL_READ_BUFFER_LEN = 65536 /* one read takes what a socket buffer usually holds */ };
+
+typedef struct rl_clock {
+    uint64_t ahead_ms;            /* of libuv's time; modulo 2^64, as it may be behind */
+    bool is_frozen, jumps;
+    bool may_wait;                /* in this turn */
+    uint32_t expected;
+    uint64_t frozen_ms, since_ms; /* the time while frozen, and when that began */
+    int64_t wall_us;              /* the time of day when that began */
+    rl_turn turn;                 /* fires what is due while frozen */
+} rl_clock;
 
 struct rl_loop {
     uv_loop_t uv;
@@ -20,6 +31,8 @@ struct rl_loop {
     rl_list turns;
     rl_timer *timers; /* pairing heap, the next one at the top */
     uint64_t timer_count;
+    uint64_t turn_ns; /* when this turn was first asked for the time; 0: not yet */
+    rl_clock clock;
     bool turn_wanted;
     char read_buffer[RL_READ_BUFFER_LEN];
 };
@@ -28,6 +41,8 @@ struct rl_loop {
 void rl_loop_arm(rl_loop *loop, uint64_t least_ms);
 /* Fires what is due; called by the loop. */
 void rl_timer_run_due(rl_loop *loop);
+/* Before a wait, called by the loop while it is frozen: jumps, if that is how. */
+void rl_clock_jump(rl_loop *loop);
 rl_err rl_err_from_uv(int status);
 
 #endif

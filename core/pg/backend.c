@@ -3,7 +3,9 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "loop/clock.h"
 #include "pg/backend_state.h"
+#include "pg/copy.h"
 
 static void on_ready(void *owner, int ready);
 static void on_timer(rl_timer *timer);
@@ -12,6 +14,19 @@ static void on_timer(rl_timer *timer);
 static void ignore_notice(void *owner, const PGresult *notice) {
     (void)owner;
     (void)notice;
+}
+
+/* Those of the settings that the server reports which a statement can change. A
+ * changed search_path is not told of before PostgreSQL 18. */
+static uint64_t sum_session(const PGconn *pg) {
+    static const char *const names[] = {"TimeZone",      "DateStyle",        "client_encoding",
+                                        "IntervalStyle", "application_name", "standard_conforming_strings",
+                                        "search_path",   "session_authorization"};
+    uint64_t sum = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (const char *at = PQparameterStatus(pg, names[i]); at != NULL && *at != '\0'; at++)
+            sum = (sum ^ (unsigned char)*at) * 1099511628211u;
+    return sum;
 }
 
 rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options *options,
@@ -23,12 +38,14 @@ rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options 
     *backend = (rl_backend){
         .pg = pg, .loop = loop, .events = events, .owner = owner, .options = *options, .was_quiet = true};
     rl_list_init(&backend->in_flight);
+    rl_list_init(&backend->answered);
     rl_list_init(&backend->evicted);
     rl_timer_init(&backend->timer, on_timer);
     err = rl_statements_init(&backend->statements, options->max_statements);
     if (err != RL_OK)
         goto fail;
     PQsetNoticeReceiver(pg, ignore_notice, NULL);
+    backend->session = sum_session(pg);
     if (PQsetnonblocking(pg, 1) != 0 || PQenterPipelineMode(pg) != 1) {
         err = RL_ERESET;
         goto fail;
@@ -47,8 +64,31 @@ fail:
     return err;
 }
 
+void rl_backend_detach(rl_backend *backend) {
+    assert(!backend->lost && rl_backend_is_quiet(backend));
+    rl_poll_close(backend->poll);
+    backend->poll = NULL;
+    rl_timer_stop(backend->loop, &backend->timer);
+}
+
+/* What arrived meanwhile makes the descriptor readable at once. */
+rl_err rl_backend_attach(rl_backend *backend, rl_loop *loop, rl_crew *canceller) {
+    backend->loop = loop;
+    backend->options.canceller = canceller;
+    rl_err err = rl_poll_open(loop, PQsocket(backend->pg), on_ready, backend, &backend->poll);
+    if (err == RL_OK)
+        rl_poll_watch(backend->poll, RL_POLL_READ);
+    return err;
+}
+
 void *rl_backend_owner(const rl_backend *backend) {
     return backend->owner;
+}
+
+uint64_t rl_backend_take_runs(rl_backend *backend) {
+    uint64_t runs = backend->runs;
+    backend->runs = 0;
+    return runs;
 }
 
 bool rl_backend_is_lost(const rl_backend *backend) {
@@ -56,7 +96,17 @@ bool rl_backend_is_lost(const rl_backend *backend) {
 }
 
 bool rl_backend_is_quiet(const rl_backend *backend) {
-    return rl_list_is_empty(&backend->in_flight) && backend->cancel == NULL;
+    return backend->load == 0 && backend->cancel == NULL;
+}
+
+uint32_t rl_backend_load(const rl_backend *backend) {
+    return backend->load;
+}
+
+uint64_t rl_backend_head_since_ns(const rl_backend *backend) {
+    if (rl_list_is_empty(&backend->in_flight))
+        return 0;
+    return RL_CONTAINER(backend->in_flight.next, rl_query, link)->since_ns;
 }
 
 bool rl_backend_is_busy_telling(const rl_backend *backend) {
@@ -65,6 +115,15 @@ bool rl_backend_is_busy_telling(const rl_backend *backend) {
 
 bool rl_backend_is_dirty(const rl_backend *backend) {
     return backend->dirty;
+}
+
+bool rl_backend_is_altered(const rl_backend *backend) {
+    return PQtransactionStatus(backend->pg) != PQTRANS_IDLE || sum_session(backend->pg) != backend->session;
+}
+
+const char *rl_backend_last_sql(const rl_backend *backend) {
+    const rl_list *newest = &backend->statements.newest;
+    return rl_list_is_empty(newest) ? "" : RL_CONTAINER(newest->next, rl_statement, link)->sql;
 }
 
 void rl_backend_mark_clean(rl_backend *backend) {
@@ -79,14 +138,26 @@ rl_tx_state rl_backend_tx_state(const rl_backend *backend) {
     }
 }
 
+/* As of the last `quiet`, which is told on the change; the loop expects an answer meanwhile. */
+static void set_quiet(rl_backend *backend, bool quiet) {
+    if (quiet == backend->was_quiet)
+        return;
+    backend->was_quiet = quiet;
+    (quiet ? rl_loop_heard : rl_loop_expect)(backend->loop);
+}
+
 /* The rest of a dead connection's queries would hear nothing from libpq. */
 static void fail_in_flight(rl_backend *backend, rl_err why, const char *text) {
     bool before = backend->telling;
     backend->telling = true;
-    while (!rl_list_is_empty(&backend->in_flight)) {
-        rl_query *query = RL_CONTAINER(backend->in_flight.next, rl_query, link);
+    rl_list failing;
+    rl_list_init(&failing);
+    rl_list_splice(&failing, &backend->answered);
+    rl_list_splice(&failing, &backend->in_flight);
+    while (!rl_list_is_empty(&failing)) {
+        rl_query *query = RL_CONTAINER(failing.next, rl_query, link);
         rl_query_fail(query, why, "08006", "%s", text);
-        query->failure.sent = true;
+        query->failure.sent = query->failure.lost = true;
         rl_dispatch_detach(backend, query);
         query->done(query);
     }
@@ -99,12 +170,14 @@ static void lose(rl_backend *backend, rl_err why, const char *text) {
     if (backend->lost)
         return;
     backend->lost = true;
-    rl_poll_close(backend->poll);
+    if (backend->poll != NULL)
+        rl_poll_close(backend->poll);
     backend->poll = NULL;
     rl_timer_stop(backend->loop, &backend->timer);
     if (backend->cancel != NULL)
         backend->cancel->done = NULL;
     backend->cancel = NULL;
+    set_quiet(backend, true);
     fail_in_flight(backend, why, text);
 }
 
@@ -116,7 +189,7 @@ static void tell(rl_backend *backend) {
     }
     bool quiet = rl_backend_is_quiet(backend);
     bool became = quiet && !backend->was_quiet;
-    backend->was_quiet = quiet;
+    set_quiet(backend, quiet);
     if (!became)
         return;
     backend->cancelling = false;
@@ -126,10 +199,22 @@ static void tell(rl_backend *backend) {
 
 static void flush(rl_backend *backend) {
     int left = PQflush(backend->pg);
+    bool had_unsent = backend->has_unsent;
+    backend->has_unsent = left > 0;
     if (left < 0)
         backend->broken = true;
     else if (backend->poll != NULL)
-        rl_poll_watch(backend->poll, left == 0 ? RL_POLL_READ : RL_POLL_READ | RL_POLL_WRITE);
+        rl_poll_watch(backend->poll, (backend->is_paused ? 0 : RL_POLL_READ) | (left > 0 ? RL_POLL_WRITE : 0));
+    rl_query *first = RL_CONTAINER(backend->in_flight.next, rl_query, link);
+    if (had_unsent && left == 0 && !rl_list_is_empty(&backend->in_flight) && first->copy != NULL)
+        rl_copy_drained(first->copy);
+}
+
+void rl_backend_flush(rl_backend *backend) {
+    if (!backend->telling)
+        flush(backend);
+    if (backend->broken && !backend->lost && !backend->telling)
+        rl_timer_start(backend->loop, &backend->timer, 0);
 }
 
 /* Notifications are for the listener's own connection: none is expected. */
@@ -160,30 +245,42 @@ rl_err rl_backend_run(rl_backend *backend, rl_query *query) {
     assert(!query->script || rl_list_is_empty(&backend->in_flight));
     rl_query_reset_answer(query);
     query->retried = query->heard = false;
-    if (backend->lost) {
+    if (backend->lost || backend->broken) {
         rl_query_fail(query, RL_ERESET, "08006", "the connection to the database is gone");
+        query->failure.lost = true;
         return RL_ERESET;
     }
-    rl_list_push_back(&backend->in_flight, &query->link);
+    rl_dispatch_queue(backend, query);
     rl_err err = rl_dispatch_send(backend, query);
-    if (err == RL_OK)
+    if (err == RL_OK && !backend->sync_due)
         flush(backend);
+    if (err == RL_OK || backend->broken)
+        set_quiet(backend, false);
     if (backend->broken) {
         /* Told later, by the poll: the caller's own failure needs no event, and
          * a failed flush may still have let the server see the statement. */
-        if (err != RL_OK)
+        if (err != RL_OK && backend->load == 0)
             lose(backend, RL_ERESET, "the connection to the database broke");
         else
             rl_timer_start(backend->loop, &backend->timer, 0);
-        backend->was_quiet = false;
         return err;
     }
     if (err != RL_OK)
         return err;
-    backend->was_quiet = false;
+    backend->runs++;
     if (query->timeout_ms > 0 && !backend->cancelling)
         rl_timer_start(backend->loop, &backend->timer, query->timeout_ms);
     return RL_OK;
+}
+
+/* A write that fails is told by the poll, as it is after rl_backend_run. */
+void rl_backend_sync(rl_backend *backend) {
+    if (!backend->sync_due || backend->lost || backend->broken)
+        return;
+    rl_dispatch_sync(backend);
+    flush(backend);
+    if (backend->broken)
+        rl_timer_start(backend->loop, &backend->timer, 0);
 }
 
 static void on_cancelled(void *owner) {
@@ -195,7 +292,7 @@ static void on_cancelled(void *owner) {
 /* libpq 15 would send the cancel in clear text even beside a TLS connection:
  * there, and when no thread is free, the connection is given up instead. */
 void rl_backend_cancel(rl_backend *backend) {
-    if (backend->lost || backend->cancelling || rl_list_is_empty(&backend->in_flight))
+    if (backend->lost || backend->cancelling || backend->load == 0)
         return;
     backend->cancelling = true;
     uint64_t grace_ms = backend->options.cancel_grace_ms;

@@ -5,8 +5,13 @@
  *     [close evicted, Sync]  [prepare, describe]  execute  Sync
  *
  * so a statement's first run costs one round trip like every later one, and
- * a query is settled only when its own Sync has answered: a deferred constraint
- * may still refuse what looked done. Scripts (several statements in one text,
+ * a query is settled only when its Sync has answered: a deferred constraint
+ * may still refuse what looked done. Any number of queries may be in flight.
+ *
+ * Reads that say so (query->shares) have one Sync together, and leave in one
+ * write:  execute  execute  execute  Sync.  They are one transaction to the server
+ * then: when one of them fails, the others are run again by themselves, so that
+ * nobody hears of a neighbour's failure. Scripts (several statements in one text,
  * for migrations only) leave the mode for their run.
  *
  * `quiet`: nothing in flight and no cancel on its way. A cancel that is still
@@ -45,6 +50,11 @@ RL_MUST_USE rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_back
 /* Fails what is in flight; no event comes after this. Not from within a `done`. */
 void rl_backend_close(rl_backend *backend);
 
+/* Take a quiet connection off its loop: another thread may attach it then. */
+void rl_backend_detach(rl_backend *backend);
+/* To this thread's loop. On failure it can only be closed. */
+RL_MUST_USE rl_err rl_backend_attach(rl_backend *backend, rl_loop *loop, rl_crew *canceller);
+
 /* The query must live until its `done`, which comes later, never from here.
  * On failure there will be no `done`: query->failure says why. */
 RL_MUST_USE rl_err rl_backend_run(rl_backend *backend, rl_query *query);
@@ -54,13 +64,26 @@ void rl_backend_cancel(rl_backend *backend);
 void rl_backend_abort(rl_backend *backend);
 
 void *rl_backend_owner(const rl_backend *backend);
+/* Statements run since the last call. */
+uint64_t rl_backend_take_runs(rl_backend *backend);
 bool rl_backend_is_lost(const rl_backend *backend);
 bool rl_backend_is_quiet(const rl_backend *backend);
 /* In the middle of telling of an answer: wait for its `quiet` or `lost`. */
 bool rl_backend_is_busy_telling(const rl_backend *backend);
+/* Queries in flight. */
+uint32_t rl_backend_load(const rl_backend *backend);
+/* Since when, by rl_loop_turn_ns, the query that is answered next has been so; 0 when none is in flight. */
+uint64_t rl_backend_head_since_ns(const rl_backend *backend);
+/* Send the Sync of the reads that were run since the last one: once a turn. */
+void rl_backend_sync(rl_backend *backend);
 rl_tx_state rl_backend_tx_state(const rl_backend *backend);
 /* Whether a statement may have left something in the session. */
 bool rl_backend_is_dirty(const rl_backend *backend);
 void rl_backend_mark_clean(rl_backend *backend);
+/* Whether the session is not as it was when the connection was opened: a transaction is open, or
+ * a setting that the server reports (TimeZone, role, ...) has changed. Of a quiet connection. */
+bool rl_backend_is_altered(const rl_backend *backend);
+/* The text that was sent last, "" when none was. */
+const char *rl_backend_last_sql(const rl_backend *backend);
 
 #endif

@@ -17,25 +17,43 @@ struct rl_backend {
     rl_poll *poll;     /* NULL once lost */
     rl_timer timer;    /* the query's timeout, then the grace of its cancel */
     rl_list in_flight; /* rl_query, the one that is answered first */
+    rl_list answered;  /* reads whose rows are here, and their common Sync not yet */
+    uint32_t load;     /* queries in both lists */
     rl_list evicted;   /* rl_statement to be closed on the server */
     rl_statements statements;
     rl_cancel *cancel; /* under way, or NULL */
     const rl_backend_events *events;
     void *owner;
     rl_backend_options options;
-    bool cancelling; /* since the cancel began and until quiet */
-    bool broken;     /* libpq refused to send: soon lost */
+    uint64_t session; /* a sum of what the server reported of the session when it began */
+    uint64_t runs;    /* statements, since they were last taken */
+    bool cancelling;  /* since the cancel began and until quiet */
+    bool broken;      /* libpq refused to send: soon lost */
     bool lost, dirty;
+    bool sync_due;    /* reads were sent whose Sync was not */
+    bool is_paused;   /* a COPY's rows wait to be read: the socket is not */
+    bool has_unsent;  /* as of the last flush */
     bool telling;   /* inside the handler that calls `done` */
     bool was_quiet; /* as of the last `quiet` */
 };
 
+/* Send what libpq holds, and watch for what comes next. When it fails the
+ * connection is soon lost. Not for the handler of the poll, which flushes itself. */
+void rl_backend_flush(rl_backend *backend);
+
 /* Send the query's steps. On failure query->failure is set, the query is out of
  * the connection again and, when libpq itself refused, backend->broken. */
 RL_MUST_USE rl_err rl_dispatch_send(rl_backend *backend, rl_query *query);
+/* Send the Sync that the reads at the end of the line share. */
+void rl_dispatch_sync(rl_backend *backend);
+/* Whether all of the query is on its way: one whose types must be asked for first
+ * is executed only after that answer, behind what was sent meanwhile. */
+bool rl_dispatch_is_executing(const rl_query *query);
 /* Read every answer that has arrived; settles queries. Returns false when the
  * protocol got where this file cannot follow (COPY). */
 bool rl_dispatch_receive(rl_backend *backend);
+/* The query takes the last place in line. */
+void rl_dispatch_queue(rl_backend *backend, rl_query *query);
 /* Take the query out of the connection, remember what it taught. */
 void rl_dispatch_detach(rl_backend *backend, rl_query *query);
 

@@ -97,27 +97,27 @@ static rl_err options_of_url(const char *url, char *out, size_t cap) {
     return len >= 0 && (size_t)len < cap ? RL_OK : RL_EINVAL;
 }
 
-static rl_err compose_options(const char *url, uint64_t statement_timeout_ms, char **out) {
+/* `defaults` give way to what the URL says, `musts` do not. */
+static rl_err compose_options(const char *url, const char *defaults, const char *musts, char **out) {
     char own[SETTINGS_LEN / 2], all[SETTINGS_LEN];
     rl_err err = options_of_url(url, own, sizeof own);
     if (err != RL_OK)
         return err;
-    snprintf(all, sizeof all,
-             "-c statement_timeout=%" PRIu64 " %s -c timezone=UTC -c datestyle=ISO -c bytea_output=hex",
-             statement_timeout_ms, own);
+    snprintf(all, sizeof all, "%s %s -c timezone=UTC -c datestyle=ISO -c bytea_output=hex %s", defaults, own,
+             musts);
     *out = rl_mem_strndup(all, strlen(all));
     return *out == NULL ? RL_ENOMEM : RL_OK;
 }
 
-rl_err rl_connector_new(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
-                        uint64_t statement_timeout_ms, rl_connector **out) {
+static rl_err new_connector(rl_loop *loop, const char *url, uint64_t connect_timeout_ms, const char *defaults,
+                            const char *musts, rl_connector **out) {
     rl_connector *connector = rl_mem_zalloc(1, sizeof *connector);
     if (connector == NULL)
         return RL_ENOMEM;
     uint64_t timeout_s = (connect_timeout_ms + 999) / 1000;
     snprintf(connector->timeout_s, sizeof connector->timeout_s, "%" PRIu64,
              timeout_s < LEAST_TIMEOUT_S ? LEAST_TIMEOUT_S : timeout_s);
-    rl_err err = compose_options(url, statement_timeout_ms, &connector->options);
+    rl_err err = compose_options(url, defaults, musts, &connector->options);
     if (err != RL_OK)
         goto fail;
     err = RL_ENOMEM;
@@ -134,6 +134,21 @@ fail:
     rl_mem_free(connector->options);
     rl_mem_free(connector);
     return err;
+}
+
+rl_err rl_connector_new(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
+                        uint64_t statement_timeout_ms, rl_connector **out) {
+    char defaults[64];
+    snprintf(defaults, sizeof defaults, "-c statement_timeout=%" PRIu64, statement_timeout_ms);
+    return new_connector(loop, url, connect_timeout_ms, defaults, "", out);
+}
+
+rl_err rl_connector_new_shared(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
+                               uint64_t statement_timeout_ms, uint64_t lock_timeout_ms, rl_connector **out) {
+    char musts[96];
+    snprintf(musts, sizeof musts, "-c statement_timeout=%" PRIu64 " -c lock_timeout=%" PRIu64,
+             statement_timeout_ms, lock_timeout_ms);
+    return new_connector(loop, url, connect_timeout_ms, "", musts, out);
 }
 
 rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner) {

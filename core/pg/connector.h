@@ -24,6 +24,11 @@ typedef void rl_connected_fn(void *owner, PGconn *pg, const char *why);
  * RL_EINVAL when `url` is no PostgreSQL connection string. */
 RL_MUST_USE rl_err rl_connector_new(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
                                     uint64_t statement_timeout_ms, rl_connector **out);
+/* The same for connections that many share: `statement_timeout_ms` and `lock_timeout_ms` hold there
+ * whatever the URL says. */
+RL_MUST_USE rl_err rl_connector_new_shared(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
+                                           uint64_t statement_timeout_ms, uint64_t lock_timeout_ms,
+                                           rl_connector **out);
 /* Calls `connected` once, later, on the loop. RL_EFULL when too many are being
  * made already. */
 RL_MUST_USE rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "loop/clock.h"
 
 enum { IDLE_S = 10 /* long enough to serve a burst of reconnects with the same threads */ };
 
@@ -21,6 +22,7 @@ struct rl_crew {
     uint32_t queued, max_queue;
     uint32_t threads, max_threads;
     uint32_t idle, working;
+    uint32_t expected; /* jobs that the loop has yet to hear of */
 };
 
 static bool is_over(const rl_crew *crew) {
@@ -48,7 +50,9 @@ static void run_finished(rl_post *post) {
     pthread_mutex_lock(&crew->lock);
     while (!crew->closed && !rl_list_is_empty(&crew->finished)) {
         rl_crew_job *job = RL_CONTAINER(rl_list_pop_front(&crew->finished), rl_crew_job, link);
+        crew->expected--;
         pthread_mutex_unlock(&crew->lock);
+        rl_loop_heard(crew->loop);
         job->done(job);
         pthread_mutex_lock(&crew->lock);
     }
@@ -153,6 +157,8 @@ rl_err rl_crew_submit(rl_crew *crew, rl_crew_job *job) {
     if (err == RL_OK) {
         rl_list_push_back(&crew->queue, &job->link);
         crew->queued++;
+        crew->expected++;
+        rl_loop_expect(crew->loop);
         pthread_cond_signal(&crew->wanted);
     }
     pthread_mutex_unlock(&crew->lock);
@@ -174,6 +180,8 @@ void rl_crew_close(rl_crew *crew) {
         pthread_cond_wait(&crew->left, &crew->lock);
     drop_all(&crew->queue);
     drop_all(&crew->finished);
+    for (; crew->expected > 0; crew->expected--)
+        rl_loop_heard(crew->loop);
     crew->closing = false;
     unlock_and_free_if_over(crew);
 }

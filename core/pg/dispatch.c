@@ -1,172 +1,7 @@
-#include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
-#include "pg/backend_state.h"
-
-/* What a query sends, in order. Every step but SYNC answers with results and a
- * NULL; SYNC with one PGRES_PIPELINE_SYNC. */
-enum { STEP_CLOSE, STEP_PREPARE, STEP_DESCRIBE, STEP_EXECUTE, STEP_SYNC };
-
-enum { CLOSES_A_RUN = 2 /* one evicted and one gone stale: no run makes more */ };
-
-static void add_step(rl_query *query, uint8_t step) {
-    query->steps[query->step_count++] = step;
-}
-
-static bool send_sync(rl_backend *backend, rl_query *query) {
-    add_step(query, STEP_SYNC);
-    return PQpipelineSync(backend->pg) == 1;
-}
-
-/* Under a Sync of their own: a name the server has forgotten already must not
- * make the query fail. Not in a failed transaction, where nothing is heard. */
-static bool send_closes(rl_backend *backend, rl_query *query) {
-    for (int i = 0; i < CLOSES_A_RUN; i++) {
-        if (rl_list_is_empty(&backend->evicted) || PQtransactionStatus(backend->pg) == PQTRANS_INERROR)
-            return true;
-        rl_statement *old = RL_CONTAINER(rl_list_pop_front(&backend->evicted), rl_statement, link);
-        char sql[48];
-        snprintf(sql, sizeof sql, "deallocate %s", old->name); /* our own name: nothing to quote */
-        rl_statement_free(old);
-        add_step(query, STEP_CLOSE);
-        if (PQsendQueryParams(backend->pg, sql, 0, NULL, NULL, NULL, NULL, 0) != 1 ||
-            !send_sync(backend, query))
-            return false;
-    }
-    return true;
-}
-
-/* Text and bytes differ to bytea's input only where a backslash stands; and NUL
- * is possible in bytes alone. Bytes that are no UTF-8 are refused as text. */
-static bool looks_like_bytes(const char *bytes, size_t len) {
-    for (size_t i = 0; i < len; i++)
-        if (bytes[i] == '\0' || bytes[i] == '\\' || (bytes[i] & 0x80) != 0)
-            return true;
-    return false;
-}
-
-/* Whether the types must be known before the values can be written: then the
- * first run of the statement takes two round trips. */
-static bool needs_types_first(const rl_query *query) {
-    const char *base = rl_query_sql(query);
-    for (uint32_t i = 0; i < query->param_count; i++) {
-        const rl_param *param = &query->params[i];
-        if (param->kind == RL_PARAM_STRING && looks_like_bytes(base + param->offset, param->len))
-            return true;
-    }
-    return false;
-}
-
-typedef struct values {
-    const char **texts;
-    int *lengths, *formats;
-} values;
-
-static bool values_alloc(values *v, uint32_t count) {
-    size_t each = sizeof(char *) + 2 * sizeof(int);
-    v->texts = rl_mem_zalloc(count == 0 ? 1 : count, each);
-    if (v->texts == NULL)
-        return false;
-    v->lengths = (int *)(void *)(v->texts + count);
-    v->formats = v->lengths + count;
-    return true;
-}
-
-/* RL_EINVAL, with the failure set, for a NUL in a text: libpq would cut it. */
-static rl_err values_fill(values *v, rl_query *query) {
-    const rl_statement *statement = query->statement;
-    const char *base = rl_query_sql(query);
-    for (uint32_t i = 0; i < query->param_count; i++) {
-        const rl_param *param = &query->params[i];
-        if (param->kind == RL_PARAM_NULL)
-            continue;
-        bool binary = param->kind == RL_PARAM_BYTES ||
-                      (param->kind == RL_PARAM_STRING && statement->types[i] == RL_OID_BYTEA);
-        if (!binary && memchr(base + param->offset, '\0', param->len) != NULL) {
-            rl_query_fail(query, RL_EINVAL, "22021",
-                          "parameter $%u holds a NUL byte: a text cannot (rille.bytea is for bytes)", i + 1);
-            return RL_EINVAL;
-        }
-        v->texts[i] = base + param->offset;
-        v->lengths[i] = (int)param->len;
-        v->formats[i] = binary;
-    }
-    return RL_OK;
-}
-
-static rl_err send_execute(rl_backend *backend, rl_query *query) {
-    values v;
-    if (!values_alloc(&v, query->param_count)) {
-        rl_query_fail(query, RL_ENOMEM, "53200", "out of memory");
-        return RL_ENOMEM;
-    }
-    rl_err err = values_fill(&v, query);
-    if (err == RL_OK) {
-        add_step(query, STEP_EXECUTE);
-        if (PQsendQueryPrepared(backend->pg, query->statement->name, (int)query->param_count, v.texts,
-                                v.lengths, v.formats, 0) != 1)
-            backend->broken = true;
-    }
-    rl_mem_free(v.texts);
-    return err;
-}
-
-static bool send_prepare(rl_backend *backend, rl_query *query) {
-    rl_statement *statement = query->statement;
-    add_step(query, STEP_PREPARE);
-    add_step(query, STEP_DESCRIBE);
-    return PQsendPrepare(backend->pg, statement->name, statement->sql, (int)statement->type_count,
-                         statement->declared) == 1 &&
-           PQsendDescribePrepared(backend->pg, statement->name) == 1;
-}
-
-/* The cached statement of this text and these types, or a new one. */
-static rl_err find_statement(rl_backend *backend, rl_query *query) {
-    uint32_t few[16] = {0}, *types = few;
-    uint32_t count = query->param_count;
-    if (count > 16 && (types = rl_mem_zalloc(count, sizeof *types)) == NULL)
-        return RL_ENOMEM;
-    for (uint32_t i = 0; i < count; i++)
-        types[i] = query->params[i].kind == RL_PARAM_BYTES ? RL_OID_BYTEA : 0;
-    rl_slice sql = rl_slice_of(rl_query_sql(query), query->sql_len);
-    rl_err err = RL_OK;
-    rl_statement *found = rl_statements_find(&backend->statements, sql, types, count);
-    if (found == NULL) {
-        rl_statement *evicted = NULL;
-        err = rl_statements_add(&backend->statements, sql, types, count, &found, &evicted);
-        if (evicted != NULL)
-            rl_list_push_back(&backend->evicted, &evicted->link);
-    }
-    if (types != few)
-        rl_mem_free(types);
-    if (err == RL_OK) {
-        query->statement = found;
-        found->uses++;
-    }
-    return err;
-}
-
-static rl_err send_statement(rl_backend *backend, rl_query *query) {
-    if (find_statement(backend, query) != RL_OK) {
-        rl_query_fail(query, RL_ENOMEM, "53200", "out of memory");
-        return RL_ENOMEM;
-    }
-    query->was_ready = query->statement->ready;
-    query->was_idle = PQtransactionStatus(backend->pg) == PQTRANS_IDLE;
-    backend->broken = !send_closes(backend, query) || (!query->was_ready && !send_prepare(backend, query));
-    rl_err err = RL_OK;
-    if (!backend->broken && (query->was_ready || !needs_types_first(query)))
-        err = send_execute(backend, query);
-    /* What was queued before a refused value still needs its Sync. */
-    if (!backend->broken && query->step_count > 0 && !send_sync(backend, query))
-        backend->broken = true;
-    return query->step_count > 0 ? RL_OK : err;
-}
-
-static bool send_script(rl_backend *backend, rl_query *query) {
-    return PQexitPipelineMode(backend->pg) == 1 && PQsendQuery(backend->pg, rl_query_sql(query)) == 1;
-}
+#include "pg/copy.h"
+#include "pg/step.h"
 
 static void fail_broken(rl_backend *backend, rl_query *query) {
     rl_query_fail(query, RL_ERESET, "08006", "the connection to the database broke: %s",
@@ -174,12 +9,8 @@ static void fail_broken(rl_backend *backend, rl_query *query) {
 }
 
 rl_err rl_dispatch_send(rl_backend *backend, rl_query *query) {
-    query->step = query->step_count = 0;
-    rl_err err = RL_OK;
-    if (query->script)
-        backend->broken = !send_script(backend, query);
-    else
-        err = send_statement(backend, query);
+    query->prepares = query->aborted = query->was_ready = false;
+    rl_err err = rl_step_send(backend, query);
     if (!backend->broken && err == RL_OK)
         return RL_OK;
     if (backend->broken)
@@ -188,19 +19,49 @@ rl_err rl_dispatch_send(rl_backend *backend, rl_query *query) {
     return err == RL_OK ? RL_ERESET : err;
 }
 
-void rl_dispatch_detach(rl_backend *backend, rl_query *query) {
-    rl_list_remove(&query->link);
+/* The query's hold on its statement ends. */
+static void release_statement(rl_backend *backend, rl_query *query) {
     rl_statement *statement = query->statement;
-    query->statement = NULL;
-    backend->dirty = backend->dirty || query->script || (statement != NULL && !statement->shape.plain);
     if (statement == NULL)
         return;
-    statement->uses--;
-    if (statement->ready || statement->uses > 0)
+    query->statement = NULL;
+    backend->dirty = backend->dirty || !statement->shape.plain;
+    if (query->prepares)
+        statement->preparing = query->prepares = false;
+    if (--statement->uses > 0)
         return;
-    /* Never became a name on the server: nothing to close there. */
-    rl_statements_take_out(&backend->statements, statement);
-    rl_statement_free(statement);
+    if (statement->stale) {
+        rl_list_push_back(&backend->evicted, &statement->link);
+    } else if (!statement->ready) {
+        /* Never became a name on the server: nothing to close there. */
+        rl_statements_take_out(&backend->statements, statement);
+        rl_statement_free(statement);
+    }
+}
+
+/* Who comes to the head of the line is what the server works on from now. */
+static void note_head(rl_backend *backend) {
+    if (!rl_list_is_empty(&backend->in_flight))
+        RL_CONTAINER(backend->in_flight.next, rl_query, link)->since_ns = rl_loop_turn_ns(backend->loop);
+}
+
+void rl_dispatch_queue(rl_backend *backend, rl_query *query) {
+    bool is_head = rl_list_is_empty(&backend->in_flight);
+    rl_list_push_back(&backend->in_flight, &query->link);
+    backend->load++;
+    if (is_head)
+        note_head(backend);
+}
+
+void rl_dispatch_detach(rl_backend *backend, rl_query *query) {
+    rl_list_remove(&query->link);
+    backend->load--;
+    if (query->copy != NULL)
+        rl_copy_end(query->copy);
+    backend->dirty = backend->dirty || query->script;
+    if (query->unprepared)
+        backend->dirty = backend->dirty || !rl_sql_classify(rl_slice_of(rl_query_sql(query), query->sql_len)).plain;
+    release_statement(backend, query);
 }
 
 static void learn_types(rl_statement *statement, const PGresult *described) {
@@ -214,7 +75,7 @@ static void learn_types(rl_statement *statement, const PGresult *described) {
  * transaction, whose earlier statements saw the old table. */
 static bool wants_new_plan(const rl_query *query) {
     const char *code = query->failure.sqlstate;
-    return query->was_ready && !query->retried && query->was_idle && query->failure.err != RL_OK &&
+    return query->was_ready && !query->retried && !query->in_order && query->was_idle && query->failure.err != RL_OK &&
            (strcmp(code, "0A000") == 0 || strcmp(code, "26000") == 0);
 }
 
@@ -222,13 +83,12 @@ static bool wants_new_plan(const rl_query *query) {
 static void retire_stale(rl_backend *backend, rl_query *query) {
     rl_statement *statement = query->statement;
     const char *code = query->failure.sqlstate;
-    if (!query->was_ready || statement->uses > 1 ||
-        (strcmp(code, "0A000") != 0 && strcmp(code, "26000") != 0))
+    if (!query->was_ready || (strcmp(code, "0A000") != 0 && strcmp(code, "26000") != 0))
         return;
-    query->statement = NULL;
-    backend->dirty = backend->dirty || !statement->shape.plain;
-    rl_statements_take_out(&backend->statements, statement);
-    rl_list_push_back(&backend->evicted, &statement->link);
+    if (!statement->stale)
+        rl_statements_take_out(&backend->statements, statement);
+    statement->stale = true;
+    release_statement(backend, query);
 }
 
 static void settle(rl_backend *backend, rl_query *query) {
@@ -245,71 +105,131 @@ static void went_again(rl_backend *backend, rl_query *query, rl_err err) {
     settle(backend, query);
 }
 
-static void run_again(rl_backend *backend, rl_query *query) {
-    query->retried = true;
-    rl_query_reset_answer(query);
+/* Behind all that was sent meanwhile. */
+static void queue_again(rl_backend *backend, rl_query *query) {
+    rl_list_remove(&query->link);
+    backend->load--;
     query->step = query->step_count = 0;
-    went_again(backend, query, send_statement(backend, query));
+    rl_dispatch_queue(backend, query);
+}
+
+static void run_again(rl_backend *backend, rl_query *query) {
+    query->shares = query->aborted = false;
+    release_statement(backend, query);
+    rl_query_reset_answer(query);
+    queue_again(backend, query);
+    went_again(backend, query, rl_step_send(backend, query));
 }
 
 /* The types are known now: the second round trip of a first run. */
 static void execute_described(rl_backend *backend, rl_query *query) {
-    query->step = query->step_count = 0;
-    rl_err err = send_execute(backend, query);
+    queue_again(backend, query);
+    rl_err err = rl_step_send_execute(backend, query);
     if (err == RL_OK && !backend->broken)
-        backend->broken = !send_sync(backend, query);
+        backend->broken = !rl_step_send_sync(backend, query);
     went_again(backend, query, err);
 }
 
-static bool has_step(const rl_query *query, uint8_t step) {
-    return memchr(query->steps, step, query->step_count) != NULL;
+bool rl_dispatch_is_executing(const rl_query *query) {
+    return rl_step_is_sent(query, RL_STEP_EXECUTE);
 }
 
-static void finish_sync(rl_backend *backend, rl_query *query) {
-    if (++query->step < query->step_count)
-        return;
+/* The query's Sync has answered: what it did stands, unless one under the same
+ * Sync failed, which took back what the others had done. */
+static void conclude(rl_backend *backend, rl_query *query, bool was_undone) {
     if (wants_new_plan(query)) {
+        query->retried = true;
         retire_stale(backend, query);
         run_again(backend, query);
     } else if (query->failure.err != RL_OK) {
         retire_stale(backend, query);
         settle(backend, query);
-    } else if (has_step(query, STEP_PREPARE) && !has_step(query, STEP_EXECUTE)) {
+    } else if (was_undone) {
+        run_again(backend, query);
+    } else if (rl_step_is_sent(query, RL_STEP_DESCRIBE) && !rl_step_is_sent(query, RL_STEP_EXECUTE)) {
         execute_described(backend, query);
     } else {
         settle(backend, query);
     }
 }
 
+static void conclude_answered(rl_backend *backend) {
+    rl_list under_sync;
+    rl_list_init(&under_sync);
+    rl_list_splice(&under_sync, &backend->answered);
+    bool one_failed = false;
+    for (rl_list *at = under_sync.next; at != &under_sync; at = at->next) {
+        const rl_query *query = RL_CONTAINER(at, rl_query, link);
+        one_failed = one_failed || query->aborted || query->failure.err != RL_OK;
+    }
+    while (!rl_list_is_empty(&under_sync))
+        conclude(backend, RL_CONTAINER(under_sync.next, rl_query, link), one_failed);
+}
+
+/* From the line to those that wait for their Sync. */
+static void note_answered(rl_backend *backend, rl_query *query) {
+    rl_list_remove(&query->link);
+    rl_list_push_back(&backend->answered, &query->link);
+    note_head(backend);
+}
+
+static void finish_sync(rl_backend *backend, rl_query *query) {
+    if (++query->step < query->step_count)
+        return;
+    note_answered(backend, query);
+    conclude_answered(backend);
+}
+
+/* The last of the reads carries the Sync. All may have been answered already:
+ * a server whose buffer is full sends what it has. */
+void rl_dispatch_sync(rl_backend *backend) {
+    if (rl_list_is_empty(&backend->in_flight)) {
+        rl_query *last = RL_CONTAINER(backend->answered.prev, rl_query, link);
+        rl_list_remove(&last->link);
+        rl_list_push_back(&backend->in_flight, &last->link);
+        note_head(backend);
+    }
+    if (!rl_step_send_sync(backend, RL_CONTAINER(backend->in_flight.prev, rl_query, link)))
+        backend->broken = true;
+}
+
 /* One result of the step that answers now. Takes it. */
-static bool take_result(rl_query *query, PGresult *result) {
-    uint8_t step = query->script ? STEP_EXECUTE : query->steps[query->step];
+static bool take_result(rl_backend *backend, rl_query *query, PGresult *result) {
+    bool is_plain = query->script || query->copy != NULL; /* outside of the pipeline mode, without steps */
+    uint8_t step = is_plain ? RL_STEP_EXECUTE : query->steps[query->step];
     switch (PQresultStatus(result)) {
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH:
+        if (query->copy != NULL) {
+            rl_copy_begin_take(query->copy, backend, result);
+            return true;
+        }
         PQclear(result);
         rl_query_fail(query, RL_EINVAL, "0A000", "COPY from or to the client cannot be run like this");
         return false;
     case PGRES_BAD_RESPONSE:
     case PGRES_FATAL_ERROR:
     case PGRES_NONFATAL_ERROR:
-        if (step == STEP_CLOSE)
+        if (step == RL_STEP_CLOSE)
             PQclear(result); /* forgotten already: as good as closed */
         else
             rl_query_fail_take(query, result);
         return true;
     case PGRES_PIPELINE_ABORTED:
-        PQclear(result); /* says only that an earlier step failed */
+        PQclear(result); /* says only that an earlier step, or query, failed */
+        query->aborted = query->failure.err == RL_OK;
         return true;
     default: break;
     }
-    if (step == STEP_DESCRIBE) {
+    if (step == RL_STEP_DESCRIBE) {
         /* Prepare and describe stand even when what follows fails. */
         learn_types(query->statement, result);
         query->statement->ready = true;
+        if (query->prepares)
+            query->statement->preparing = query->prepares = false;
         PQclear(result);
-    } else if (step == STEP_EXECUTE) {
+    } else if (step == RL_STEP_EXECUTE) {
         rl_result_free(query->result);
         query->result = result;
     } else {
@@ -324,11 +244,11 @@ static void end_step(rl_backend *backend, rl_query *query) {
     if (!query->heard)
         return;
     query->heard = false;
-    if (query->script) {
+    if (query->script || query->copy != NULL) {
         PQenterPipelineMode(backend->pg);
         settle(backend, query);
-    } else if (query->steps[query->step] != STEP_SYNC) {
-        query->step++;
+    } else if (query->steps[query->step] != RL_STEP_SYNC && ++query->step == query->step_count) {
+        note_answered(backend, query);
     }
 }
 
@@ -336,6 +256,8 @@ bool rl_dispatch_receive(rl_backend *backend) {
     bool silent = false; /* a dead connection says NULL for ever */
     while (!rl_list_is_empty(&backend->in_flight) && !backend->broken && !PQisBusy(backend->pg)) {
         rl_query *query = RL_CONTAINER(backend->in_flight.next, rl_query, link);
+        if (query->copy != NULL && !rl_copy_receive(query->copy))
+            return true;
         PGresult *result = PQgetResult(backend->pg);
         if (result == NULL) {
             if (silent)
@@ -351,7 +273,7 @@ bool rl_dispatch_receive(rl_backend *backend) {
             finish_sync(backend, query);
         } else {
             query->heard = true;
-            if (!take_result(query, result))
+            if (!take_result(backend, query, result))
                 return false;
         }
     }

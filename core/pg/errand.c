@@ -1,6 +1,8 @@
 #include "pg/errand.h"
 
 #include "pg/backend.h"
+#include "pg/batch.h"
+#include "pg/copy.h"
 #include "pg/sql.h"
 
 enum {
@@ -9,14 +11,26 @@ enum {
     TIMEOUT_SLACK_MS = 1000
 };
 
-static void seek_connection(rl_errand *errand);
+static void seek_place(rl_errand *errand);
 
 static void free_errand(rl_errand *errand) {
     rl_query_clear(&errand->query);
     errand->freed(errand);
 }
 
+static void learn(rl_errand *errand) {
+    if (errand->lesson != NULL && (errand->state == RL_ERRAND_SHARED || errand->state == RL_ERRAND_RUNNING))
+        rl_lane_learn(errand->lane, errand->lesson, &errand->query);
+}
+
+static void forget_lesson(rl_errand *errand) {
+    if (errand->lesson != NULL)
+        rl_lesson_release(errand->lesson);
+    errand->lesson = NULL;
+}
+
 static void finish(rl_errand *errand) {
+    forget_lesson(errand);
     errand->state = RL_ERRAND_DONE;
     errand->backend = NULL;
     errand->transaction = NULL;
@@ -44,10 +58,42 @@ static bool give_back(rl_errand *errand) {
 }
 
 /* The connection's quiet comes next, and with it the transaction's next turn. */
-static void on_answer(rl_query *query) {
-    rl_errand *errand = RL_CONTAINER(query, rl_errand, query);
+void rl_errand_answered(rl_errand *errand) {
     give_back(errand);
     finish(errand);
+}
+
+static bool was_stopped(const rl_failure *failure) {
+    return strcmp(failure->sqlstate, "55P03") == 0 || strcmp(failure->sqlstate, "57014") == 0;
+}
+
+/* Whether a statement that the lane has told of shall run again. */
+static bool may_repeat(rl_errand *errand) {
+    const rl_failure *failure = &errand->query.failure;
+    if (errand->orphan || failure->err == RL_OK || failure->err == RL_ECLOSED)
+        return false;
+    if (was_stopped(failure)) {
+        errand->may_share = false;
+        return true;
+    }
+    if (!failure->lost)
+        return false;
+    if (!failure->sent)
+        return ++errand->tries < MAX_TRIES;
+    bool repeats = errand->lesson->shape.reads && !errand->repeated;
+    errand->repeated = true;
+    return repeats;
+}
+
+static void on_answer(rl_query *query) {
+    rl_errand *errand = RL_CONTAINER(query, rl_errand, query);
+    learn(errand);
+    if (errand->state != RL_ERRAND_SHARED)
+        rl_errand_answered(errand);
+    else if (may_repeat(errand))
+        seek_place(errand);
+    else
+        finish(errand);
 }
 
 static void on_scope_end(rl_lent *lent) {
@@ -57,16 +103,22 @@ static void on_scope_end(rl_lent *lent) {
 void rl_errand_init(rl_errand *errand, rl_errand_kind kind, rl_pool *pool, rl_scope *scope,
                     void (*done)(rl_errand *errand), void (*freed)(rl_errand *errand)) {
     *errand = (rl_errand){.kind = kind, .pool = pool, .scope = scope, .done = done, .freed = freed};
+    errand->lane = rl_pool_lane(pool);
     rl_query_init(&errand->query, on_answer);
     rl_list_init(&errand->acquire.link);
     rl_scope_lend(scope, &errand->lent, "statement", on_scope_end);
 }
 
 static rl_err run_on(rl_errand *errand, rl_backend *backend) {
-    uint64_t timeout_ms = rl_pool_options_of(errand->pool)->query_timeout_ms;
+    uint64_t timeout_ms = errand->timeout_ms; /* which the server knows nothing of */
+    uint64_t general_ms = rl_pool_options_of(errand->pool)->query_timeout_ms;
+    if (timeout_ms == 0 && general_ms > 0)
+        timeout_ms = general_ms + TIMEOUT_SLACK_MS;
     errand->state = RL_ERRAND_RUNNING;
-    errand->query.timeout_ms = timeout_ms == 0 || errand->query.script ? 0 : timeout_ms + TIMEOUT_SLACK_MS;
-    return rl_backend_run(backend, &errand->query);
+    errand->query.autocommit = errand->query.shares = false;
+    bool is_long = errand->query.script || errand->query.copy != NULL;
+    errand->query.timeout_ms = is_long ? 0 : timeout_ms;
+    return errand->batch != NULL ? rl_batch_run(errand->batch, backend) : rl_backend_run(backend, &errand->query);
 }
 
 static void run_borrowed(rl_errand *errand, rl_backend *backend) {
@@ -86,9 +138,18 @@ static void run_borrowed(rl_errand *errand, rl_backend *backend) {
         return;
     give_back(errand);
     if (err == RL_ERESET && !errand->query.failure.sent && ++errand->tries < MAX_TRIES)
-        seek_connection(errand);
+        seek_place(errand);
     else
         finish(errand);
+}
+
+/* Waiting for it while the first one is kept could last for ever. */
+static void fail_second(rl_errand *errand) {
+    const char *first = rl_pool_held_since(errand->pool, errand->scope);
+    rl_query_fail(&errand->query, RL_EEXIST, "25001",
+                  "a second database connection is asked for%s%s while the first one is held%s%s",
+                  errand->where == NULL ? "" : " at ", errand->where == NULL ? "" : errand->where,
+                  first == NULL || first[0] == '\0' ? "" : " since ", first == NULL ? "" : first);
 }
 
 static void fail_acquire(rl_errand *errand, rl_err err) {
@@ -97,6 +158,8 @@ static void fail_acquire(rl_errand *errand, rl_err err) {
     rl_query *query = &errand->query;
     if (err == RL_ECLOSED)
         rl_query_fail(query, err, "57P01", "the database pool is closed");
+    else if (err == RL_EEXIST)
+        fail_second(errand);
     else if (why[0] != '\0')
         rl_query_fail(query, err, "08001", "cannot connect to the database: %s", why);
     else if (err == RL_EFULL)
@@ -104,7 +167,7 @@ static void fail_acquire(rl_errand *errand, rl_err err) {
                       options->max_waiters);
     else
         rl_query_fail(query, err, "", "none of %u database connections became free within %.3g s",
-                      options->max, (double)options->acquire_timeout_ms / 1000);
+                      options->exclusive, (double)options->acquire_timeout_ms / 1000);
     finish(errand);
 }
 
@@ -118,14 +181,40 @@ static void on_granted(rl_acquire *acquire, rl_err err, rl_backend *backend) {
 
 static void seek_connection(rl_errand *errand) {
     rl_backend *backend = NULL;
-    rl_query_reset_answer(&errand->query);
     errand->state = RL_ERRAND_QUEUED;
     errand->acquire.granted = on_granted;
+    errand->acquire.scope = errand->scope;
+    errand->acquire.holds = errand->kind == RL_ERRAND_BEGIN;
+    errand->acquire.where = errand->where;
     rl_err err = rl_pool_acquire(errand->pool, &errand->acquire, &backend);
     if (err != RL_OK)
         fail_acquire(errand, err);
     else if (backend != NULL)
         run_borrowed(errand, backend);
+}
+
+static void seek_place(rl_errand *errand) {
+    rl_query_reset_answer(&errand->query);
+    if (errand->may_share && rl_lane_run(errand->lane, &errand->query, errand->lesson))
+        errand->state = RL_ERRAND_SHARED;
+    else
+        seek_connection(errand);
+}
+
+/* What runs by itself teaches the lane, on whichever connection. */
+static void recall(rl_errand *errand) {
+    const rl_query *query = &errand->query;
+    bool is_single = errand->kind == RL_ERRAND_STATEMENT && !query->script && query->copy == NULL &&
+                     errand->batch == NULL;
+    if (errand->lane != NULL && is_single)
+        errand->lesson = rl_lane_recall(errand->lane, rl_slice_of(rl_query_sql(query), query->sql_len));
+    errand->may_share = errand->lesson != NULL && !errand->is_exclusive && errand->timeout_ms == 0;
+}
+
+/* A turn that could only come after what this very task does next. */
+static bool waits_for_itself(const rl_errand *errand, const rl_transaction *transaction) {
+    const rl_errand *running = transaction->running;
+    return running != NULL && running->query.copy != NULL && running->scope == errand->scope;
 }
 
 void rl_errand_start(rl_errand *errand) {
@@ -137,13 +226,18 @@ void rl_errand_start(rl_errand *errand) {
     } else if (is_end && (transaction == NULL || transaction->scope != errand->scope)) {
         rl_query_fail(&errand->query, RL_ENOTFOUND, "25P01", "no transaction was opened here");
         finish(errand);
+    } else if (transaction != NULL && waits_for_itself(errand, transaction)) {
+        rl_query_fail(&errand->query, RL_EINVAL, "55006",
+                      "a COPY of this task is under way on the transaction's connection: end it first");
+        finish(errand);
     } else if (transaction != NULL) {
         errand->state = RL_ERRAND_TURN;
         errand->transaction = transaction;
         rl_list_push_back(&transaction->turns, &errand->query.link);
         rl_transaction_next(transaction);
     } else {
-        seek_connection(errand);
+        recall(errand);
+        seek_place(errand);
     }
 }
 
@@ -164,8 +258,10 @@ void rl_errand_refuse_turn(rl_errand *errand) {
 static void become_orphan(rl_errand *errand) {
     errand->orphan = true;
     rl_query *query = &errand->query;
+    if (query->copy != NULL)
+        rl_copy_abandon(query->copy);
     bool reads = !query->script && rl_sql_classify(rl_slice_of(rl_query_sql(query), query->sql_len)).reads;
-    if (errand->backend != NULL && reads)
+    if (errand->backend != NULL && (reads || errand->is_cancellable))
         rl_backend_cancel(errand->backend);
     else if (errand->transaction != NULL && errand->kind != RL_ERRAND_END)
         rl_backend_cancel(errand->transaction->backend);
@@ -177,8 +273,13 @@ void rl_errand_drop(rl_errand *errand) {
         become_orphan(errand);
         return;
     }
+    if (errand->state == RL_ERRAND_SHARED && !rl_lane_forget(errand->lane, &errand->query)) {
+        become_orphan(errand);
+        return;
+    }
     if (errand->state == RL_ERRAND_QUEUED)
         rl_acquire_forget(&errand->acquire);
+    forget_lesson(errand);
     rl_list_remove(&errand->query.link); /* its turn */
     free_errand(errand);
 }

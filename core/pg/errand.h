@@ -2,21 +2,29 @@
  *
  *                     a transaction is open here
  *        start ----------------------------------> wait for its turn --+
- *          |  else                                                      v
- *          +--> wait for a connection -----------------------------> running --> done
- *                        |                                              |
- *                        +------ drop, or the end of the scope ---------+--> orphan
+ *          |  plain and quick                                           v
+ *          +---------------------> beside others, on the lane -----> running --> done
+ *          |                           | stuck, lost or stopped         ^ |
+ *          v  else                     v                                | |
+ *        wait for a connection <-------+ -------------------------------+ |
+ *                        |                                                |
+ *                        +------ drop, or the end of the scope -----------+--> orphan
  *
  * The errand is lent to the scope, so nothing that Lua does or fails to do can
  * leave it behind. One that is dropped while it runs becomes an orphan: what
  * only reads is cancelled, as is whatever runs inside a transaction; a write of
  * its own is let finish, since nobody could tell whether a cancel came too late.
- * Its late answer goes nowhere. A statement that was never sent, because the
- * connection had died in its sleep, is run again elsewhere. */
+ * On the lane nothing is cancelled. The late answer goes nowhere.
+ *
+ * A statement that was never sent is run again elsewhere, and so is, once, a read
+ * whose shared connection broke. A write that was sent there is not: whether it was
+ * done is unknown, and its failure says so. What the lane's short timeouts stopped
+ * did nothing, and runs once more on a connection of its own. */
 #ifndef RL_PG_ERRAND_H
 #define RL_PG_ERRAND_H
 
 #include "loop/scope.h"
+#include "pg/lane.h"
 #include "pg/pool.h"
 #include "pg/query.h"
 #include "pg/transaction.h"
@@ -31,6 +39,7 @@ typedef enum rl_errand_state {
     RL_ERRAND_NEW,
     RL_ERRAND_QUEUED, /* for a connection */
     RL_ERRAND_TURN,   /* for the transaction's connection */
+    RL_ERRAND_SHARED, /* on the lane: waits for room there, or runs */
     RL_ERRAND_RUNNING,
     RL_ERRAND_DONE
 } rl_errand_state;
@@ -42,12 +51,22 @@ struct rl_errand {
     rl_errand_kind kind;
     rl_errand_state state;
     rl_pool *pool;
+    rl_lane *lane;     /* the pool's; may be NULL */
+    rl_lesson *lesson; /* held until it is done, where there is a lane */
     rl_scope *scope;
+    /* What the caller asks for, between init and start: */
+    struct rl_batch *batch; /* these queries instead of the one; or NULL */
+    bool is_exclusive;   /* on a connection of its own, whatever is known of the statement */
+    bool is_cancellable; /* a write too is stopped when nobody waits for it any more */
+    uint64_t timeout_ms; /* instead of the pool's query_timeout_ms; 0: that one */
+    const char *where; /* "app.lua:12", who runs it, for reports; NULL: nobody said */
     rl_acquire acquire;
     struct rl_backend *backend;  /* borrowed for this errand alone, while it runs */
     rl_transaction *transaction; /* whose turn it takes, or which it opened */
     uint8_t tries;
     bool orphan;
+    bool may_share; /* the lane may be asked */
+    bool repeated; /* a read that was sent and ran once more */
     void (*done)(rl_errand *errand);  /* on the loop, or from within start; then DONE */
     void (*freed)(rl_errand *errand); /* frees the memory it is part of */
 };
@@ -63,6 +82,8 @@ void rl_errand_drop(rl_errand *errand);
 /* The newest errand of the scope that is done; NULL when there is none. */
 rl_errand *rl_errand_newest_done(const rl_scope *scope);
 
+/* For batch.c: all of it has been answered. */
+void rl_errand_answered(rl_errand *errand);
 /* For transaction.c. Its turn has come; false when that ended the transaction. */
 RL_MUST_USE bool rl_errand_take_turn(rl_errand *errand);
 /* Its turn will not come. */

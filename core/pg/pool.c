@@ -4,39 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "loop/clock.h"
 #include "pg/canceller.h"
-#include "pg/backend.h"
-#include "pg/connector.h"
-#include "pg/seat.h"
-
-enum {
-    BACKOFF_LEAST_MS = 20,
-    BACKOFF_MOST_MS = 500 /* a restarted server serves again within a second */
-};
-
-struct rl_pool {
-    rl_loop *loop;
-    rl_pool_options options;
-    rl_connector *connector;
-    rl_crew *canceller;
-    rl_list idle, away; /* seats: ready; lent or being tidied */
-    rl_list waiters;
-    rl_timer backoff;
-    uint32_t seats, connecting, waiting, idle_count;
-    uint32_t failures; /* dials in a row */
-    uint64_t random;
-    bool closed;
-    rl_pool_stats stats;
-    char connect_error[512];
-};
-
-static void pump(rl_pool *pool);
-static void on_idle_timeout(rl_timer *timer);
+#include "pg/pool_state.h"
 
 rl_pool_options rl_pool_defaults(void) {
     return (rl_pool_options){
-        .max = 8,
+        .exclusive = 8,
+        .shared = 1,
+        .depth = 32,
+        .min_idle = 2,
         .max_waiters = 1024,
         .max_statements = 256,
         .connect_timeout_ms = 5000,
@@ -45,19 +24,49 @@ rl_pool_options rl_pool_defaults(void) {
         .cancel_grace_ms = 2000,
         .idle_timeout_ms = 600000,
         .max_lifetime_ms = 1800000,
+        .leak_after_ms = 60000,
     };
 }
 
 /* xorshift64: spreads retries and lifetimes, decides nothing that matters. */
-static uint64_t random_below(rl_pool *pool, uint64_t bound) {
+uint64_t rl_pool_random_below(rl_pool *pool, uint64_t bound) {
     pool->random ^= pool->random << 13;
     pool->random ^= pool->random >> 7;
     pool->random ^= pool->random << 17;
     return bound == 0 ? 0 : pool->random % bound;
 }
 
-static void on_backoff(rl_timer *timer) {
-    pump(RL_CONTAINER(timer, rl_pool, backoff));
+/* A connection may go to any pool of its budget, so that they must agree in all
+ * that it was made with. */
+static rl_err join(rl_pool *pool, const rl_pool_options *o) {
+    size_t cap = strlen(o->url) + 256;
+    char *key = rl_mem_alloc(cap);
+    if (key == NULL)
+        return RL_ENOMEM;
+    snprintf(key, cap, "%u %u %u %u %llu %llu %llu %llu %s", o->exclusive, o->min_idle, o->max_waiters, o->max_statements,
+             (unsigned long long)o->query_timeout_ms, (unsigned long long)o->cancel_grace_ms,
+             (unsigned long long)o->idle_timeout_ms, (unsigned long long)o->max_lifetime_ms, o->url);
+    rl_budget_limits limits = {.max = o->exclusive,
+                               .max_waiters = o->max_waiters,
+                               .min_open = o->min_idle < o->exclusive ? o->min_idle : o->exclusive};
+    rl_err err = rl_member_join(&pool->member, o->budgets, key, &limits, pool->loop, rl_supply_on_bell);
+    rl_mem_free(key);
+    return err;
+}
+
+static rl_err open_lane(rl_pool *pool, const rl_pool_options *options) {
+    if (options->shared == 0)
+        return RL_OK;
+    rl_lane_options lane = rl_lane_defaults();
+    lane.url = options->url;
+    lane.max = options->shared;
+    lane.depth = options->depth;
+    lane.max_waiting = options->max_waiters;
+    lane.max_statements = options->max_statements;
+    lane.connect_timeout_ms = options->connect_timeout_ms;
+    lane.max_lifetime_ms = options->max_lifetime_ms;
+    lane.log = options->log;
+    return rl_lane_open(pool->loop, &lane, &pool->lane);
 }
 
 rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out) {
@@ -70,27 +79,37 @@ rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out
     pool->random = rl_clock_ns() | 1;
     rl_list_init(&pool->idle);
     rl_list_init(&pool->away);
-    rl_list_init(&pool->waiters);
-    rl_timer_init(&pool->backoff, on_backoff);
+    rl_list_init(&pool->waiting);
+    rl_supply_init(pool);
     rl_err err = rl_connector_new(loop, options->url, options->connect_timeout_ms, options->query_timeout_ms,
                                   &pool->connector);
     if (err != RL_OK)
         goto fail;
     err = rl_canceller_new(loop, &pool->canceller);
+    if (err == RL_OK)
+        err = open_lane(pool, options);
+    if (err == RL_OK)
+        err = join(pool, options);
     if (err != RL_OK)
         goto fail;
     *out = pool;
     return RL_OK;
 fail:
+    if (pool->lane != NULL)
+        rl_lane_close(pool->lane);
+    if (pool->canceller != NULL)
+        rl_crew_close(pool->canceller);
     if (pool->connector != NULL)
         rl_connector_close(pool->connector);
     rl_mem_free(pool);
     return err;
 }
 
-static void free_if_empty(rl_pool *pool) {
-    if (pool->closed && pool->seats == 0)
-        rl_mem_free(pool);
+void rl_pool_free_if_over(rl_pool *pool) {
+    if (!pool->closed || pool->seats > 0 || !rl_member_is_silent(&pool->member))
+        return;
+    rl_member_clear(&pool->member);
+    rl_mem_free(pool);
 }
 
 /* ---- the queue ------------------------------------------------------------- */
@@ -98,187 +117,168 @@ static void free_if_empty(rl_pool *pool) {
 static void leave_queue(rl_acquire *acquire) {
     rl_timer_stop(acquire->pool->loop, &acquire->timer);
     rl_list_remove(&acquire->link);
-    acquire->pool->waiting--;
 }
 
 void rl_acquire_forget(rl_acquire *acquire) {
     leave_queue(acquire);
+    rl_ticket_forget(&acquire->ticket, false);
 }
 
-static uint64_t waited_ms(const rl_acquire *acquire) {
-    return (rl_clock_ns() - acquire->since_ns) / 1000000;
-}
-
-/* The loop's clock stands while something blocks it (a command that starts a
+/* The loop looks at its clock once a turn, and something may block it (a command that starts a
  * cluster, say): that time must not count as a wait for a connection. */
 static void on_acquire_timeout(rl_timer *timer) {
     rl_acquire *acquire = RL_CONTAINER(timer, rl_acquire, timer);
-    uint64_t waited = waited_ms(acquire), most = acquire->pool->options.acquire_timeout_ms;
+    rl_pool *pool = acquire->pool;
+    uint64_t waited = (rl_loop_read_ns(pool->loop) - acquire->ticket.since_ns) / 1000000;
+    uint64_t most = pool->options.acquire_timeout_ms;
     if (waited < most) {
-        rl_timer_start(acquire->pool->loop, timer, most - waited);
+        rl_timer_start(pool->loop, timer, most - waited);
         return;
     }
-    acquire->pool->stats.timeouts++;
     leave_queue(acquire);
+    rl_ticket_forget(&acquire->ticket, true);
     acquire->granted(acquire, RL_ETIMEOUT, NULL);
 }
 
-static void lend(rl_seat *seat) {
+static void lend(rl_seat *seat, const rl_acquire *acquire) {
     rl_pool *pool = seat->pool;
-    rl_timer_stop(pool->loop, &seat->idle_timer);
+    seat->state = RL_SEAT_LENT;
+    seat->lent_ms = rl_loop_now_ms(pool->loop);
+    seat->scope = acquire->scope;
+    seat->holds = acquire->holds;
+    snprintf(seat->where, sizeof seat->where, "%s", acquire->where == NULL ? "" : acquire->where);
     rl_list_remove(&seat->link);
     rl_list_push_back(&pool->away, &seat->link);
-    seat->state = RL_SEAT_LENT;
-    pool->stats.acquired++;
+    rl_timer_stop(pool->loop, &seat->timer);
+    if (pool->options.leak_after_ms > 0)
+        rl_timer_start(pool->loop, &seat->timer, pool->options.leak_after_ms);
+}
+
+const char *rl_pool_held_since(const rl_pool *pool, const struct rl_scope *scope) {
+    for (const rl_list *at = pool->away.next; at != &pool->away; at = at->next) {
+        const rl_seat *seat = RL_CONTAINER(at, rl_seat, link);
+        if (seat->state == RL_SEAT_LENT && seat->holds && seat->scope == scope)
+            return seat->where;
+    }
+    return NULL;
 }
 
 rl_err rl_pool_acquire(rl_pool *pool, rl_acquire *acquire, rl_backend **out) {
+    rl_berth *berth;
+    *out = NULL;
     if (pool->closed)
         return RL_ECLOSED;
+    if (acquire->scope != NULL && rl_pool_held_since(pool, acquire->scope) != NULL)
+        return RL_EEXIST;
+    rl_err err = rl_member_take(&pool->member, &acquire->ticket, &berth);
+    if (err != RL_OK)
+        return err;
     acquire->pool = pool;
-    *out = NULL;
-    if (pool->waiting == 0 && !rl_list_is_empty(&pool->idle)) {
-        rl_seat *seat = RL_CONTAINER(pool->idle.next, rl_seat, link);
-        pool->idle_count--;
-        lend(seat);
+    if (berth != NULL) {
+        rl_seat *seat = RL_CONTAINER(berth, rl_seat, berth);
+        lend(seat, acquire);
         *out = seat->backend;
         return RL_OK;
     }
-    if (pool->waiting >= pool->options.max_waiters) {
-        pool->stats.refused++;
-        return RL_EFULL;
-    }
-    acquire->since_ns = rl_clock_ns();
-    rl_list_push_back(&pool->waiters, &acquire->link);
-    pool->waiting++;
+    rl_list_push_back(&pool->waiting, &acquire->link);
     rl_timer_init(&acquire->timer, on_acquire_timeout);
     rl_timer_start(pool->loop, &acquire->timer, pool->options.acquire_timeout_ms);
-    pump(pool);
+    rl_supply_hurry(pool);
     return RL_OK;
 }
 
-/* ---- connections come ------------------------------------------------------ */
+/* ---- seats ------------------------------------------------------------------- */
 
-/* To the oldest waiter, else to the idle ones; the newest idle is lent first,
- * so that the surplus of a quiet hour grows old and is closed. */
-static void give(rl_seat *seat) {
-    rl_pool *pool = seat->pool;
-    if (!rl_list_is_empty(&pool->waiters)) {
-        rl_acquire *acquire = RL_CONTAINER(pool->waiters.next, rl_acquire, link);
-        leave_queue(acquire);
-        pool->stats.waited_ms += waited_ms(acquire);
-        lend(seat);
-        acquire->granted(acquire, RL_OK, seat->backend);
-        return;
-    }
-    seat->state = RL_SEAT_IDLE;
-    rl_list_remove(&seat->link);
-    rl_list_push_front(&pool->idle, &seat->link);
-    pool->idle_count++;
-    if (pool->options.idle_timeout_ms > 0)
-        rl_timer_start(pool->loop, &seat->idle_timer, pool->options.idle_timeout_ms);
+static bool is_old(const rl_seat *seat) {
+    return seat->retire_ms > 0 && rl_loop_now_ms(seat->pool->loop) >= seat->retire_ms;
 }
 
-static void drop(rl_seat *seat) {
+/* Until it has been idle or open for too long; a tenth sooner by chance, because
+ * connections that were made together should not all be replaced together. */
+static void time_idleness(rl_seat *seat) {
     rl_pool *pool = seat->pool;
-    if (seat->state == RL_SEAT_IDLE)
-        pool->idle_count--;
-    rl_timer_stop(pool->loop, &seat->idle_timer);
+    uint64_t idle_ms = pool->options.idle_timeout_ms, left_ms = UINT64_MAX;
+    if (idle_ms > 0)
+        left_ms = idle_ms - rl_pool_random_below(pool, idle_ms / 10 + 1);
+    if (seat->retire_ms > 0) {
+        uint64_t now_ms = rl_loop_now_ms(pool->loop);
+        uint64_t life_ms = seat->retire_ms > now_ms ? seat->retire_ms - now_ms : 0;
+        left_ms = life_ms < left_ms ? life_ms : left_ms;
+    }
+    if (left_ms < UINT64_MAX)
+        rl_timer_start(pool->loop, &seat->timer, left_ms);
+}
+
+static void rest(rl_seat *seat) {
+    seat->state = RL_SEAT_IDLE;
+    rl_list_remove(&seat->link);
+    rl_list_push_front(&seat->pool->idle, &seat->link);
+    time_idleness(seat);
+}
+
+/* The newest idle one is lent first, so that the surplus of a quiet hour grows
+ * old and is closed. */
+void rl_pool_offer(rl_seat *seat) {
+    rl_pool *pool = seat->pool;
+    rl_ticket *ticket;
+    switch (rl_member_put(&pool->member, &seat->berth, &ticket)) {
+    case RL_PUT_IDLE: rest(seat); break;
+    case RL_PUT_AWAY: rl_supply_send(seat); break;
+    case RL_PUT_GRANT: {
+        rl_acquire *acquire = RL_CONTAINER(ticket, rl_acquire, ticket);
+        leave_queue(acquire);
+        lend(seat, acquire);
+        acquire->granted(acquire, RL_OK, seat->backend);
+        break;
+    }
+    }
+}
+
+static void free_seat(rl_seat *seat) {
+    rl_pool *pool = seat->pool;
+    rl_timer_stop(pool->loop, &seat->timer);
     rl_list_remove(&seat->link);
     rl_seat_free(seat);
     pool->seats--;
-    if (pool->closed)
-        free_if_empty(pool);
-    else
-        pump(pool);
+    rl_supply_pump(pool);
+    rl_pool_free_if_over(pool);
 }
 
-static void on_idle_timeout(rl_timer *timer) {
-    drop(RL_CONTAINER(timer, rl_seat, idle_timer));
+void rl_pool_drop(rl_seat *seat) {
+    rl_pool *pool = seat->pool;
+    rl_member_remove(&pool->member, &seat->berth);
+    if (rl_backend_is_lost(seat->backend) && !pool->closed)
+        rl_member_count_lost(&pool->member);
+    free_seat(seat);
 }
 
-static void on_quiet(void *owner) {
-    rl_seat *seat = owner;
-    if (seat->state == RL_SEAT_TIDYING)
-        rl_seat_tidy(seat);
-    else if (seat->quiet != NULL)
-        seat->quiet(seat->borrower);
+static void report_leak(const rl_seat *seat) {
+    const rl_pool *pool = seat->pool;
+    uint64_t lent_ms = rl_loop_now_ms(pool->loop) - seat->lent_ms;
+    rl_log_printf(pool->options.log, RL_LOG_WARN, "a database connection has been held for %.3g s%s%s",
+                  (double)lent_ms / 1000, seat->where[0] == '\0' ? "" : ", since ", seat->where);
 }
 
-/* While it is lent, its borrower learns of the loss from its query and gives it
- * back; or has just done so, in the turn that told it. */
-static void on_lost(void *owner) {
-    rl_seat *seat = owner;
-    seat->pool->stats.lost++;
-    if (seat->state != RL_SEAT_LENT)
-        drop(seat);
-}
-
-static const rl_backend_events backend_events = {.quiet = on_quiet, .lost = on_lost};
-
-static rl_err seat_connection(rl_pool *pool, PGconn *pg) {
-    rl_backend_options options = {.max_statements = pool->options.max_statements,
-                                  .cancel_grace_ms = pool->options.cancel_grace_ms,
-                                  .canceller = pool->canceller};
-    rl_seat *seat = NULL;
-    rl_err err = rl_seat_new_take(pool, pool->loop, pg, &options, &backend_events, &seat);
-    if (err != RL_OK)
-        return err;
-    rl_timer_init(&seat->idle_timer, on_idle_timeout);
-    uint64_t life_ms = pool->options.max_lifetime_ms;
-    if (life_ms > 0)
-        seat->retire_ms =
-            rl_loop_now_ms(pool->loop) + life_ms - life_ms / 10 + random_below(pool, life_ms / 5 + 1);
-    pool->seats++;
-    give(seat);
-    return RL_OK;
-}
-
-/* Doubling from 20 ms, half of it jittered, so that workers do not knock all
- * at once on a server that is just coming back. */
-static void back_off(rl_pool *pool) {
-    uint32_t doublings = pool->failures < 6 ? pool->failures : 6;
-    uint64_t delay_ms = (uint64_t)BACKOFF_LEAST_MS << doublings;
-    if (delay_ms > BACKOFF_MOST_MS)
-        delay_ms = BACKOFF_MOST_MS;
-    pool->failures++;
-    rl_timer_start(pool->loop, &pool->backoff, delay_ms / 2 + random_below(pool, delay_ms / 2 + 1));
-}
-
-static void dial_failed(rl_pool *pool, const char *why) {
-    pool->stats.connect_failures++;
-    snprintf(pool->connect_error, sizeof pool->connect_error, "%s", why);
-    if (!rl_timer_is_running(&pool->backoff))
-        back_off(pool);
-}
-
-static void on_connected(void *owner, PGconn *pg, const char *why) {
-    rl_pool *pool = owner;
-    pool->connecting--;
-    if (pg == NULL) {
-        dial_failed(pool, why);
-        return;
+/* Of an idle seat, or of one that is lent for too long. */
+void rl_pool_on_seat_timer(rl_timer *timer) {
+    rl_seat *seat = RL_CONTAINER(timer, rl_seat, timer);
+    rl_pool *pool = seat->pool;
+    if (seat->state == RL_SEAT_LENT) {
+        rl_member_count_leak(&pool->member);
+        report_leak(seat);
+    } else if (seat->state == RL_SEAT_IDLE) {
+        if (rl_member_retire(&pool->member, &seat->berth, is_old(seat)))
+            free_seat(seat);
+        else if (!is_old(seat)) /* else it was called, and is about to go */
+            time_idleness(seat);
     }
-    if (seat_connection(pool, pg) != RL_OK) {
-        dial_failed(pool, "out of memory");
-        return;
-    }
-    pool->stats.connects++;
-    pool->failures = 0;
-    pool->connect_error[0] = '\0';
-    pump(pool);
 }
 
-/* One dial for each waiter, within the budget. */
-static void pump(rl_pool *pool) {
-    while (!pool->closed && pool->connecting < pool->waiting &&
-           pool->seats + pool->connecting < pool->options.max && !rl_timer_is_running(&pool->backoff)) {
-        if (rl_connector_dial(pool->connector, on_connected, pool) != RL_OK) {
-            dial_failed(pool, "out of memory or threads");
-            return;
-        }
-        pool->connecting++;
-    }
+void rl_seat_strayed(const rl_seat *seat) {
+    rl_log_printf(seat->pool->options.log, RL_LOG_WARN,
+                  "a statement left a transaction open on its database connection, which is closed: "
+                  "use db:transaction%s%s",
+                  seat->where[0] == '\0' ? "" : "; ", seat->where);
 }
 
 /* ---- connections go back ---------------------------------------------------- */
@@ -294,6 +294,7 @@ void rl_pool_release(rl_pool *pool, rl_backend *backend) {
     assert(seat->pool == pool && seat->state == RL_SEAT_LENT);
     seat->state = RL_SEAT_TIDYING;
     seat->quiet = NULL;
+    rl_timer_stop(pool->loop, &seat->timer);
     if (rl_backend_is_busy_telling(backend))
         return; /* its quiet or lost comes at the end of this turn */
     rl_backend_cancel(backend);
@@ -302,20 +303,17 @@ void rl_pool_release(rl_pool *pool, rl_backend *backend) {
 
 void rl_seat_tidied(rl_seat *seat, bool usable) {
     rl_pool *pool = seat->pool;
-    bool old = seat->retire_ms > 0 && rl_loop_now_ms(pool->loop) >= seat->retire_ms;
-    pool->stats.resets += seat->was_reset;
+    rl_member_count_loan(&pool->member, rl_backend_take_runs(seat->backend), seat->was_reset);
     seat->was_reset = false;
-    if (!usable || old || pool->closed)
-        drop(seat);
+    if (!usable || is_old(seat) || pool->closed)
+        rl_pool_drop(seat);
     else
-        give(seat);
+        rl_pool_offer(seat);
 }
 
 /* ---- the end ------------------------------------------------------------------ */
 
-static void close_seats(rl_pool *pool) {
-    while (!rl_list_is_empty(&pool->idle))
-        drop(RL_CONTAINER(pool->idle.next, rl_seat, link));
+static void close_away(rl_pool *pool) {
     /* First all that runs: an errand that nobody waits for gives its seat back. */
     for (rl_list *at = pool->away.next; at != &pool->away; at = at->next)
         rl_backend_abort(RL_CONTAINER(at, rl_seat, link)->backend);
@@ -323,37 +321,56 @@ static void close_seats(rl_pool *pool) {
         next = at->next;
         rl_seat *seat = RL_CONTAINER(at, rl_seat, link);
         if (seat->state == RL_SEAT_TIDYING)
-            drop(seat);
+            rl_pool_drop(seat);
     }
 }
 
 void rl_pool_close(rl_pool *pool) {
     pool->closed = true;
-    rl_timer_stop(pool->loop, &pool->backoff);
-    rl_connector_close(pool->connector);
-    while (!rl_list_is_empty(&pool->waiters)) {
-        rl_acquire *acquire = RL_CONTAINER(pool->waiters.next, rl_acquire, link);
-        leave_queue(acquire);
+    pool->seats++; /* keeps the pool while its seats go */
+    while (!rl_list_is_empty(&pool->waiting)) {
+        rl_acquire *acquire = RL_CONTAINER(pool->waiting.next, rl_acquire, link);
+        rl_acquire_forget(acquire);
         acquire->granted(acquire, RL_ECLOSED, NULL);
     }
-    pool->seats++; /* keeps the pool while its seats go */
-    close_seats(pool);
+    rl_supply_close(pool);
+    close_away(pool);
+    if (pool->lane != NULL)
+        rl_lane_close(pool->lane); /* last: what ran elsewhere has taught it */
+    pool->lane = NULL;
     rl_crew_close(pool->canceller);
     pool->seats--;
-    free_if_empty(pool);
+    rl_pool_free_if_over(pool);
+}
+
+rl_lane *rl_pool_lane(const rl_pool *pool) {
+    return pool->lane;
 }
 
 const rl_pool_options *rl_pool_options_of(const rl_pool *pool) {
     return &pool->options;
 }
 
-rl_pool_stats rl_pool_stats_of(const rl_pool *pool) {
-    rl_pool_stats stats = pool->stats;
-    stats.in_use = pool->seats - pool->idle_count;
-    stats.idle = pool->idle_count;
-    stats.connecting = pool->connecting;
-    stats.waiting = pool->waiting;
-    return stats;
+rl_pool_stats rl_pool_stats_of(rl_pool *pool) {
+    rl_budget_stats now = rl_member_stats(&pool->member);
+    return (rl_pool_stats){
+        .in_use = now.open - now.dialing - now.idle,
+        .idle = now.idle,
+        .connecting = now.dialing,
+        .waiting = now.waiting,
+        .acquired = now.granted,
+        .timeouts = now.timeouts,
+        .refused = now.refused,
+        .waited_ms = now.waited_ns / 1000000,
+        .connects = now.connects,
+        .connect_failures = now.connect_failures,
+        .lost = now.lost,
+        .reconnects = now.reconnects,
+        .queries = now.queries,
+        .resets = now.resets,
+        .leaked = now.leaked,
+        .handovers = now.handovers,
+    };
 }
 
 const char *rl_pool_connect_error(const rl_pool *pool) {

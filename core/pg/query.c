@@ -20,7 +20,10 @@ void rl_query_reset_answer(rl_query *query) {
     rl_result_free(query->result);
     rl_result_free(query->failure.server);
     query->result = NULL;
-    query->failure = (rl_failure){0};
+    query->failure.err = RL_OK;
+    query->failure.sqlstate[0] = query->failure.message[0] = '\0';
+    query->failure.sent = query->failure.lost = false;
+    query->failure.server = NULL;
 }
 
 void rl_query_clear(rl_query *query) {

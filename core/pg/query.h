@@ -38,6 +38,7 @@ typedef struct rl_failure {
     rl_err err;
     char sqlstate[6];
     bool sent;         /* whether the server may have seen the statement */
+    bool lost;         /* the connection went before the statement was settled */
     rl_result *server; /* the server's own error, or NULL: then `message` says it */
     char message[256];
 } rl_failure;
@@ -51,7 +52,12 @@ struct rl_query {
     rl_list link;                  /* whoever holds the query keeps it in a queue by this */
     void (*done)(rl_query *query); /* on the loop, once per run */
     bool script;                   /* the simple protocol: several statements, no parameters */
+    bool unprepared;               /* sent whole each time, under no name: strings go as text */
+    bool in_order;                 /* others follow it at once: never run again behind them */
+    struct rl_copy *copy;          /* the statement is a COPY, whose rows go through here; or NULL */
     uint64_t timeout_ms;           /* 0: none */
+    bool autocommit;               /* in no transaction, whatever runs before it on the connection */
+    bool shares;                   /* only reads, on a shared connection: may have its Sync with others */
     rl_result *result;             /* of the last statement that gave one */
     rl_failure failure;
 
@@ -65,9 +71,12 @@ struct rl_query {
     uint8_t steps[RL_QUERY_MAX_STEPS]; /* what was sent, in order */
     uint8_t step_count, step;          /* and which of it answers now */
     bool heard;                        /* that step has given a result */
-    bool was_ready;                    /* the statement had been prepared before this run */
+    bool prepares;                     /* sent the statement's PREPARE, and no answer came yet */
+    bool was_ready;                    /* the statement had been prepared before this run, or was about to be */
     bool retried;                      /* prepared anew once already */
     bool was_idle;                     /* no transaction was open when it began */
+    bool aborted;                      /* not run: one before it under the same Sync failed */
+    uint64_t since_ns;                 /* when it became the first in line, by rl_loop_turn_ns */
 };
 
 void rl_query_init(rl_query *query, void (*done)(rl_query *query));

@@ -60,6 +60,10 @@ void rl_seat_tidy(rl_seat *seat) {
     bool usable = !seat->failed && !rl_backend_is_lost(backend);
     if (usable && !rl_backend_is_quiet(backend))
         return;
+    if (usable && rl_backend_tx_state(backend) != RL_TX_NONE && !seat->holds) {
+        rl_seat_strayed(seat);
+        usable = false;
+    }
     if (usable && rl_backend_tx_state(backend) != RL_TX_NONE) {
         usable = !seat->rolled_back && run_step(seat, RL_LIT("rollback"), false);
         seat->rolled_back = true;

@@ -23,6 +23,8 @@ typedef struct rl_statement {
     char name[24];
     rl_sql_shape shape;
     bool ready;          /* the server knows the name */
+    bool preparing;      /* a query in flight tells it to the server */
+    bool stale;          /* out of the set: to be closed when its last query is settled */
     uint32_t uses;       /* queries in flight with it: not to be evicted meanwhile */
     uint32_t type_count; /* declared types: as many as the query has parameters */
     uint32_t *types;     /* what the server says they are, once ready; declared ones before */

@@ -24,7 +24,6 @@ struct rl_transaction {
     struct rl_backend *backend;
     struct rl_errand *running;
     rl_list turns;
-    uint64_t savepoints; /* numbered, never used twice in a transaction */
 };
 
 /* The transaction of `pool` that a statement of `scope` belongs to, or NULL. */

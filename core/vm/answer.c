@@ -253,6 +253,10 @@ bool rl_answer_is_stream(lua_State *co) {
 }
 
 const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count) {
+    if (count == 1 && lua_type(co, 1) == LUA_TSTRING) { /* a text, and nothing to look up */
+        (void)rl_request_answer(request, &(rl_answer){.status = 200, .type = TEXT, .body = text_at(co, 1)});
+        return NULL;
+    }
     reset(answerer);
     if (count > MOST_RESULTS) /* so that what is pushed below needs no new stack: here nobody could catch its lack */
         lua_settop(co, count = MOST_RESULTS);

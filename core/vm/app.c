@@ -139,16 +139,17 @@ static void on_ran(void *owner, uint64_t took_ns) {
 
 /* Near its ceiling the VM takes no more until the collector has made room. */
 static bool is_short_of_memory(rl_app *app) {
-    rl_vm *vm = app->vm;
-    if (RL_LIKELY(vm->used < vm->ceiling - vm->ceiling / 8))
+    rl_memory *memory = &app->vm->memory;
+    size_t enough = memory->ceiling - memory->ceiling / 8;
+    if (RL_LIKELY(memory->used < enough))
         return false;
     uint64_t began_ns = rl_clock_ns();
     if (began_ns < app->collect_after_ns)
         return true;
-    rl_err err = rl_vm_protect(vm, rl_vm_collect, NULL, NULL, 0);
+    (void)!rl_vm_protect(app->vm, rl_vm_collect, NULL, NULL, 0); /* what counts is what was freed */
     uint64_t ended_ns = rl_clock_ns();
     app->collect_after_ns = ended_ns + (ended_ns - began_ns) * COLLECT_PAUSE;
-    return err != RL_OK || vm->used >= vm->ceiling - vm->ceiling / 8;
+    return memory->used >= enough;
 }
 
 static void on_request(void *owner, rl_request *request) {
@@ -228,15 +229,7 @@ static int set_hook(lua_State *L) {
     return 0;
 }
 
-/* has_server() -> whether routes can be registered here */
-static int has_server(lua_State *L) {
-    rl_vm *vm = rl_vm_of(L);
-    lua_pushboolean(L, vm != NULL && vm->app != NULL);
-    return 1;
-}
-
 void rl_vm_open_app(lua_State *L) {
-    const luaL_Reg functions[] = {
-        {"route", add_route}, {"hook", set_hook}, {"has_server", has_server}, {NULL, NULL}};
+    const luaL_Reg functions[] = {{"route", add_route}, {"hook", set_hook}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

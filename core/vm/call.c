@@ -194,7 +194,10 @@ static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const cha
     call->follow.scope.emptied = on_follow_emptied;
     if (step != RL_FOLLOW_STREAM) /* which may take as long as its client reads: write_timeout bounds it */
         rl_scope_set_deadline(&call->follow.scope, rl_app_read_limits(call->app)->request_timeout_ms);
+    /* What failed for want of memory still holds it. */
+    size_t limit = rl_memory_lift(&vm->memory);
     rl_task_run(&call->follow, argc);
+    rl_memory_lower(&vm->memory, limit);
     return true;
 }
 

@@ -8,6 +8,7 @@
  *                +-- task spawned there: in the same
  */
 #include "base/mem.h"
+#include "loop/clock.h"
 #include "vm/task.h"
 
 typedef struct stage {
@@ -32,6 +33,18 @@ static int enter(lua_State *L) {
     at->vm = task->vm;
     at->vm->base = at->scope = &task->scope;
     rl_scope_lend(&task->scope, &at->lent, "example", leave_stage);
+    return 0;
+}
+
+/* test_freeze(): until test_thaw the clock goes on only where all tasks wait, and then by a jump */
+static int freeze(lua_State *L) {
+    rl_loop_freeze(rl_task_may_wait(L)->vm->loop, RL_FREEZE_JUMPS);
+    return 0;
+}
+
+/* test_thaw(): harmless when the clock runs */
+static int thaw(lua_State *L) {
+    rl_loop_thaw(rl_task_may_wait(L)->vm->loop);
     return 0;
 }
 
@@ -108,7 +121,8 @@ static int remove_mark(lua_State *L) {
 }
 
 void rl_vm_open_example(lua_State *L) {
-    const luaL_Reg functions[] = {{"test_enter", enter},      {"test_settle", settle},      {"test_mark", set_mark},
-                                  {"test_marked", get_mark}, {"test_unmark", remove_mark}, {NULL, NULL}};
+    const luaL_Reg functions[] = {{"test_enter", enter},   {"test_settle", settle},   {"test_freeze", freeze},
+                                  {"test_thaw", thaw},     {"test_mark", set_mark},   {"test_marked", get_mark},
+                                  {"test_unmark", remove_mark}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

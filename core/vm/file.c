@@ -5,6 +5,9 @@
  * Opening and reading run as jobs on other threads. One job at a time runs for
  * a handle; its memory belongs to the op, which outlives a handle that was
  * collected meanwhile and then frees itself when the job comes back. */
+#include "vm/file.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -17,7 +20,7 @@
 
 #define FILE_META "rille.file"
 
-enum { CASE_DONE = 1, READ_MOST = 1024 * 1024 };
+enum { CASE_DONE = 1, READ_MOST = 1024 * 1024, NAMES_MOST = 256, NAME_MOST = 64 /* bytes, with the NUL */ };
 
 typedef struct rl_op {
     rl_job job;
@@ -60,10 +63,9 @@ static void read_now(rl_job *job) {
 static void on_done(rl_job *job) {
     rl_op *op = RL_CONTAINER(job, rl_op, job);
     op->is_busy = false;
+    rl_signal_all(&op->done); /* also of a file that was closed meanwhile: whoever waits must not stay in its list */
     if (op->is_orphan)
         free_op(op);
-    else
-        rl_signal_all(&op->done);
 }
 
 static int collect(lua_State *L) {
@@ -85,23 +87,35 @@ static rl_op *check_op(lua_State *L) {
     return at->op;
 }
 
+static rl_op *push_handle(lua_State *L, rl_slice path) {
+    handle *at = lua_newuserdata(L, sizeof *at);
+    at->op = NULL;
+    luaL_getmetatable(L, FILE_META);
+    lua_setmetatable(L, -2);
+    at->op = rl_mem_zalloc(1, sizeof *at->op + path.len + 1);
+    if (at->op == NULL)
+        luaL_error(L, "not enough memory");
+    memcpy(at->op->path, path.ptr, path.len);
+    at->op->fd = -1;
+    at->op->job.done = on_done;
+    rl_signal_init(&at->op->done);
+    return at->op;
+}
+
 /* file(path) -> handle */
 static int new_file(lua_State *L) {
     size_t len;
     const char *path = luaL_checklstring(L, 1, &len);
     luaL_argcheck(L, strlen(path) == len, 1, "a path without NUL");
-    handle *at = lua_newuserdata(L, sizeof *at);
-    at->op = NULL;
-    luaL_getmetatable(L, FILE_META);
-    lua_setmetatable(L, -2);
-    at->op = rl_mem_zalloc(1, sizeof *at->op + len + 1);
-    if (at->op == NULL)
-        return luaL_error(L, "not enough memory");
-    memcpy(at->op->path, path, len);
-    at->op->fd = -1;
-    at->op->job.done = on_done;
-    rl_signal_init(&at->op->done);
+    (void)push_handle(L, rl_slice_of(path, len));
     return 1;
+}
+
+void rl_file_push(lua_State *L, int fd) {
+    rl_op *op = push_handle(L, RL_LIT(""));
+    op->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (op->fd < 0)
+        luaL_error(L, "a file could not be opened: %s", strerror(errno));
 }
 
 static int run(lua_State *L, rl_op *op, void (*work)(rl_job *job)) {
@@ -174,10 +188,30 @@ static int close_file(lua_State *L) {
     return collect(L);
 }
 
+/* file_names(folder) -> the names in it; nil when there is no such folder. Blocks:
+ * it is for errors, which name what could have been meant. */
+static int names_in(lua_State *L) {
+    DIR *folder = opendir(luaL_checkstring(L, 1));
+    if (folder == NULL)
+        return 0;
+    char names[NAMES_MOST][NAME_MOST]; /* first, as a table may raise while the folder is open */
+    int count = 0;
+    for (const struct dirent *one; count < NAMES_MOST && (one = readdir(folder)) != NULL;)
+        if (one->d_name[0] != '.' && strlen(one->d_name) < NAME_MOST)
+            memcpy(names[count++], one->d_name, strlen(one->d_name) + 1);
+    closedir(folder);
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        lua_pushstring(L, names[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
 void rl_vm_open_file(lua_State *L) {
     const luaL_Reg functions[] = {{"file", new_file},       {"file_open", open_file}, {"file_about", about},
                                   {"file_read", read_file}, {"file_take", take},      {"file_close", close_file},
-                                  {NULL, NULL}};
+                                  {"file_names", names_in}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     luaL_newmetatable(L, FILE_META);
     lua_pushcfunction(L, collect);

@@ -4,11 +4,14 @@
  * was kept past its end finds "request is over", never the next request. */
 #include "http/request.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "http/lines.h"
+#include "http/request_id.h"
 #include "http/target.h"
 #include "vm/call.h"
+#include "vm/file.h"
 #include "vm/json.h"
 
 enum {
@@ -51,11 +54,19 @@ static int path(lua_State *L) {
     return 1;
 }
 
-/* request_id(slot, epoch) -> hexadecimal text */
+/* request_id(slot, epoch) -> text */
 static int request_id(lua_State *L) {
     char id[RL_REQUEST_ID_LEN];
-    rl_request_id(rl_app_request(L, 1), id);
-    lua_pushlstring(L, id, sizeof id);
+    push_slice(L, rl_request_id(rl_app_request(L, 1), id));
+    return 1;
+}
+
+/* give_request_id(slot, epoch, text) -> whether it was taken */
+static int give_request_id(lua_State *L) {
+    rl_request *request = rl_app_request(L, 1);
+    size_t len;
+    const char *text = luaL_checklstring(L, 3, &len);
+    lua_pushboolean(L, rl_request_give_id(request, rl_slice_of(text, len)));
     return 1;
 }
 
@@ -225,32 +236,45 @@ static int limit_body(lua_State *L) {
 /* body_wait(slot, epoch) -> case: waits until the body is whole or has failed */
 static int body_wait(lua_State *L) {
     rl_request *request = rl_app_request(L, 1);
-    rl_task *task = request->body.done ? NULL : rl_task_may_wait(L);
+    rl_task *task = rl_body_is_whole(&request->body) ? NULL : rl_task_may_wait(L);
     rl_request_want_body(request); /* which ends the connection when it cannot */
-    if (request->body.done || request->body.failed != 0) {
+    if (rl_body_is_whole(&request->body) || request->body.failed != 0) {
         lua_pushinteger(L, CASE_NEWS);
         return 1;
     }
     return rl_signal_wait(L, task, &rl_app_call(request)->body_news, UINT64_MAX);
 }
 
-/* All bytes of a whole body; of a spooled one as a userdata on the stack, so
- * that an error leaks nothing. */
-static rl_slice body_bytes(lua_State *L, const rl_body *body) {
-    rl_slice bytes;
-    if (rl_body_in_memory(body, &bytes))
-        return bytes;
-    char *out = lua_newuserdata(L, body->len);
-    if (rl_body_copy(body, out) != RL_OK)
-        luaL_error(L, "the spooled body could not be read back");
-    return rl_slice_of(out, body->len);
+static bool has_come(const rl_body *body) {
+    return rl_body_is_whole(body) && body->failed == 0;
 }
 
-/* body_text(slot, epoch) -> the text, or nil and the status of its failure; after body_wait */
+/* body_file(slot, epoch[, most]) -> a handle to read it from, and its length:
+ * of a spooled body up to `most` bytes long; nil of any other. After body_wait */
+static int body_file(lua_State *L) {
+    const rl_body *body = &rl_app_request(L, 1)->body;
+    if (!has_come(body) || rl_body_file(body) < 0 || (lua_Number)body->len > luaL_optnumber(L, 3, HUGE_VAL)) {
+        lua_pushnil(L);
+        return 1;
+    }
+    rl_file_push(L, rl_body_file(body));
+    lua_pushnumber(L, (lua_Number)body->len);
+    return 2;
+}
+
+/* All bytes of a whole body: what was read from its file is an argument. */
+static rl_slice body_bytes(lua_State *L, const rl_body *body) {
+    rl_slice bytes;
+    if (!rl_body_in_memory(body, &bytes))
+        bytes.ptr = luaL_checklstring(L, 3, &bytes.len);
+    return bytes;
+}
+
+/* body_text(slot, epoch) -> the text of one in memory, or nil and the status of its failure; after body_wait */
 static int body_text(lua_State *L) {
     rl_request *request = rl_app_request(L, 1);
     const rl_body *body = &request->body;
-    if (!body->done || body->failed != 0) {
+    if (!has_come(body)) {
         lua_pushnil(L);
         lua_pushinteger(L, body->failed != 0 ? body->failed : 400);
         return 2;
@@ -259,13 +283,13 @@ static int body_text(lua_State *L) {
     return 1;
 }
 
-/* body_json(slot, epoch) -> the value; or nil, status, message, path */
+/* body_json(slot, epoch[, text of a spooled body]) -> the value; or nil, status, message, path */
 static int body_json(lua_State *L) {
     rl_request *request = rl_app_request(L, 1);
     const rl_body *body = &request->body;
     rl_vm_json_options options = RL_VM_JSON_OPTIONS_DEFAULT;
     options.limits.max_bytes = rl_app_read_limits(rl_vm_of(L)->app)->max_json;
-    if (!body->done || body->failed != 0) {
+    if (!has_come(body)) {
         lua_pushnil(L);
         lua_pushinteger(L, body->failed != 0 ? body->failed : 400);
         lua_pushliteral(L, "the body did not arrive");
@@ -319,14 +343,22 @@ static int set_after(lua_State *L) {
     return 0;
 }
 
-/* request_here() -> slot, epoch of the request whose handler runs; nil elsewhere */
+/* request_here(above) -> slot, epoch of the request whose handler runs; with
+ * `above` also of the one for which the task that runs was spawned; nil elsewhere */
 static int request_here(lua_State *L) {
-    rl_call *call = rl_call_of(rl_task_current(L));
-    if (call == NULL)
-        return 0;
-    lua_pushinteger(L, (lua_Integer)call->request->slot);
-    lua_pushinteger(L, (lua_Integer)call->request->epoch);
-    return 2;
+    rl_task *task = rl_task_current(L);
+    bool looks_above = lua_toboolean(L, 1);
+    rl_scope *scope = task == NULL ? NULL : &task->scope;
+    while (scope != NULL && scope != &task->vm->scope) { /* below the VM's, all scopes are tasks' */
+        rl_call *call = rl_call_of(RL_CONTAINER(scope, rl_task, scope));
+        if (call != NULL) {
+            lua_pushinteger(L, (lua_Integer)call->request->slot);
+            lua_pushinteger(L, (lua_Integer)call->request->epoch);
+            return 2;
+        }
+        scope = looks_above ? scope->parent : NULL;
+    }
+    return 0;
 }
 
 /* set_finish(slot, epoch, flag): whether the client's leaving lets it finish */
@@ -340,6 +372,7 @@ void rl_vm_open_request(lua_State *L) {
                                   {"method", method},
                                   {"path", path},
                                   {"request_id", request_id},
+                                  {"give_request_id", give_request_id},
                                   {"params", params},
                                   {"query", query},
                                   {"fields", fields},
@@ -349,6 +382,7 @@ void rl_vm_open_request(lua_State *L) {
                                   {"has_body", has_body},
                                   {"limit_body", limit_body},
                                   {"body_wait", body_wait},
+                                  {"body_file", body_file},
                                   {"body_text", body_text},
                                   {"body_json", body_json},
                                   {"set_header", set_header},

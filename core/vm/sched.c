@@ -1,6 +1,7 @@
 #include "vm/sched.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -8,7 +9,8 @@
 enum {
     MOST_RESUMES = 1000,         /* per turn, and */
     MOST_TURN_NS = 1000 * 1000,  /* at most this long */
-    MOST_IDLE = 1024             /* coroutines kept: the collector walks each one's stack */
+    MOST_IDLE = 1024,            /* coroutines kept: the collector walks each one's stack */
+    MOST_REFUSALS = 1000         /* waits that a cancelled task may try, to clean up; then it is given up */
 };
 
 typedef struct idle_coroutine {
@@ -21,7 +23,7 @@ struct rl_sched {
     rl_turn turn;
     rl_list ready;
     rl_task *running;
-    int stray_yield_ref; /* a text */
+    int stray_yield_ref, no_memory_ref; /* texts */
     size_t idle_count;
     idle_coroutine idle[MOST_IDLE];
 };
@@ -39,6 +41,8 @@ static int prepare(lua_State *L, void *arg) {
     lua_pushliteral(L, "coroutine.yield: there is no coroutine here to yield to "
                        "(a handler or task waits with rille's own calls)");
     sched->stray_yield_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushliteral(L, "not enough memory");
+    sched->no_memory_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     return 0;
 }
 
@@ -134,19 +138,22 @@ static void on_scope_cancelled(rl_scope *scope) {
 static void on_shield_over(rl_timer *timer) {
     rl_task *task = RL_CONTAINER(timer, rl_task, shield);
     task->is_shielded = false;
+    task->has_had_grace = true;
     on_scope_cancelled(&task->scope);
 }
 
 void rl_task_shield(rl_task *task, uint32_t most_ms) {
+    if (task->has_had_grace)
+        return;
     task->is_shielded = true;
     task->shield_ms = most_ms;
     if (task->scope.why != RL_OK && !rl_timer_is_running(&task->shield))
         rl_timer_start(task->vm->loop, &task->shield, most_ms);
 }
 
+/* Once cancelled, the time of one shield is all there is, also for the next one. */
 void rl_task_unshield(rl_task *task) {
     task->is_shielded = false;
-    rl_timer_stop(task->vm->loop, &task->shield);
 }
 
 rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
@@ -161,20 +168,21 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
     task->ended = ended;
     task->name = NULL;
     task->won = 0;
-    task->is_fresh = task->is_shielded = false;
+    task->is_fresh = task->is_shielded = task->has_had_grace = false;
+    task->refusals = 0;
     rl_timer_init(&task->shield, on_shield_over);
     return RL_OK;
 }
 
-/* A wait that nobody will come back to. */
+/* A wait that nobody will come back to, and a shield that nobody needs. */
 static void leave_wait(rl_task *task) {
+    rl_timer_stop(task->vm->loop, &task->shield);
     if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
         rl_waiter_wake(&task->waiter);
     rl_list_remove(&task->run_link);
 }
 
 static void finish(rl_task *task, int status) {
-    rl_task_unshield(task);
     rl_sched *sched = task->vm->sched;
     leave_wait(task); /* made in a coroutine whose owner went on without it */
     int count = status == 0 ? lua_gettop(task->co) : 1;
@@ -186,12 +194,33 @@ static void finish(rl_task *task, int status) {
         drop_coroutine(sched, one.ref);
 }
 
+/* What memory's end raised in machine code is no value to go by: it is put right
+ * here, unless somebody has caught it before. */
+static void correct_thrown(rl_task *task, int status) {
+    if (status != 0 && status != LUA_YIELD) {
+        lua_pop(task->co, 1);
+        lua_rawgeti(task->co, LUA_REGISTRYINDEX, task->vm->sched->no_memory_ref);
+        return;
+    }
+    const rl_log_field route = rl_log_str("route", rl_slice_str(task->name != NULL ? task->name : "-"));
+    rl_log_write(task->vm->log, RL_LOG_WARN,
+                 "memory ran out in compiled code: the error that was caught there has a value that means nothing",
+                 &route, 1);
+}
+
 static void resume(rl_task *task, int argc) {
     rl_sched *sched = task->vm->sched;
+    rl_memory *memory = &task->vm->memory;
     rl_task *outer = sched->running;
+    if (RL_UNLIKELY(memory->is_tight) && outer == NULL)
+        rl_memory_relax(memory);
     sched->running = task;
     int status = lua_resume(task->co, argc);
     sched->running = outer;
+    if (RL_UNLIKELY(task->refusals > MOST_REFUSALS))
+        lua_sethook(task->co, NULL, 0, 0);
+    if (RL_UNLIKELY(memory->is_tight) && rl_memory_has_thrown(memory))
+        correct_thrown(task, status);
     if (status != LUA_YIELD) {
         finish(task, status);
         return;
@@ -225,7 +254,6 @@ void rl_task_start(rl_task *task, int argc) {
 
 void rl_task_abandon(rl_task *task) {
     leave_wait(task);
-    rl_task_unshield(task);
     rl_scope_end(&task->scope);
     drop_coroutine(task->vm->sched, task->ref);
 }
@@ -278,18 +306,41 @@ int rl_task_raise(lua_State *L, rl_err why) {
     return lua_error(L);
 }
 
+/* The framework's own functions, and LuaJIT's that are written in Lua (table.remove). */
+static bool is_of_the_house(lua_State *L, lua_Debug *ar) {
+    static const char framework[] = "@lua/rille/";
+    lua_getinfo(L, "S", ar);
+    return ar->linedefined < 0 || strncmp(ar->source, framework, sizeof framework - 1) == 0;
+}
+
+/* A task that catches its cancellation and goes on, for ever perhaps, holds the worker
+ * and what was lent to it. From now on each instruction of the app's raises in it, so
+ * that no pcall keeps it; the framework still tells those who await its end. */
+static void give_up(lua_State *L, lua_Debug *ar) {
+    const rl_task *task = rl_task_current(L);
+    if (task != NULL && task->refusals > MOST_REFUSALS && !is_of_the_house(L, ar))
+        luaL_error(L, "given up: it was cancelled, and has caught that %d times (let it pass through pcall)",
+                   MOST_REFUSALS);
+}
+
+static void refuse_to_wait(lua_State *L, rl_task *task) {
+    if (++task->refusals > MOST_REFUSALS)
+        lua_sethook(L, give_up, LUA_MASKCOUNT, 1);
+    rl_task_raise(L, task->scope.why);
+}
+
 rl_task *rl_task_may_wait(lua_State *L) {
     rl_task *task = rl_task_current(L);
     if (task == NULL)
         luaL_error(L, "this call waits, and nothing here can wait: make it in a handler, a task or while the app loads");
+    if (task->scope.why != RL_OK && !task->is_shielded)
+        refuse_to_wait(L, task);
     if (!lua_isyieldable(L))
         luaL_error(L, "this call waits, and it cannot wait inside a C function's callback "
                       "(table.sort, string.gsub, string.format's tostring, an xpcall handler): "
                       "make it before or after");
     if (rl_waiter_is_parked(&task->waiter) || !rl_list_is_empty(&task->run_link))
         luaL_error(L, "this task waits already, in a coroutine that was made without rille's coroutine library");
-    if (task->scope.why != RL_OK && !task->is_shielded)
-        rl_task_raise(L, task->scope.why);
     return task;
 }
 

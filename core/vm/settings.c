@@ -1,7 +1,12 @@
 #include "vm/settings.h"
 
+#include <lauxlib.h>
+
 #define SETTINGS "rille.settings"
 #define SOURCES "rille.sources"
+#define READER "rille.settings reader"
+
+enum { MESSAGE_MOST = 16384 };
 
 typedef struct call {
     const rl_vm_setting *settings;
@@ -92,7 +97,38 @@ rl_err rl_vm_set_settings(rl_vm *vm, const rl_vm_setting *settings, size_t count
     return rl_vm_protect(vm, set_settings, &given, NULL, 0);
 }
 
+static int set_reader(lua_State *L, void *reader) {
+    lua_pushlightuserdata(L, reader);
+    lua_setfield(L, LUA_REGISTRYINDEX, READER);
+    return 0;
+}
+
+rl_err rl_vm_set_settings_reader(rl_vm *vm, rl_vm_settings_reader *reader) {
+    return rl_vm_protect(vm, set_reader, reader, NULL, 0);
+}
+
+/* settings_of(app_dir) -> settings, sources; or nil and what is wrong with them */
+static int settings_of(lua_State *L) {
+    const char *app_dir = luaL_checkstring(L, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, READER);
+    rl_vm_settings_reader *reader = lua_touserdata(L, -1);
+    if (reader == NULL)
+        return luaL_error(L, "settings_of: only `rille spec` reads settings again");
+    char message[MESSAGE_MOST] = "";
+    rl_err err = reader->read(reader, rl_vm_of(L), app_dir, message, sizeof message);
+    if (err != RL_OK) {
+        lua_pushnil(L);
+        lua_pushstring(L, message[0] == '\0' ? rl_err_name(err) : message);
+        return 2;
+    }
+    lua_getfield(L, LUA_REGISTRYINDEX, SETTINGS);
+    lua_getfield(L, LUA_REGISTRYINDEX, SOURCES);
+    return 2;
+}
+
 void rl_vm_open_settings(lua_State *L) {
+    lua_pushcfunction(L, settings_of);
+    lua_setfield(L, -2, "settings_of");
     lua_getfield(L, LUA_REGISTRYINDEX, SETTINGS);
     lua_setfield(L, -2, "settings");
     lua_getfield(L, LUA_REGISTRYINDEX, SOURCES);

@@ -6,6 +6,8 @@
  *                     file     = "apps/shop/config/production.lua",
  *                     problems = "...", warnings = "..." }    a line each
  *
+ *   core.settings_of(app_dir) -> both, as they are for the app in that folder; nil and what is wrong
+ *
  * `rest` is what the file holds beside Rille's settings, for lua/rille/config.lua:
  * a table comes before what it holds and has no value, an item of a list has no key. */
 #ifndef RL_VM_SETTINGS_H
@@ -31,7 +33,16 @@ typedef struct rl_vm_sources {
 /* What the module shows, before it is first required. `sources` may be NULL. */
 RL_MUST_USE rl_err rl_vm_set_settings(rl_vm *vm, const rl_vm_setting *settings, size_t count,
                                       const rl_vm_sources *sources);
-/* For the module: both into the table on the top of the stack. */
+/* Knows how to read the settings again: of an app that is chosen only in Lua, as
+ * spec files do. Lives as long as the VM. `read` hands them over itself, with
+ * rl_vm_set_settings; RL_EINVAL leaves in `message` what is wrong with them. */
+typedef struct rl_vm_settings_reader rl_vm_settings_reader;
+struct rl_vm_settings_reader {
+    rl_err (*read)(rl_vm_settings_reader *reader, rl_vm *vm, const char *app_dir, char *message, size_t message_cap);
+};
+RL_MUST_USE rl_err rl_vm_set_settings_reader(rl_vm *vm, rl_vm_settings_reader *reader);
+
+/* For the module: all of it into the table on the top of the stack. */
 void rl_vm_open_settings(lua_State *L);
 
 #endif

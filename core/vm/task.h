@@ -40,6 +40,8 @@ struct rl_task {
     bool is_shielded;   /* waits go on although the scope was cancelled, */
     uint32_t shield_ms; /* but for no longer than that: */
     rl_timer shield;    /* running from the cancellation on */
+    bool has_had_grace; /* that was it: further shields do nothing */
+    uint32_t refusals;  /* waits that it tried although it was cancelled */
     /* For waits of bindings: a task waits in one place at a time. */
     rl_case one, other;
     rl_timer timer;
@@ -55,11 +57,13 @@ struct rl_task {
 rl_task *rl_task_current(lua_State *L);
 /* The current task, ready to wait. Raises a Lua error when there is none, when
  * a C function stands between (table.sort, string.gsub), or the cancellation
- * when the task's scope is cancelled already. */
+ * when the task's scope is cancelled already. A task that catches that again and
+ * again is given up: an error that no pcall keeps ends it, and its scope with it. */
 rl_task *rl_task_may_wait(lua_State *L);
 /* Parks the task and yields: `return rl_task_wait(L, task)`. */
 int rl_task_wait(lua_State *L, rl_task *task);
-/* Let the task's waits go on after a cancellation, for `most_ms` at most. */
+/* Let the task's waits go on after a cancellation, for `most_ms` at most; all shields
+ * that it puts up then share the time of the first. */
 void rl_task_shield(rl_task *task, uint32_t most_ms);
 void rl_task_unshield(rl_task *task);
 /* Raises the error table for `why`: timeout, cancelled, ... Does not return. */

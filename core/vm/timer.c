@@ -1,6 +1,5 @@
 /* timer -- `sleep`, and the clocks, for Lua. */
-#include <time.h>
-
+#include "loop/clock.h"
 #include "vm/task.h"
 
 enum { CASE_DUE = 1 };
@@ -27,17 +26,19 @@ static int sleep_ms(lua_State *L) {
     return rl_task_wait(L, task);
 }
 
+/* A finalizer may ask for the time while the VM closes: then there is no VM to be found. */
+
 /* wall() -> seconds since 1970, with microseconds */
 static int wall(lua_State *L) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)(now.tv_nsec / 1000) / 1e6);
+    const rl_vm *vm = rl_vm_of(L);
+    lua_pushnumber(L, (lua_Number)(vm == NULL ? rl_clock_wall_us() : rl_loop_wall_us(vm->loop)) / 1e6);
     return 1;
 }
 
 /* uptime() -> seconds of the monotonic clock */
 static int uptime(lua_State *L) {
-    lua_pushnumber(L, (lua_Number)rl_clock_ns() / 1e9);
+    const rl_vm *vm = rl_vm_of(L);
+    lua_pushnumber(L, (lua_Number)(vm == NULL ? rl_clock_ns() : rl_loop_read_ns(vm->loop)) / 1e9);
     return 1;
 }
 

@@ -12,25 +12,9 @@
 #include "vm/settings.h"
 #include "vm/task.h"
 
-/* Lua's allocations go on to LuaJIT's own allocator: its objects must lie
- * where LuaJIT wants them. We only count, and refuse past the ceiling. */
-enum { RESERVE = 256 * 1024 /* what C may take past the ceiling, to end well what Lua could not go on with */ };
-
-static void *counting_alloc(void *ud, void *ptr, size_t old_size, size_t new_size) {
-    rl_vm *vm = ud;
-    if (new_size > old_size && vm->used + (new_size - old_size) > vm->ceiling)
-        return NULL;
-    void *block = vm->alloc(vm->alloc_ud, ptr, old_size, new_size);
-    if (block != NULL || new_size == 0)
-        vm->used = vm->used - old_size + new_size;
-    return block;
-}
-
 rl_vm *rl_vm_of(lua_State *L) {
-    void *ud;
-    lua_Alloc alloc = lua_getallocf(L, &ud);
-    /* lua_close has our allocator taken out before it runs the finalizers */
-    return alloc == counting_alloc ? ud : NULL;
+    rl_memory *memory = rl_memory_of(L);
+    return memory == NULL ? NULL : RL_CONTAINER(memory, rl_vm, memory);
 }
 
 typedef struct protected_call {
@@ -49,14 +33,13 @@ rl_err rl_vm_protect(rl_vm *vm, int (*fn)(lua_State *L, void *arg), void *arg, c
     lua_State *L = vm->L;
     int top = lua_gettop(L);
     protected_call call = {fn, arg};
-    /* At its ceiling the VM could not even drop the coroutine that filled it. */
-    size_t ceiling = vm->ceiling;
-    vm->ceiling = ceiling > SIZE_MAX - RESERVE ? SIZE_MAX : ceiling + RESERVE;
+    size_t limit = rl_memory_lift(&vm->memory);
     int status = lua_cpcall(L, run_protected, &call);
-    vm->ceiling = ceiling;
+    rl_memory_lower(&vm->memory, limit);
     rl_err err = RL_OK;
     if (status != 0) {
-        err = status == LUA_ERRMEM ? RL_ENOMEM : RL_EINVAL;
+        bool is_memory = rl_memory_has_thrown(&vm->memory) || status == LUA_ERRMEM;
+        err = is_memory ? RL_ENOMEM : RL_EINVAL;
         if (message != NULL)
             /* lua_tostring of a number would allocate: only strings are shown */
             snprintf(message, message_cap, "%s",
@@ -125,6 +108,7 @@ static int open_core(lua_State *L) {
 
 static int open_libraries(lua_State *L, void *arg) {
     const char *lua_dir = arg;
+    rl_memory_prepare(L);
     luaL_openlibs(L);
     lua_getglobal(L, "package");
     if (lua_dir != NULL) {
@@ -174,15 +158,12 @@ rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out
     if (vm == NULL)
         return RL_ENOMEM;
     vm->loop = loop;
-    vm->ceiling = SIZE_MAX; /* until the libraries are open */
     vm->L = new_state();
     if (vm->L == NULL) {
         rl_mem_free(vm);
         return RL_ENOMEM;
     }
-    vm->alloc = lua_getallocf(vm->L, &vm->alloc_ud);
-    vm->used = (size_t)lua_gc(vm->L, LUA_GCCOUNT, 0) * 1024 + (size_t)lua_gc(vm->L, LUA_GCCOUNTB, 0);
-    lua_setallocf(vm->L, counting_alloc, vm);
+    rl_memory_init(&vm->memory, vm->L);
     rl_scope_init(&vm->scope, loop, NULL, NULL);
     vm->base = &vm->scope;
     char message[256];
@@ -197,7 +178,7 @@ rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out
         rl_vm_free(vm);
         return err;
     }
-    vm->ceiling = ceiling;
+    rl_memory_set_ceiling(&vm->memory, ceiling);
     *out = vm;
     return RL_OK;
 }
@@ -206,7 +187,7 @@ void rl_vm_free(rl_vm *vm) {
     if (vm->sched != NULL)
         rl_sched_free(vm->sched);
     rl_scope_end(&vm->scope);
-    lua_setallocf(vm->L, vm->alloc, vm->alloc_ud);
+    rl_memory_clear(&vm->memory);
     lua_close(vm->L);
     rl_mem_free(vm);
 }

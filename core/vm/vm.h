@@ -1,9 +1,9 @@
-/* vm -- one lua_State: an app's code, its memory ceiling, its coroutines.
+/* vm -- one lua_State: an app's code, its memory, its coroutines.
  *
- * A VM belongs to one loop's thread. Its allocator counts: past `ceiling` Lua
- * sees "not enough memory" as an error of the running coroutine. So every call
- * into the Lua API that may allocate is made inside a coroutine, or under
- * rl_vm_protect: outside of both it would end the process. */
+ * A VM belongs to one loop's thread. Near its memory's ceiling Lua sees "not enough
+ * memory" as an error of the running coroutine (vm/memory.h). So every call into
+ * the Lua API that may allocate is made inside a coroutine, or under rl_vm_protect:
+ * outside of both it would end the process. */
 #ifndef RL_VM_VM_H
 #define RL_VM_VM_H
 
@@ -14,6 +14,7 @@
 #include "base/slice.h"
 #include "loop/loop.h"
 #include "loop/scope.h"
+#include "vm/memory.h"
 
 typedef struct rl_vm rl_vm;
 struct rl_sched;
@@ -21,14 +22,13 @@ struct rl_sched;
 struct rl_vm {
     lua_State *L;
     rl_loop *loop;
-    lua_Alloc alloc; /* LuaJIT's own, which ours wraps */
-    void *alloc_ud;
-    size_t used, ceiling; /* bytes of Lua memory, and their bound */
+    rl_memory memory;
     struct rl_sched *sched;
     rl_scope scope; /* the app's */
     rl_scope *base; /* parent of new requests and background tasks: `scope`, but in a spec its example's */
     struct rl_app *app; /* what serves with this VM; NULL: nothing does */
     struct rl_log *log; /* may be NULL */
+    struct rl_budgets *budgets; /* of the process's database connections; NULL: each pool has its own */
 };
 
 /* A VM with the standard libraries and Rille's primitives (`require "rille.core"`),

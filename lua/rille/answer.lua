@@ -4,6 +4,7 @@
 -- carries the kind number that C looks for (core/vm/kind.h) at 0, and behind it
 -- the names of the fields in the order in which C reads them.
 local core = require "rille.core"
+local method = require "rille.method"
 
 local answers = {}
 
@@ -12,7 +13,16 @@ local KIND_ANSWER = 3
 local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
 local Answer = { [0] = KIND_ANSWER, "body", "status", "headers", "type", "run", __name = "rille.answer" }
-Answer.__index = Answer
+
+-- Most answers have no headers: their table is made for whoever asks.
+function Answer.__index(answer, name)
+  if name ~= "headers" then
+    return Answer[name]
+  end
+  local headers = {}
+  answer.headers = headers
+  return headers
+end
 
 --- Make an answer value.
 -- @tparam table fields body, status, headers, type
@@ -69,7 +79,8 @@ end
 function answers.of(...)
   local body, status, headers = ...
   if headers ~= nil and type(headers) ~= "table" then
-    error("handler returned headers that are no table", 0)
+    error(("handler returned a %s as its headers: they are a table, as in return body, 200, { [\"X-Pages\"] = 7 }")
+      :format(type(headers)), 0)
   end
   if getmetatable(body) == Answer then
     local own = setmetatable(copied(body), Answer)
@@ -84,7 +95,23 @@ function answers.of(...)
     error("handler returned nil: return nothing for 204, or the answer", 0)
   end
   status = status or (body == nil and 204 or 200)
-  return setmetatable({ body = body, status = status, headers = headers and copied(headers) or {} }, Answer)
+  local answer = setmetatable({ body = body, status = status }, Answer)
+  if headers then
+    answer.headers = copied(headers)
+  end
+  return answer
+end
+
+--- An answer as C is done with soonest: text and status, where there is nothing more to it.
+-- @tparam answer res
+-- @return what a handler may return
+function answers.unfolded(res)
+  if type(res.body) ~= "string" or rawget(res, "headers") or res.type or res.run then
+    return res
+  elseif res.status == 200 then
+    return res.body
+  end
+  return res.body, res.status
 end
 
 --- An HTML page.
@@ -126,5 +153,7 @@ function answers.redirect(url, status)
   end
   return setmetatable({ body = "", status = status or 302, headers = { Location = url } }, Answer)
 end
+
+method.guard(Answer, answers.is, "res", { "bytes" })
 
 return answers

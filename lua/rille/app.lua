@@ -7,7 +7,11 @@ local errors = require "rille.error"
 local fault = require "rille.fault"
 local Group = require "rille.group"
 local lifecycle = require "rille.lifecycle"
+local method = require "rille.method"
+local module = require "rille.module"
 local mw = require "rille.mw"
+local nearest = require "rille.nearest"
+local proxy = require "rille.proxy"
 local stream = require "rille.stream"
 local template = require "rille.template"
 local url = require "rille.url"
@@ -19,12 +23,9 @@ App.__index = App
 
 -- What a group can, an app can: it has one for its root.
 for _, name in ipairs { "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static" } do
-  local method = Group[name]
+  local noted = Group[name]
   App[name] = function(self, ...)
-    if not App.is(self) then
-      error(("%s is called with a colon: app:%s(…)"):format(name, name), 2)
-    end
-    return method(self.root, ...)
+    return noted(self.root, ...)
   end
 end
 
@@ -34,12 +35,39 @@ end
 function App.new()
   return setmetatable({
     root = Group.new(), error_handlers = {}, response_hooks = {}, start_hooks = {}, stop_hooks = {}, names = {},
-    mounted_at = "",
+    folder = module.root(2),
   }, App)
 end
 
 function App.is(value)
   return getmetatable(value) == App
+end
+
+--- Run the app.lua in a folder. **Yields** if the app does.
+-- @tparam string root
+-- @treturn App what it returns
+-- @treturn table the loader of its modules
+-- @local
+function App.load(root)
+  local loader = module.loader(root)
+  local app = loader.run(root .. "/app.lua")
+  if not App.is(app) then
+    error(("%s/app.lua returned %s: its last line must be `return app`"):format(root,
+      app == nil and "nothing" or "a " .. type(app)), 0)
+  end
+  return app, loader
+end
+
+--- Where a file of the app's lies.
+-- @tparam string path from the app's folder, or absolute
+-- @treturn string
+-- @local
+function App:path(path)
+  if path:sub(1, 1) == "/" then
+    return path
+  end
+  local folder = self.folder or core.settings and core.settings.app_dir
+  return folder and folder .. "/" .. path or path
 end
 
 --- Declare settings of the app: each is read from config/ENV.lua, then from the
@@ -90,13 +118,10 @@ function App:views(options)
       error(("views has no option '%s': there are dir, ext, layout, env"):format(tostring(key)), 2)
     end
   end
-  local dir = options.dir or "views"
-  if dir:sub(1, 1) ~= "/" then
-    dir = (core.settings.app_dir or ".") .. "/" .. dir
-  end
   self.layout = options.layout
   self.view_set = template.new {
-    dir = dir, ext = options.ext or "etlua", env = options.env, reload = core.settings.env == "development",
+    dir = self:path(options.dir or "views"), ext = options.ext or "etlua", env = options.env,
+    reload = core.settings.env == "development",
   }
 end
 
@@ -128,6 +153,17 @@ function App:on_stop(fn)
   self.stop_hooks[#self.stop_hooks + 1] = fn
 end
 
+local function no_such_name(self, name)
+  local names = {}
+  for known in pairs(self.names) do
+    names[#names + 1] = known
+  end
+  table.sort(names)
+  local meant = nearest.of(tostring(name), names)
+  return ("there is no route named '%s': %s"):format(tostring(name), meant and ("did you mean '%s'?"):format(meant)
+    or #names > 0 and "there are " .. table.concat(names, ", ") or "a route's option `name` gives it one")
+end
+
 --- The path of a named route.
 -- @tparam string name the route's option `name`; a mount's name goes before it: "blog.post"
 -- @tparam[opt] table params for the pattern
@@ -137,7 +173,7 @@ end
 function App:url_for(name, params, query)
   local pattern = self.names[name]
   if not pattern then
-    error(("there is no route named '%s'"):format(tostring(name)), 2)
+    error(no_such_name(self, name), 2)
   end
   local path, missing = url.fill(pattern, params)
   if not path then
@@ -199,6 +235,16 @@ local function miss(app, mounts)
   end
 end
 
+-- Whether any app wants to know of requests that no route took: else C answers them.
+local function sees_misses(apps)
+  for _, app in ipairs(apps) do
+    if #app.error_handlers > 0 or #app.response_hooks > 0 then
+      return true
+    end
+  end
+  return false
+end
+
 -- A path whose routes stand behind rille.mw.cors answers preflights, too.
 local function add_preflights(routes)
   local paths, order = {}, {}
@@ -211,17 +257,18 @@ local function add_preflights(routes)
     end
     local cors = mw.cors_of(route.chain)
     if cors and not path.cors then
-      path.route, path.cors = route, cors
+      path.route, path.cors, path.owner = route, cors, route.apps[#route.apps]
     end
     path.methods[#path.methods + 1] = route.method == "GET" and "GET, HEAD" or route.method
   end
   for _, path in ipairs(order) do
     if path.cors and not table.concat(path.methods):find("ANY", 1, true) then
       local allow = table.concat(path.methods, ", ") .. ", OPTIONS"
-      core.route("OPTIONS", path.route.path, compose.entry {
+      core.route("OPTIONS", path.route.path, proxy.named(compose.entry {
         handler = function(c) c:set_header("Allow", allow) end,
-        chain = { path.cors }, options = {}, apps = path.route.apps,
-      }, path.route.where)
+        method = "OPTIONS", path = path.route.path, where = path.route.where,
+        chain = { path.cors }, owners = { path.owner }, options = {}, apps = path.route.apps,
+      }), path.route.where)
     end
   end
 end
@@ -231,29 +278,30 @@ end
 function App:build()
   local registered, named, routes, mounts = {}, {}, compose.routes(self)
   for _, route in ipairs(routes) do
-    local number = core.route(route.method, route.path, compose.entry(route), route.where)
+    local number = core.route(route.method, route.path, proxy.named(compose.entry(route)), route.where)
     registered[number] = route
     note_name(route, named)
   end
   add_preflights(routes)
   local apps, seen = { self }, { [self] = true }
-  for _, route in ipairs(routes) do
-    for _, app in ipairs(route.apps) do
-      if not seen[app] then
-        seen[app], apps[#apps + 1] = true, app
-      end
+  for _, mount in ipairs(mounts) do
+    local app = mount.apps[#mount.apps]
+    if not seen[app] then
+      seen[app], apps[#apps + 1] = true, app
     end
   end
-  lifecycle.set(apps)
+  lifecycle.add(apps)
   local on_fault = fault.handler(registered, self)
   core.hook("fault", on_fault)
-  core.hook("stream", stream.handler(on_fault, registered))
-  for _, app in ipairs(apps) do
-    if #app.error_handlers > 0 or #app.response_hooks > 0 then
-      core.hook("miss", miss(self, mounts))
-      break
-    end
+  core.hook("stream", stream.handler(on_fault, registered, self))
+  if proxy.is_trusting() or sees_misses(apps) then
+    core.hook("miss", proxy.named(miss(self, mounts)))
   end
 end
+
+method.guard(App, App.is, "app", {
+  "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static", "config", "on_error", "on_response",
+  "on_start", "on_stop", "views", "url_for",
+})
 
 return App

@@ -4,7 +4,6 @@ local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
 local guard = require "rille.guard"
-local module = require "rille.module"
 
 -- An app that was given a database and cannot reach it should say so now, and
 -- not to its first user.
@@ -21,11 +20,7 @@ end
 return function(root)
   guard.install()
   check_database()
-  local loader = module.loader(root)
-  local app = loader.run(root .. "/app.lua")
-  if not App.is(app) then
-    error(("%s/app.lua returned a %s: its last line must be `return app`"):format(root, type(app)), 0)
-  end
+  local app = App.load(root)
   config.current:finish()
   app:build()
   return 0

@@ -20,16 +20,19 @@ local function call(one)
   end
 end
 
---- Run what was noted down for `owner`.
-function cleanup.run(owner)
+local function next_of(owner)
   local deferred, after = owner.deferred, owner.after
-  for i = deferred and #deferred or 0, 1, -1 do
-    call(deferred[i])
+  if deferred and #deferred > 0 then
+    return table.remove(deferred)
   end
-  for i = 1, after and #after or 0 do
-    call(after[i])
+  return after and table.remove(after, 1)
+end
+
+--- Run what was noted down for `owner`, and what these functions note down themselves.
+function cleanup.run(owner)
+  for one in next_of, owner do
+    call(one)
   end
-  owner.deferred, owner.after = nil, nil
 end
 
 --- The owner that stands for a request: C runs it once the answer was handed over.
@@ -37,11 +40,11 @@ function cleanup.of_request(slot, epoch)
   local owner = requests[slot]
   if not owner or owner.epoch ~= epoch then
     owner = { epoch = epoch }
-    requests[slot] = owner
-    core.after(slot, epoch, function()
+    core.after(slot, epoch, function() -- raises when that request is over: another one has the slot
       requests[slot] = nil
       cleanup.run(owner)
     end)
+    requests[slot] = owner
   end
   return owner
 end

@@ -9,6 +9,8 @@
 -- trusting 127.0.0.1 would let in every user of the machine. As root the server
 -- runs as another user, because it refuses to be root. All of this blocks: it is
 -- for commands, not for a server's loop.
+local random = require "rille.random"
+
 local cluster = {}
 
 local ROLE, DATABASE = "rille", "rille"
@@ -128,15 +130,6 @@ local function url_of(self)
   return ("postgres://%s:%s@127.0.0.1:%s/%s"):format(ROLE, password, port, DATABASE)
 end
 
-local function random_hex(len)
-  local file = assert(io.open("/dev/urandom", "rb"))
-  local bytes = file:read(len)
-  file:close()
-  return (bytes:gsub(".", function(byte)
-    return ("%02x"):format(byte:byte())
-  end))
-end
-
 -- ---- making and running ------------------------------------------------------------------
 
 local function attach(self)
@@ -148,7 +141,7 @@ end
 -- never taken for a cluster.
 local function create(self)
   local unfinished, secret = self.dir .. "/data.new", self.dir .. "/initdb.password"
-  write(self.dir .. "/password", random_hex(24))
+  write(self.dir .. "/password", random.text(24))
   must("cannot clean up", "rm -rf", quote(unfinished), "; umask 077; cp", quote(self.dir .. "/password"), quote(secret))
   if self.user then
     must("cannot hand over", "chown", self.user, quote(secret))
@@ -209,7 +202,7 @@ local function last_of_log(self)
 end
 
 local function random_port()
-  return PORT_FROM + tonumber(random_hex(3), 16) % PORT_COUNT
+  return PORT_FROM + tonumber(random.text(3), 16) % PORT_COUNT
 end
 
 local function start_server(self, options)

@@ -1,22 +1,24 @@
 --- From the notes of an app to one Lua function for each route.
 --
---   notes --flatten--> routes { method, path, handler, chain, app, … } --entry--> what C calls
+--   notes --flatten--> routes { method, path, handler, chain, apps, … } --entry--> what C calls
 --
 -- All of it happens once, when the app has been loaded. C leads a request
 -- straight to its route's function: a loop in Lua that dispatched all routes
 -- would be one long trace of guards.
+local allowance = require "rille.allowance"
 local answers = require "rille.answer"
 local Context = require "rille.context"
 local core = require "rille.core"
 local errors = require "rille.error"
 local Group = require "rille.group"
+local middleware = require "rille.middleware"
 local report = require "rille.report"
 local unit = require "rille.unit"
 local validate = require "rille.validate"
 
 local compose = {}
 
-local LAST = Context.LAST
+local APP = Context.APP
 local MOST_GATHERED = 1024 * 1024 -- of an error's page: it is held in memory
 
 local function append(list, more)
@@ -34,10 +36,21 @@ end
 
 local flatten
 
+-- The chain with `more` behind it, and whose middleware each of them is: the
+-- innermost app's, where no other stands there already.
+local function lengthened(at, more)
+  local chain, owners = append(at.chain, more), append(at.owners)
+  for i = #owners + 1, #chain do
+    owners[i] = at.apps[#at.apps]
+  end
+  return chain, owners
+end
+
 local function flatten_mount(note, at, out)
   local what, options = note.what, note.options
+  local chain, owners = lengthened(at, options.use)
   local inner = {
-    prefix = Group.join(at.prefix, note.path), chain = append(at.chain, options.use), apps = at.apps,
+    prefix = Group.join(at.prefix, note.path), chain = chain, owners = owners, apps = at.apps,
     names = append(at.names, options.name and { options.name }), bases = at.bases, mounts = at.mounts,
   }
   local group = what
@@ -53,11 +66,13 @@ local function flatten_mount(note, at, out)
   flatten(group, inner, out)
 end
 
--- `at`: prefix; chain of middleware; apps from the outside in; names of the mounts
--- so far, and for each app how many of them lie outside of it; mounts: of apps, filled in.
+-- `at`: prefix; chain of middleware, and whose they are; apps from the outside in; names
+-- of the mounts so far, and for each app how many of them lie outside of it; mounts: of
+-- apps, filled in.
 function flatten(group, at, out)
+  local chain, owners = lengthened(at, group.middleware)
   local inside = {
-    prefix = Group.join(at.prefix, group.prefix), chain = append(at.chain, group.middleware), apps = at.apps,
+    prefix = Group.join(at.prefix, group.prefix), chain = chain, owners = owners, apps = at.apps,
     names = at.names, bases = at.bases, mounts = at.mounts,
   }
   for _, note in ipairs(group.notes) do
@@ -67,35 +82,38 @@ function flatten(group, at, out)
       flatten_mount(note, inside, out)
     else
       local path = Group.join(inside.prefix, note.path)
+      local whole, whose = lengthened(inside, note.options.use)
       out[#out + 1] = {
         method = note.method, path = path == "" and "/" or path, options = note.options, handler = note.handler,
-        where = note.where, chain = append(inside.chain, note.options.use), apps = inside.apps, names = inside.names,
-        bases = inside.bases,
+        where = note.where, chain = whole, owners = whose, apps = inside.apps, names = inside.names, bases = inside.bases,
       }
     end
   end
 end
 
 --- All routes of an app, mounted ones included, in the order in which they were written.
--- @treturn {table,...} method, path, handler, where, options, chain, apps (from the outside in), names, bases
+-- @treturn {table,...} method, path, handler, where, options, chain, owners (the app of each of
+-- the chain), apps (from the outside in), names, bases
 -- @treturn {table,...} where apps are mounted: prefix, apps (from the outside in)
 function compose.routes(app)
   local out, mounts = {}, {}
-  flatten(app.root, { prefix = "", chain = {}, apps = { app }, names = {}, bases = { 0 }, mounts = mounts }, out)
+  flatten(app.root, {
+    prefix = "", chain = {}, owners = {}, apps = { app }, names = {}, bases = { 0 }, mounts = mounts,
+  }, out)
   return out, mounts
 end
 
 -- ---- answering -------------------------------------------------------------
 
--- Every on_response of the route's apps, the innermost app's first.
+-- Every on_response of the route's apps, the innermost app's first; and whose each is.
 local function response_hooks(apps)
-  local hooks = {}
+  local hooks, owners = {}, {}
   for i = #apps, 1, -1 do
     for _, hook in ipairs(apps[i].response_hooks) do
-      hooks[#hooks + 1] = hook
+      hooks[#hooks + 1], owners[#owners + 1] = hook, apps[i]
     end
   end
-  return hooks
+  return hooks, owners
 end
 
 local function error_body(err, c)
@@ -144,14 +162,25 @@ local function answer_of(c, err, ...)
   return gathered(c, answer)
 end
 
+-- The error that a handler of `code` is given, or nil. A fault is hidden behind
+-- "internal" from all but those who ask for it by its own code, as "db.42P01".
+local function known_as(err, code)
+  if code == nil or code == err.code or code == err.status then
+    return err
+  end
+  return err.cause and errors.is(err.cause) and err.cause.code == code and err.cause or nil
+end
+
 -- The first on_error that answers, from the innermost app outward. One that
 -- fails itself does not keep the client from its answer: what it raised is the
 -- error from there on, and outer apps may know it.
 local function handled(c, err, apps)
   for i = #apps, 1, -1 do
+    c[APP] = apps[i]
     for _, one in ipairs(apps[i].error_handlers) do
-      if one.code == nil or one.code == err.code or one.code == err.status then
-        local ok, answer = xpcall(function() return answer_of(c, err, one.fn(c, err)) end, report.traced)
+      local known = known_as(err, one.code)
+      if known then
+        local ok, answer = xpcall(function() return answer_of(c, known, one.fn(c, known)) end, report.traced)
         if not ok then
           err = report.shown(answer, "on_error", c.request_id)
           break
@@ -166,7 +195,9 @@ end
 
 -- Hooks that see an answer to something that went wrong already: each gets its turn.
 local function run_hooks(c, res, apps)
-  for _, hook in ipairs(response_hooks(apps)) do
+  local hooks, owners = response_hooks(apps)
+  for i, hook in ipairs(hooks) do
+    c[APP] = owners[i]
     local ok, raised = xpcall(function() hook(c, res) end, report.traced)
     if not ok then
       report.shown(raised, "on_response", c.request_id)
@@ -190,23 +221,6 @@ end
 
 -- ---- entries ---------------------------------------------------------------
 
--- Where a function stands: its caller's line is lost when it was a tail call.
-local function place_of(fn)
-  local info = debug.getinfo(fn, "S")
-  return ("%s:%d"):format(info.short_src, info.linedefined)
-end
-
-local function next_of(inner, middleware)
-  return function(c)
-    if not Context.is(c) then
-      error(("the middleware at %s called next without its context: write `return next(c)`"):format(place_of(middleware)), 0)
-    end
-    local res = inner(c)
-    c[LAST] = res
-    return res
-  end
-end
-
 local function before(first, handler)
   return function(c)
     first(c)
@@ -214,65 +228,42 @@ local function before(first, handler)
   end
 end
 
--- An answer as it will be sent: a file is looked at now, so that whoever sees
--- the answer sees its status, and an error travels the usual way.
-local function settled(c, res)
-  return res.is_late and res.run(res, c) or res
-end
-
--- What a middleware returned: most often what its next(c) gave it.
-local function passed_on(c, middleware, ...)
-  local last = c[LAST]
-  if last and (...) == last and select("#", ...) == 1 then
-    return last
+local function with_hooks(inner, hooks, owners)
+  if #hooks == 0 then
+    return inner
   end
-  if last and select("#", ...) == 0 then
-    error(("the middleware at %s called next(c) and returned nothing: write `return next(c)`"):format(place_of(middleware)), 0)
-  end
-  return settled(c, answers.of(...))
-end
-
--- The chain from the inside out; each step returns an answer value.
-local function fold(handler, chain, shape)
-  local of = answers.of
-  local inner = function(c)
-    local res = settled(c, of(handler(c)))
-    if shape then
-      shape(c, res)
-    end
-    return res
-  end
-  for i = #chain, 1, -1 do
-    local middleware, follow = chain[i], next_of(inner, chain[i])
-    inner = function(c)
-      c[LAST] = false
-      return passed_on(c, middleware, middleware(c, follow))
-    end
-  end
-  return inner
-end
-
-local function with_hooks(inner, hooks)
   return function(c)
     local res = inner(c)
     for i = 1, #hooks do
+      c[APP] = owners[i]
       hooks[i](c, res)
     end
     return res
   end
 end
 
+local function unfolding(inner)
+  local unfolded = answers.unfolded
+  return function(c)
+    return unfolded(inner(c))
+  end
+end
+
 -- What an option asks for before the handler runs.
-local function preparation(options)
+local function preparation(route)
+  local options, allow = route.options, allowance.of(route)
   local timeout = options.timeout and unit.seconds(options.timeout, 4)
   local most = options.max_body and unit.bytes(options.max_body, 4)
   local leave = options.on_disconnect
-  if not timeout and not most and not leave then
+  if not timeout and not most and not leave and not allow then
     return nil
   end
   return function(c)
     if timeout then
       core.set_deadline(timeout)
+    end
+    if allow then
+      allow(c[1], c[2])
     end
     if leave then
       core.set_finish(c[1], c[2], leave == "finish")
@@ -283,30 +274,29 @@ local function preparation(options)
   end
 end
 
--- Whether anything but the handler may want the request's context.
+-- Whether an on_error or on_response may want the context that the handler had. One
+-- that nobody keeps costs nothing, and nor does the answer, once the route is compiled.
 local function is_looked_at(route, hooks)
   local handlers = 0
   for _, app in ipairs(route.apps) do
     handlers = handlers + #app.error_handlers
   end
-  return #route.chain + #hooks + handlers > 0
+  return #hooks + handlers > 0
 end
 
 --- What C calls for a route. Written out for the common case: a handler alone.
 -- @tparam table route as compose.routes has it
 -- @treturn function(slot, epoch)
 function compose.entry(route)
-  local new, hooks, prepare = Context.new, response_hooks(route.apps), preparation(route.options)
+  local new, prepare = Context.new, preparation(route)
+  local hooks, owners = response_hooks(route.apps)
   local inner, shape = route.handler, validate.output(route.options, route.where)
   local check = validate.input(route.options)
   if check then
     inner = before(check, inner) -- behind the middleware: who may not ask need not know what is wrong
   end
   if #route.chain > 0 or #hooks > 0 or shape then
-    inner = fold(inner, route.chain, shape)
-  end
-  if #hooks > 0 then
-    inner = with_hooks(inner, hooks)
+    inner = unfolding(with_hooks(middleware.fold(inner, route, shape), hooks, owners))
   end
   if prepare then
     inner = before(prepare, inner)

@@ -123,19 +123,26 @@ local function read_root(self, key)
     or ("an app declares its own, as in app:config{ %s = v.string() }"):format(key)), 2)
 end
 
---- Settings from these sources.
--- @tparam table from `settings` and `sources` as core/vm/settings.h has them, and
---   `getenv`, the environment: a function of a variable's name
--- @treturn Config; its `values` are what `rille.config` is
-function Config.new(from)
-  local self = setmetatable({
-    settings = from.settings or {}, sources = from.sources or NO_SOURCES, getenv = from.getenv,
-    declared = {}, own = {}, problems = {}, variables = { DATABASE_URL = "database_url" },
-  }, Config)
+--- Forget what was declared, and go on with these sources: a spec file chooses its
+-- app, and with it the settings.
+-- @tparam table from `settings` and `sources` as core/vm/settings.h has them
+function Config:begin(from)
+  self.settings, self.sources = from.settings or {}, from.sources or NO_SOURCES
+  self.declared, self.own, self.problems, self.is_raised = {}, {}, {}, false
+  self.variables = { DATABASE_URL = "database_url" }
   self.file = layer.read_file(self.sources.rest)
   for _, row in ipairs(self.sources.rows) do
     self.own[row.name] = true
   end
+end
+
+--- Settings from these sources.
+-- @tparam table from as for `begin`, and `getenv`, the environment: a function of a
+--   variable's name
+-- @treturn Config; its `values` are what `rille.config` is
+function Config.new(from)
+  local self = setmetatable({ getenv = from.getenv }, Config)
+  self:begin(from)
   self.values = view("rille.config", function(_, key)
     return read_root(self, key)
   end, function(key)

@@ -11,8 +11,10 @@ local core = require "rille.core"
 local errors = require "rille.error"
 local form = require "rille.form"
 local log = require "rille.log"
+local method = require "rille.method"
 local nearest = require "rille.nearest"
 local proxy = require "rille.proxy"
+local spooled = require "rille.spooled"
 local wait = require "rille.wait"
 
 local setmetatable = setmetatable
@@ -20,7 +22,11 @@ local setmetatable = setmetatable
 local Context = {}
 local methods, getters, cached = {}, {}, {}
 
--- Where in a context each cached part lies; 3 is the app.
+--- The place of the app whose function has the context now: an outer app's middleware
+-- around a mounted app's route renders its own views. For lua/rille/compose.lua.
+Context.APP = 3
+
+-- Where in a context each cached part lies.
 local PLACES = { params = 4, query = 5, headers = 6, state = 7, cookies = 8, body = 9, form = 10 }
 
 --- The place of what the last next(c) returned: for lua/rille/compose.lua.
@@ -86,9 +92,9 @@ function Context.__index(c, key)
     end
     return value
   end
-  local method = methods[key]
-  if method then
-    return method
+  local act = methods[key]
+  if act then
+    return act
   end
   read = getters[key]
   if read then
@@ -195,7 +201,10 @@ end
 -- @raise what kept it from arriving: 400, 408, 413, …
 function methods:text()
   wait.won(core.body_wait(self[1], self[2]))
-  local text, status = core.body_text(self[1], self[2])
+  local text, status = spooled.text(self)
+  if text == nil then
+    text, status = core.body_text(self[1], self[2])
+  end
   if text == nil then
     errors.fail(status, "the body did not arrive")
   end
@@ -219,7 +228,7 @@ function methods:json()
     end
   end
   wait.won(core.body_wait(self[1], self[2]))
-  return checked(core.body_json(self[1], self[2]))
+  return checked(core.body_json(self[1], self[2], spooled.text(self, core.settings.max_json)))
 end
 
 -- The form's fields, the first value of each, and lists of all their values; read once.
@@ -255,10 +264,7 @@ end
 -- @tparam[opt] string|table what a message, or a table with code, message, details, headers
 -- @param[opt] details anything JSON can hold
 -- @raise always
-function methods:fail(status, what, details)
-  if getmetatable(self) ~= Context then
-    error("fail is called with a colon: c:fail(status, message)", 2)
-  end
+function methods:fail(status, what, details) -- luacheck: no self
   return errors.fail(status, what, details)
 end
 
@@ -353,5 +359,11 @@ end
 function methods:remaining()
   return remaining(self[1], self[2])
 end
+
+local names = {}
+for name in pairs(methods) do
+  names[#names + 1] = name
+end
+method.guard(methods, Context.is, "c", names)
 
 return Context

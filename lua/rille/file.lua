@@ -1,6 +1,7 @@
 --- Files as answers: whole, in part (RFC 9110, 14), or not at all when the client
 -- has them (RFC 9110, 13). Read in pieces on other threads: memory stays flat.
 local answers = require "rille.answer"
+local Context = require "rille.context"
 local core = require "rille.core"
 local errors = require "rille.error"
 local unit = require "rille.unit"
@@ -136,16 +137,10 @@ local function check(path, options, level)
   end
 end
 
-local function absolute(path)
-  if path:sub(1, 1) == "/" or not core.settings.app_dir then
-    return path
-  end
-  return core.settings.app_dir .. "/" .. path
-end
 
 -- What the request's headers make of the file: all, a part, or none of it.
 local function resolved(answer, c)
-  local options, handle = answer.options, core.file(absolute(answer.path))
+  local options, handle = answer.options, core.file(c[Context.APP]:path(answer.path))
   wait.won(core.file_open(handle))
   local size, changed, kind = core.file_about(handle)
   if not size or kind ~= "file" then

@@ -4,6 +4,8 @@
 -- the order in which they were written; lua/rille/compose.lua reads the notes
 -- when the app has been loaded.
 local file = require "rille.file"
+local method = require "rille.method"
+local nearest = require "rille.nearest"
 local schema = require "rille.schema"
 local unit = require "rille.unit"
 
@@ -67,7 +69,9 @@ local function check_options(options, level)
         known[#known + 1] = name
       end
       table.sort(known)
-      error(("a route has no option '%s': there are %s"):format(tostring(key), table.concat(known, ", ")), level + 1)
+      local meant = nearest.of(tostring(key), known)
+      error(("a route has no option '%s': %s"):format(tostring(key), meant and ("did you mean '%s'?"):format(meant)
+        or "there are " .. table.concat(known, ", ")), level + 1)
     end
     if key == "use" and type(value) == "function" then
       error("a route's option 'use' is a list of middleware: write use = { … }", level + 1)
@@ -86,6 +90,10 @@ local function check_options(options, level)
       error(("a route's option '%s' is a schema, such as rille.schema.object{ … }: got a %s")
         :format(name, type(options[name])), level + 1)
     end
+  end
+  local most = options.max_queries
+  if most ~= nil and (most < 0 or most % 1 ~= 0) then
+    error(("a route's option 'max_queries' is a number of statements: got %s"):format(tostring(most)), level + 1)
   end
   if options.timeout ~= nil then
     unit.seconds(options.timeout, level + 1)
@@ -115,12 +123,18 @@ local function check_path(path, level)
   end
 end
 
-local function add(group, method, path, options, handler)
+-- From the first route on, the middleware around all of them is settled.
+local function note(group, one)
+  group.first = group.first or one.where
+  group.notes[#group.notes + 1] = one
+end
+
+local function add(group, verb, path, options, handler)
   if handler == nil then
     options, handler = {}, options
   end
   check_path(path, 3)
-  local call = ("app:%s(path, [options,] handler)"):format(method:lower())
+  local call = ("app:%s(path, [options,] handler)"):format(verb:lower())
   if type(options) ~= "table" then
     error(("%s: the options are a table, got a %s"):format(call, type(options)), 3)
   end
@@ -128,25 +142,25 @@ local function add(group, method, path, options, handler)
     error(("%s: the handler is a function, got a %s"):format(call, type(handler)), 3)
   end
   check_options(options, 3)
-  group.has_routes = true
-  group.notes[#group.notes + 1] = {
-    kind = "route", method = method, path = path, options = options, handler = handler, where = caller(3),
-  }
+  note(group, {
+    kind = "route", method = verb, path = path, options = options, handler = handler, where = caller(3),
+  })
 end
 
-for _, method in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE", "ANY" } do
+for _, verb in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE", "ANY" } do
   --- Note a route down: app:get(path, [options,] handler).
   -- @tparam string path with `:name` for a segment, `*name` for the rest
   -- @tparam[opt] table options name, use (list of middleware), timeout, …
   -- @tparam function handler(c) returns body[, status[, headers]]
-  Group[method:lower()] = function(self, path, options, handler)
-    add(self, method, path, options, handler)
+  Group[verb:lower()] = function(self, path, options, handler)
+    add(self, verb, path, options, handler)
   end
 end
 
 local function use(group, level, ...)
-  if group.has_routes then
-    error("use comes before the group's first route: a middleware added now would miss the routes above", level + 1)
+  if group.first then
+    error(("use comes before the group's first route, which is at %s: a middleware added now would miss it"):format(
+      group.first), level + 1)
   end
   for i = 1, select("#", ...) do
     local middleware = select(i, ...)
@@ -200,8 +214,7 @@ function Group:group(prefix, options)
   check_named(options, { use = true }, "group", 2)
   local group = Group.new(prefix)
   use(group, 2, unpack(options and options.use or {}))
-  self.has_routes = true
-  self.notes[#self.notes + 1] = { kind = "group", group = group, path = prefix }
+  note(self, { kind = "group", group = group, path = prefix, where = caller(2) })
   return group
 end
 
@@ -217,8 +230,11 @@ function Group:mount(prefix, what, options)
   end
   check_named(options, { name = true, use = true }, "mount", 2)
   options = options or {}
-  self.has_routes = true
-  self.notes[#self.notes + 1] = { kind = "mount", what = what, path = prefix, options = options, where = caller(2) }
+  note(self, { kind = "mount", what = what, path = prefix, options = options, where = caller(2) })
 end
+
+method.guard(Group, Group.is, "group", {
+  "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static",
+})
 
 return Group

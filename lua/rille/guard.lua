@@ -1,11 +1,16 @@
---- What plain Lua must not do in a server: end the process, change its locale,
--- run bytecode, or make every request of a worker wait.
+--- What plain Lua must not do in a server: end the process (LuaJIT crashes when a
+-- finalizer raises, or when machine code asks for more than a string can hold),
+-- change its locale, run bytecode, or make every request of a worker wait.
 local core = require "rille.core"
+local ffi = require "ffi"
 
 local guard = {}
 
 local execute, popen = os.execute, io.popen
 local load_any, loadstring_any, loadfile_any = load, loadstring, loadfile
+local rep, ffi_gc, metatype = string.rep, ffi.gc, ffi.metatype
+
+local MOST_STRING = 2 ^ 30 -- LuaJIT's own bound is a little below 2^31
 
 local function caller(level)
   local info = debug.getinfo(level + 1, "Sl")
@@ -32,11 +37,69 @@ local function forbidden(name, why)
   end
 end
 
+-- ---- finalizers ---------------------------------------------------------------
+
+local function report(err)
+  core.log("error", "a finalizer failed", "error", select(2, pcall(tostring, err)))
+end
+
+-- Weak both ways: a value holds its key, and whatever is to be finalized holds the value.
+local quiet = setmetatable({}, { __mode = "kv" })
+
+-- `finalizer` so that it never raises. C functions, cdata too, are left as they are.
+local function quieted(finalizer)
+  if type(finalizer) ~= "function" then
+    return finalizer
+  end
+  local known = quiet[finalizer]
+  if not known then
+    known = function(object)
+      local ok, err = pcall(finalizer, object)
+      if not ok then
+        pcall(report, err)
+      end
+    end
+    quiet[finalizer] = known
+  end
+  return known
+end
+
+local function guard_finalizers()
+  newproxy = nil -- it has no other use than a finalizer
+  function ffi.gc(object, finalizer)
+    return ffi_gc(object, quieted(finalizer))
+  end
+  function ffi.metatype(ctype, metatable)
+    if type(metatable) == "table" then
+      metatable.__gc = quieted(metatable.__gc)
+    end
+    return metatype(ctype, metatable)
+  end
+end
+
+-- ---- strings --------------------------------------------------------------------
+
+local function guard_strings()
+  function string.rep(text, count, between)
+    if type(count) == "number" and type(text) == "string" then
+      local bytes = (#text + (type(between) == "string" and #between or 0)) * count
+      if bytes > MOST_STRING then
+        error(("string.rep: %.0f bytes are more than one string can hold"):format(bytes), 2)
+      end
+    end
+    if between == nil then
+      return rep(text, count) -- a nil of its own would not be compiled
+    end
+    return rep(text, count, between)
+  end
+end
+
 --- Put the guards into the VM's globals; once.
 function guard.install()
   os.exit = forbidden("os.exit", "an app does not end the process: raise an error, or return a status from a script")
   os.setlocale = forbidden("os.setlocale", "the locale belongs to the whole process, and numbers would be misread")
-  newproxy = nil -- a finalizer of its own that raises would end the process (LuaJIT)
+  guard_finalizers()
+  guard_strings()
   os.execute, io.popen = blocking("os.execute", execute), blocking("io.popen", popen)
   -- bytecode can do anything to the process: text alone is loaded
   function load(chunk, name, _, env)

@@ -2,35 +2,47 @@
 -- stopped: app:on_start, app:on_stop. C runs this module's function at both.
 local core = require "rille.core"
 
-local apps = {} -- the booted app and those mounted in it, from the outside in
+-- The booted app and those mounted in it, from the outside in; several of them in
+-- a spec file that tests several. Those up to `started` were told of the start.
+local apps, started = {}, 0
 
 local lifecycle = {}
 
---- The app that serves from now on.
+--- An app that is to serve.
 -- @tparam {App,...} list the app and all that are mounted in it
-function lifecycle.set(list)
-  apps = list
+function lifecycle.add(list)
+  for _, app in ipairs(list) do
+    apps[#apps + 1] = app
+  end
 end
 
-local HOOKS = { start = "start_hooks", stop = "stop_hooks" }
+local actions = {}
+
+-- An app that cannot start keeps the worker from serving: its error is raised.
+function actions.start()
+  while started < #apps do
+    started = started + 1
+    for _, hook in ipairs(apps[started].start_hooks) do
+      hook()
+    end
+  end
+end
 
 -- At a stop every hook gets its turn, whatever the others did.
-local function run_hook(hook, action)
-  if action == "start" then
-    return hook()
+function actions.stop()
+  for i = 1, started do
+    for _, hook in ipairs(apps[i].stop_hooks) do
+      local ok, err = pcall(hook)
+      if not ok then
+        core.log("error", "app:on_stop failed", "error", tostring(err))
+      end
+    end
   end
-  local ok, err = pcall(hook)
-  if not ok then
-    core.log("error", "app:on_stop failed", "error", tostring(err))
-  end
+  apps, started = {}, 0
 end
 
 return setmetatable(lifecycle, {
   __call = function(_, action)
-    for _, app in ipairs(apps) do
-      for _, hook in ipairs(app[HOOKS[action]]) do
-        run_hook(hook, action)
-      end
-    end
+    actions[action]()
   end,
 })

@@ -3,13 +3,22 @@ local core = require "rille.core"
 
 local log = {}
 
+-- A log line must not fail the request that it is about: what JSON cannot hold is
+-- written as Lua names it.
+local function shown(value)
+  if type(value) == "number" or type(value) == "boolean" then
+    return value
+  elseif type(value) ~= "table" then
+    return tostring(value)
+  end
+  local is_json, text = pcall(core.json_encode, value)
+  return is_json and text or tostring(value)
+end
+
 local function flat(fields)
   local out, count = {}, 0
   for key, value in pairs(fields or {}) do
-    out[count + 1], out[count + 2] = tostring(key), type(value) == "table" and core.json_encode(value) or tostring(value)
-    if type(value) == "number" or type(value) == "boolean" then
-      out[count + 2] = value
-    end
+    out[count + 1], out[count + 2] = tostring(key), shown(value)
     count = count + 2
   end
   return unpack(out, 1, count)

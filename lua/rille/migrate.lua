@@ -303,7 +303,7 @@ end
 
 local function run_command(options, out)
   local files, by_version = load_files(options.dir)
-  local handle = db.open { url = options.url, max = 1, query_timeout = 0 }
+  local handle = db.open { url = options.url, exclusive = 1, query_timeout = 0 }
   local ok, err = pcall(handle.hold, handle, function()
     prepare_session(handle)
     if options.command ~= "status" then

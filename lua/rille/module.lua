@@ -10,6 +10,9 @@ local wait = require "rille.wait"
 
 local module = {}
 
+-- The folder of each app whose files run in this environment.
+local roots = setmetatable({}, { __mode = "k" })
+
 -- Lua's own libraries that make every request of a worker wait.
 local BLOCKING = { socket = true, ["socket.http"] = true, ["socket.smtp"] = true, ["ssl.https"] = true }
 
@@ -158,8 +161,17 @@ function loader_for(root, files)
 
   env.require = loader.require
   setmetatable(env, { __index = index_missing, __newindex = assign_global })
+  roots[env] = root
   files.loaders[root] = loader
   return loader
+end
+
+--- The folder of the app that the function at `level` belongs to.
+-- @tparam integer level as `error` takes it
+-- @treturn ?string nil for a function of no app's file
+function module.root(level)
+  local info = debug.getinfo(level + 1, "f")
+  return info and roots[getfenv(info.func)]
 end
 
 --- A loader for the app in `root`.

@@ -1,6 +1,7 @@
 --- Who asks, where trusted proxies stand between: the setting `trusted_proxies`
 -- lists their addresses and networks, "10.0.0.0/8, 192.168.1.7, ::1". What they
--- say in X-Forwarded-For, -Proto and -Host is believed; anybody else's is not.
+-- say in X-Forwarded-For, -Proto and -Host, and the name that they give a request in
+-- X-Request-Id, is believed; anybody else's is not.
 local core = require "rille.core"
 
 local bit = require "bit"
@@ -175,23 +176,60 @@ function proxy.client(networks, peer, forwarded)
   return client
 end
 
-local trusted = proxy.networks(core.settings and core.settings.trusted_proxies or "")
+-- The networks of the setting, read again only when it is another: a spec chooses
+-- its app, and so the settings, after this file was loaded.
+local setting, networks
+
+local function trusted()
+  local list = core.settings and core.settings.trusted_proxies or ""
+  if list ~= setting then
+    setting, networks = list, proxy.networks(list)
+  end
+  return networks
+end
+
+local function is_from_proxy(slot, epoch)
+  local list = trusted()
+  return #list > 0 and is_trusted(list, core.ip(slot, epoch) or "")
+end
+
+--- Whether any proxy is trusted.
+-- @treturn boolean
+-- @raise when the setting holds what is no address
+function proxy.is_trusting()
+  return #trusted() > 0
+end
 
 local function told(slot, epoch, name)
-  if #trusted == 0 or not is_trusted(trusted, core.ip(slot, epoch) or "") then
-    return nil
+  return is_from_proxy(slot, epoch) and last_of(core.headers(slot, epoch)[name]) or nil
+end
+
+--- Have `entry` know its request by the id that a trusted proxy gave it: then its log
+-- lines and answers carry that, as the proxy's own do.
+-- @tparam function entry(slot, epoch, ...) what C calls with a request
+-- @treturn function itself, when no proxy is trusted
+function proxy.named(entry)
+  if not proxy.is_trusting() then
+    return entry
   end
-  return last_of(core.headers(slot, epoch)[name])
+  return function(slot, epoch, ...)
+    local id = core.header(slot, epoch, "x-request-id")
+    if id and is_from_proxy(slot, epoch) then
+      core.give_request_id(slot, epoch, id)
+    end
+    return entry(slot, epoch, ...)
+  end
 end
 
 --- The client's address.
 -- @treturn ?string nil when the client has gone
 function proxy.ip(slot, epoch)
   local peer = core.ip(slot, epoch)
-  if #trusted == 0 or not peer then
+  local list = trusted()
+  if #list == 0 or not peer then
     return peer
   end
-  return proxy.client(trusted, peer, core.headers(slot, epoch)["x-forwarded-for"])
+  return proxy.client(list, peer, core.headers(slot, epoch)["x-forwarded-for"])
 end
 
 --- "http" or "https": what the client speaks to the outermost trusted proxy.

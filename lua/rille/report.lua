@@ -25,6 +25,13 @@ local function untraced(err)
   return err, nil
 end
 
+-- What an error says of itself: __tostring may return anything, or fail.
+local function text_of(err)
+  local ok, text = pcall(tostring, err)
+  local kind = type(text)
+  return ok and (kind == "string" or kind == "number") and "" .. text or ("a %s without words"):format(type(err))
+end
+
 local function may_be_known(err)
   return err.is_public or err.status < 500 or err.status == 503 or err.status == 504
 end
@@ -33,7 +40,7 @@ end
 local function internal(err)
   return errors.new {
     code = "internal", status = errors.is(err) and err.status or 500,
-    message = is_development and tostring(err) or "internal error", cause = err,
+    message = is_development and text_of(err) or "internal error", cause = err,
   }
 end
 
@@ -47,7 +54,7 @@ function report.shown(err, where, request_id, co)
   local trace
   err, trace = untraced(err)
   if not errors.is(err) or not may_be_known(err) then
-    core.log("error", "fault in " .. where, "error", tostring(err), "request_id", request_id, "trace",
+    core.log("error", "fault in " .. where, "error", text_of(err), "request_id", request_id, "trace",
       trace or co and debug.traceback(co) or nil)
     return internal(err)
   end

@@ -3,6 +3,7 @@ local answers = require "rille.answer"
 local Context = require "rille.context"
 local core = require "rille.core"
 local errors = require "rille.error"
+local method = require "rille.method"
 local report = require "rille.report"
 local wait = require "rille.wait"
 
@@ -34,6 +35,8 @@ function Out:write(text)
   wait.won(core.stream_room(self[1], self[2]))
 end
 
+method.guard(Out, function(value) return getmetatable(value) == Out end, "out", { "write" })
+
 -- A HEAD request is answered with the head alone: no piece would be sent.
 local function send(out, c)
   local answer = out[3]
@@ -64,9 +67,12 @@ end
 -- nothing when all was sent.
 -- @tparam function fault as rille.fault.handler makes it
 -- @tparam table routes by their numbers
-function stream.handler(fault, routes)
+-- @tparam App app whose folder holds where no route is known
+function stream.handler(fault, routes, app)
   return function(slot, epoch, answer, status, headers, number)
-    local c, out = Context.recall(slot, epoch), setmetatable({ slot, epoch }, Out)
+    local route = routes[number]
+    local c = Context.recall(slot, epoch, route and route.apps[#route.apps] or app)
+    local out = setmetatable({ slot, epoch }, Out)
     local ok, err = xpcall(function()
       out[3] = answers.of(answer, status, headers)
       send(out, c)
@@ -82,7 +88,7 @@ function stream.handler(fault, routes)
     elseif not out.has_begun then
       return fault(slot, epoch, err, nil, number)
     end
-    log_broken(c, err, routes[number])
+    log_broken(c, err, route)
     error(errors.CANCELLED, 0) -- and C breaks the connection: half an answer must not look whole
   end
 end

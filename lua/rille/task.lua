@@ -2,6 +2,7 @@
 local cleanup = require "rille.cleanup"
 local core = require "rille.core"
 local errors = require "rille.error"
+local method = require "rille.method"
 local unit = require "rille.unit"
 local wait = require "rille.wait"
 
@@ -45,8 +46,8 @@ end
 local running_here = {}
 
 local function cleaned_up(task, ...)
+  cleanup.run(task) -- whose functions may defer others
   running_here[core.here()] = nil
-  cleanup.run(task)
   return finish(task, ...)
 end
 
@@ -55,15 +56,32 @@ local function run(task, fn, ...)
   return cleaned_up(task, xpcall(fn, with_trace, ...))
 end
 
+-- Lists that somebody keeps of the tasks he spawns, by what core.here() calls him.
+local kept_by = setmetatable({}, { __mode = "v" }) -- he may be abandoned
+
+--- Note the current task's children down in `list` from now on, which the caller
+-- holds; nil ends it.
+-- @treturn table|nil the list until now
+function tasks.keep_list(list)
+  local here = core.here()
+  local before = kept_by[here]
+  kept_by[here] = list
+  return before
+end
+
 local function start(detached, group, fn, ...)
   if type(fn) ~= "function" then
-    error("a task is a function: got a " .. type(fn), 3)
+    error(("a task is a function, not what it returns, as in rille.spawn(fn, argument): got a %s"):format(type(fn)), 3)
   end
   local info = debug.getinfo(3, "Sl")
   local task = setmetatable({
     signal = core.signal(), group = group, where = info and (info.short_src .. ":" .. info.currentline) or "?",
   }, Task)
   task.handle = core.spawn(detached, run, task, fn, ...)
+  local list = not detached and kept_by[core.here()]
+  if list then
+    list[#list + 1] = task
+  end
   return task
 end
 
@@ -122,6 +140,16 @@ local function cancel_all(running)
   end
 end
 
+-- `all{ users = db:query(…) }` has waited already.
+local function check_functions(functions, call, level)
+  for key, fn in pairs(functions) do
+    if type(fn) ~= "function" then
+      error(("%s takes functions, and calls them: '%s' is a %s. Write %s = function() return … end"):format(call,
+        tostring(key), type(fn), type(key) == "string" and key or "[" .. tostring(key) .. "]"), level + 1)
+    end
+  end
+end
+
 --- Run all functions of the table at once; one wait for all. **Yields.**
 -- The first error cancels the rest and is raised.
 -- @tparam table functions by any keys
@@ -130,6 +158,7 @@ function tasks.all(functions)
   if type(functions) ~= "table" then
     error("all takes a table of functions: got a " .. type(functions), 2)
   end
+  check_functions(functions, "all", 2)
   local group, running, results = core.signal(), {}, {}
   for key, fn in pairs(functions) do
     running[key] = start(false, group, fn)
@@ -160,6 +189,7 @@ function tasks.any(functions)
   if type(functions) ~= "table" or next(functions) == nil then
     error("any takes a table of functions, at least one", 2)
   end
+  check_functions(functions, "any", 2)
   local group, running, last = core.signal(), {}, nil
   for key, fn in pairs(functions) do
     running[key] = start(false, group, fn)
@@ -240,5 +270,7 @@ end
 function tasks.sleep(duration)
   wait.won(core.sleep(unit.seconds(duration, 2) * 1000))
 end
+
+method.guard(Task, function(value) return getmetatable(value) == Task end, "task", { "await", "cancel", "done" })
 
 return tasks

@@ -14,6 +14,7 @@
 local buffer = require "string.buffer"
 local compile = require "rille.template.compile"
 local core = require "rille.core"
+local nearest = require "rille.nearest"
 
 local template = {}
 
@@ -110,6 +111,24 @@ local function is_name(name)
     and not name:find("..", 1, true) and not name:find("//", 1, true) and name:sub(-1) ~= "/"
 end
 
+-- What is said of a template that is not there: where it was looked for, and which
+-- of those beside it was meant.
+local function missing(self, name, file)
+  local folder, base = name:match "^(.*)/([^/]*)$"
+  folder, base = folder and folder .. "/" or "", base or name
+  local names, ending = {}, "." .. self.ext
+  local found = core.file_names(self.dir .. "/" .. folder)
+  for _, one in ipairs(found or {}) do
+    if one:sub(-#ending) == ending then
+      names[#names + 1] = one:sub(1, -#ending - 1)
+    end
+  end
+  table.sort(names)
+  local meant = nearest.of(base, names)
+  return ("there is no template \"%s\": %s/%s does not exist (looked in %s/%s%s)%s"):format(name, self.label, file,
+    self.dir, folder, found and "" or ", which is no folder", meant and (": did you mean \"%s%s\"?"):format(folder, meant) or "")
+end
+
 -- The template `name`; compiled when it is new, or changed while we watch.
 local function find(self, name, level)
   local known = type(name) == "string" and self.known[name]
@@ -124,7 +143,7 @@ local function find(self, name, level)
   local text = self.read(self.dir .. "/" .. file)
   if not text then
     self.known[name] = nil
-    error(("there is no template \"%s\": %s/%s does not exist"):format(name, self.label, file), level + 1)
+    error(missing(self, name, file), level + 1)
   end
   if known and known.text == text then
     return known

@@ -11,9 +11,13 @@ local App = require "rille.app"
 local asserts = require "rille.test.assert"
 local Client = require "rille.test.client"
 local clock = require "rille.test.clock"
+local config = require "rille.config"
 local core = require "rille.core"
+local db = require "rille.db"
 local example = require "rille.test.example"
+local guard = require "rille.guard"
 local isolation = require "rille.test.isolation"
+local lifecycle = require "rille.lifecycle"
 local module = require "rille.module"
 local place = require "rille.test.place"
 local stub = require "rille.test.stub"
@@ -32,23 +36,24 @@ local function caller_path(level)
   return info and info.source:match "^@(.*)$" or "?"
 end
 
-local function load_app(dir, level)
-  if not place.has_app(dir) then
-    error(("there is no app in '%s': it has no app.lua"):format(dir), level + 1)
+-- The settings, as they are when that app is served: its file is one of their sources.
+local function use_settings(dir, level)
+  local settings, sources = core.settings_of(dir)
+  if not settings then
+    error(("the settings of %s are wrong:\n%s"):format(dir, sources), level + 1)
   end
-  local loader = module.loader(dir)
-  local app = loader.run(dir .. "/app.lua")
-  if not App.is(app) then
-    error(("%s/app.lua returned a %s: its last line must be `return app`"):format(dir, type(app)), level + 1)
+  settings.database_url = isolation.clone_url() or settings.database_url
+  if settings.database_url ~= core.settings.database_url then
+    db:close() -- its next use connects with the new ones
   end
-  return app, loader
+  for name, value in pairs(settings) do -- in place: all modules have this table
+    core.settings[name] = value
+  end
+  config.current:begin { settings = core.settings, sources = sources }
 end
 
--- The app that is meant, and what requires its modules.
-local function resolve(what, level)
-  if App.is(what) then
-    return what, module.loader "."
-  end
+-- The folder of the app that is meant.
+local function folder_of(what, level)
   if what ~= nil and type(what) ~= "string" then
     error(("rille.test takes an app, an app's folder or a table of options: got a %s"):format(type(what)), level + 1)
   end
@@ -61,7 +66,17 @@ local function resolve(what, level)
     error(("which app is this about? There is none at %s. Give rille.test an app or a folder, or call `rille spec --app DIR`")
       :format(tried), level + 1)
   end
-  return load_app(dir, level) -- a tail call
+  if not place.has_app(dir) then
+    error(("there is no app in '%s': it has no app.lua"):format(dir), level + 1)
+  end
+  return dir
+end
+
+-- The app, and what requires its modules.
+local function load_app(dir)
+  local app, loader = App.load(dir)
+  config.current:finish()
+  return app, loader
 end
 
 -- An app's routes can be handed over once for each server it is on; here all
@@ -73,8 +88,17 @@ local function build(app)
     local number = core.test_app(core.settings or {})
     app:build()
     built[app] = number
+    lifecycle "start"
   end
   return built[app]
+end
+
+-- The app gets the guards that it is served with. That a call blocks is nothing to
+-- tell of a spec: nobody else waits.
+local function install_guard()
+  local execute, popen = os.execute, io.popen
+  guard.install()
+  os.execute, io.popen = execute, popen
 end
 
 -- ---- t -------------------------------------------------------------------------------
@@ -175,7 +199,10 @@ local function functions_of(t, loader)
   t.clock = clock
 end
 
---- Make a `t` for an app; see the top of this file and rille.test.place.
+--- Make a `t` for an app; see the top of this file and rille.test.place. An app in
+-- a folder is loaded as `rille serve` does it: with the settings of its config/ENV.lua,
+-- and what is wrong with them told; its on_start runs now, on_stop when the file is over.
+-- **Yields** if those do.
 -- @param[opt] what an app; the folder of one; or options: `app` (either of them), and
 -- `isolation`: "transaction" (each example's work in the database is rolled
 -- back), "database" (the file gets a copy of the database to itself), false (neither)
@@ -188,8 +215,19 @@ function test.new(what)
       error(("rille.test has no option '%s': there are app and isolation"):format(tostring(key)), level)
     end
   end
+  local app = options.app
+  local dir = not App.is(app) and folder_of(app, level) or nil
+  if dir then
+    use_settings(dir, level)
+  end
   isolation.choose(options.isolation == nil and "transaction" or options.isolation, level)
-  local app, loader = resolve(options.app, level)
+  install_guard()
+  local loader
+  if dir then
+    app, loader = load_app(dir)
+  else
+    loader = module.loader "."
+  end
   local t = setmetatable({ app = app, number = build(app) }, T)
   functions_of(t, loader)
   return t

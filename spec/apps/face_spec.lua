@@ -17,7 +17,7 @@ describe("the face", function()
 
   -- The log has a thread of its own: its lines come a little later.
   local function logged(text)
-    return server.wait_for(function() return running:log():find(text, 1, true) end, 5)
+    return server.wait_for(function() return running:log():find(text, 1, true) end)
   end
 
   -- The events since the last look, once there are `count`.
@@ -27,8 +27,15 @@ describe("the face", function()
       local more = api:get("/events").body
       seen = seen .. (seen ~= "" and more ~= "" and " " or "") .. more
       return select(2, (seen .. " "):gsub("%S+ ", "")) >= count and seen
-    end, 5), seen
+    end), seen
   end
+
+  it("takes a request's id from nobody unless told", function()
+    local conn = wire.connect(running.port)
+    conn:send(wire.get("/id", "X-Request-Id: mine"))
+    assert.matches("^%x+$", assert(conn:answer()).body)
+    conn:close()
+  end)
 
   it("believes no proxy unless told", function()
     local conn = wire.connect(running.port)
@@ -76,7 +83,7 @@ describe("the face", function()
       assert.equal(304, assert(conn:answer()).status)
       conn:close()
     end
-    assert.is_truthy(server.wait_for(function() return running:descriptors() <= before end, 2))
+    assert.is_truthy(server.wait_for(function() return running:descriptors() <= before end))
   end)
 
   it("cancels a GET whose client leaves, at every wait; a POST finishes", function()
@@ -116,7 +123,7 @@ describe("the face", function()
         local before = #running:log()
         assert.equal(500, api:get(path).status)
         -- the log has a thread of its own: the line comes a little later
-        local found = server.wait_for(function() return running:log():find(text, before, true) end, 5)
+        local found = server.wait_for(function() return running:log():find(text, before, true) end)
         assert.truthy(found, running:log():sub(before))
       end
     end
@@ -127,6 +134,24 @@ describe("the face", function()
     local answer = api:get "/admin/nowhere"
     assert.same({ 404, "admin has no /admin/nowhere" }, { answer.status, answer.body })
     assert.equal("not_found", api:get("/nowhere").json.error.code)
+  end)
+
+  it("gives a mounted app its own folder: files, static files, views", function()
+    for path, body in pairs {
+      ["/page"] = "the outer page", ["/admin/page"] = "the inner page",
+      ["/note"] = "the outer note", ["/admin/note"] = "the inner note", ["/admin/files/a.txt"] = "an inner file",
+    } do
+      assert.equal(body, api:get(path).body, path)
+    end
+  end)
+
+  it("gives each app's middleware, on_error and on_response its own folder and names", function()
+    assert.equal("the outer page", api:get("/admin/page?around=page").body)
+    assert.equal("the outer page", api:get("/admin/page?hook=1").body)
+    assert.equal("the outer page", api:get("/admin/nowhere?hook=1").body)
+    local answer = api:get "/admin/teapot"
+    assert.same({ 418, "the outer page" }, { answer.status, answer.body })
+    assert.equal("/outside", api:get("/admin/page?around=name").body)
   end)
 
   it("keeps plain Lua from harming the process", function()
@@ -148,11 +173,45 @@ describe("the face", function()
 end)
 
 describe("a trusted proxy", function()
-  it("is believed about who asks", function()
-    local behind = server.start{
+  local behind
+
+  setup(function()
+    behind = server.start{
       app = "spec/apps/face", env = { DATABASE_URL = "" }, args = { "--workers", "1", "--trusted-proxies", "127.0.0.0/8, 10.0.0.1" },
     }
-    finally(function() behind:stop() end)
+  end)
+
+  teardown(function()
+    if behind then behind:stop() end
+  end)
+
+  local function logged(pattern)
+    return server.wait_for(function() return behind:log():find(pattern) end)
+  end
+
+  local function get(path, ...)
+    local conn = wire.connect(behind.port)
+    conn:send(wire.get(path, ...))
+    local answer = assert(conn:answer())
+    conn:close()
+    return answer
+  end
+
+  it("names the request: in the app, its log, the access log, and in errors", function()
+    assert.equal("edge-7.a_B", get("/id", "X-Request-Id: edge-7.a_B").body)
+    assert.is_truthy(logged "its id%s+request_id=edge%-7%.a_B")
+    assert.is_truthy(logged "path=/id .*request_id=edge%-7%.a_B")
+    assert.matches('"request_id":"edge-8"', get("/nowhere", "X-Request-Id: edge-8").body, 1, true)
+    assert.matches('"request_id":"edge-9"', get("/global", "X-Request-Id: edge-9").body, 1, true)
+  end)
+
+  it("names no request so that it could do harm", function()
+    for _, id in ipairs { "a b", 'a"b', "a;b", ("x"):rep(65) } do
+      assert.matches("^%x+$", get("/id", "X-Request-Id: " .. id).body)
+    end
+  end)
+
+  it("is believed about who asks", function()
     local conn = wire.connect(behind.port)
     conn:send(wire.get("/who", "X-Forwarded-For: 6.6.6.6, 1.2.3.4, 10.0.0.1", "X-Forwarded-Proto: https",
       "X-Forwarded-Host: shop.example"))
@@ -166,7 +225,7 @@ describe("an app's start and stop", function()
   it("run its functions", function()
     local brief = server.start{ app = "spec/apps/face", env = { DATABASE_URL = "" }, args = { "--workers", "1" } }
     finally(function() brief:stop() end)
-    assert.is_truthy(server.wait_for(function() return brief:log():find("the app starts", 1, true) end, 5))
+    assert.is_truthy(server.wait_for(function() return brief:log():find("the app starts", 1, true) end))
     local status, log = brief:stop()
     assert.equal(0, status)
     assert.matches("the app stops", log, 1, true)

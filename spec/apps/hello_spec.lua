@@ -51,7 +51,7 @@ describe("apps/hello", function()
     assert.equal(500, lonely:get("/countries/is").status)
     assert.truthy(server.wait_for(function()
       return alone:log():find("no database is configured: set DATABASE_URL", 1, true)
-    end, 5))
+    end))
   end)
 
   it("stops when it is told to", function()

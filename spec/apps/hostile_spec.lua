@@ -114,10 +114,11 @@ describe("under hostile clients", function()
     assert.equal("hello", assert(conn:answer()).body)
   end
 
+  -- How long `fn` took, but for what this machine kept it waiting: others run here, too.
   local function seconds_of(fn)
-    local began = socket.gettime()
+    local began, starved = socket.gettime(), running:starved()
     fn()
-    return socket.gettime() - began
+    return socket.gettime() - began - (running:starved() - starved)
   end
 
   local function ask_anew()
@@ -127,7 +128,7 @@ describe("under hostile clients", function()
   end
 
   -- A polite client on a new connection and one on a kept one are both answered in
-  -- time. This machine may have stumbled itself: one of three tries must succeed.
+  -- time. This machine may have stood still as a whole: one of three tries must succeed.
   local function assert_polite()
     local promised_seconds = POLITE_SECONDS * (running:is_sanitized() and SANITIZER_SLOWNESS or 1)
     for _, way in ipairs{ ask_anew, function() ask(kept) end } do
@@ -141,7 +142,7 @@ describe("under hostile clients", function()
   end
 
   local function assert_all_gone()
-    local gone = server.wait_for(function() return running:descriptors() <= quiet_descriptors end, 10)
+    local gone = server.wait_for(function() return running:descriptors() <= quiet_descriptors end)
     assert.truthy(gone, ("%d descriptors instead of %d"):format(running:descriptors(), quiet_descriptors))
   end
 
@@ -153,7 +154,7 @@ describe("under hostile clients", function()
 
   setup(function()
     running = server.start{ app = "spec/apps/fixture", args = { "--workers", "1", "--env", "production",
-      "--stop-delay", "0", "--max-body", "64K", "--write-timeout", "1s", "--half-close-grace", "300ms" } }
+      "--stop-delay", "0", "--max-body", "64K", "--write-timeout", "2s", "--half-close-grace", "300ms" } }
     kept = wire.connect(running.port)
     ask(kept)
     quiet_descriptors = running:descriptors()

@@ -47,6 +47,14 @@ describe("apps/shop for people", function()
 
   local BUYER = { name = "Ada", email = "ada.front@example.com", country_code = "PT" }
 
+  local function form_text(fields)
+    local parts = {}
+    for name, value in pairs(fields) do
+      parts[#parts + 1] = name .. "=" .. value:gsub("@", "%%40")
+    end
+    return table.concat(parts, "&")
+  end
+
   local function shows(page, text)
     assert.truthy(page.body:find(text, 1, true), text .. " is not in\n" .. page.body)
   end
@@ -267,6 +275,37 @@ describe("apps/shop for people", function()
       assert.equal("0", base:sql("select count(*) from users where email = 'late@example.com'"))
       assert.equal(1, stock_of(id))
       assert.equal(id .. "x2", someone.cookies.cart)
+    end)
+
+    it("makes one order of a form that is sent twice, one after the other or at once", function()
+      local id = with_cart({ stock = 5 }, 3) -- not enough for two
+      local form, full = someone:get("/checkout"), someone.cookies.cart
+      local first = someone:submit(form, BUYER)
+      local again = someone:submit(form, BUYER) -- its cart is empty now
+      someone.cookies.cart = full
+      local reloaded = someone:submit(form, BUYER)
+      assert.same({ 200, first.path, first.path }, { first.status, again.path, reloaded.path })
+      assert.is_nil(someone.cookies.cart)
+      assert.equal(2, stock_of(id))
+
+      id = with_cart({ stock = 100 }, 3)
+      local fields = { form_key = visitor.value(someone:get("/checkout"), "form_key") }
+      for name, value in pairs(BUYER) do fields[name] = value end
+      local conns, seen = {}, {}
+      for i = 1, 8 do
+        conns[i] = wire.connect(running.port)
+        conns[i]:send(wire.post("/checkout", form_text(fields), "Content-Type: application/x-www-form-urlencoded",
+          "Cookie: cart=" .. someone.cookies.cart))
+      end
+      for i = 1, 8 do
+        local answer = assert(conns[i]:answer())
+        assert.equal(303, answer.status)
+        seen[answer.headers.location] = true
+        conns[i]:close()
+      end
+      local path = next(seen)
+      assert.is_nil(next(seen, path))
+      assert.equal(97, stock_of(id))
     end)
 
     it("leads to the cart when it is empty or in two currencies", function()

@@ -62,7 +62,7 @@ describe("rille", function()
 
   it("wants the app returned", function()
     write("app.lua", 'require("rille").app()\n')
-    assert_refused(1, ("rille: %s/app.lua returned a nil: its last line must be `return app`"):format(dir),
+    assert_refused(1, ("rille: %s/app.lua returned nothing: its last line must be `return app`"):format(dir),
       "serve --port 0 " .. app)
   end)
 
@@ -108,6 +108,27 @@ describe("rille", function()
     assert.equal(2, (rille "serve"))
     assert.equal(2, (rille "sevre"))
     assert.equal(2, (rille ""))
+  end)
+
+  it("serves, and ends when told, although nobody reads its stderr", function()
+    write("app.lua", 'local app = require("rille").app()\napp:get("/", function() return "hello" end)\nreturn app\n')
+    local taken = assert(socket.bind("127.0.0.1", 0))
+    local _, port = taken:getsockname()
+    taken:close()
+    local pipe = quoted(dir .. "/pipe")
+    local shell = io.popen(("mkfifo %s; exec 3<>%s; dd if=/dev/zero of=%s oflag=nonblock bs=4096 2>/dev/null\n"
+      .. "%s serve --port %d --stop-delay 0 %s 2>&3 & server=$!; echo $server\n"
+      .. "(sleep 20; kill -KILL $server) >/dev/null 2>&1 & wait $server; echo $?; kill $!"):format(pipe, pipe, pipe,
+      os.getenv "RILLE" or "build/rille", port, app))
+    local pid = shell:read("*l")
+    local conn = server.wait_for(function() return socket.connect("127.0.0.1", port) end, 10)
+    assert.truthy(conn, "it does not listen")
+    conn:settimeout(10)
+    conn:send("GET / HTTP/1.0\r\n\r\n")
+    assert.matches("hello", (conn:receive("*a")), 1, true)
+    os.execute("kill " .. pid)
+    assert.equal("0", shell:read("*l"))
+    shell:close()
   end)
 end)
 

@@ -64,7 +64,7 @@ size_t mem_live(void) {
 /* A thread that the body left behind may still have to give its memory back. */
 static void wait_for_threads(size_t before) {
     const struct timespec pause = {.tv_nsec = 1000 * 1000};
-    for (int tries = 0; mem_live() != before && tries < 5000; tries++)
+    for (int tries = 0; mem_live() != before && tries < 60000; tries++)
         nanosleep(&pause, NULL);
 }
 

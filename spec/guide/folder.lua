@@ -7,8 +7,6 @@ local folder = {}
 local Folder = {}
 Folder.__index = Folder
 
-local LOG_SECONDS = 2 -- the log may be written a moment after the answer
-
 local function quoted(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
 end
@@ -78,7 +76,7 @@ end
 
 function steps.log(self, step)
   for wanted in step.text:gmatch "[^\n]+" do
-    local is_there = server.wait_for(function() return has_line(self.server:log(), wanted) end, LOG_SECONDS)
+    local is_there = server.wait_for(function() return has_line(self.server:log(), wanted) end)
     assert(is_there, ("the log has no line\n%s\nbut is\n%s"):format(wanted, self.server:log()))
   end
 end

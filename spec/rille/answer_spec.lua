@@ -7,7 +7,7 @@ describe("answers.of", function()
     assert.error_matches(function() answers.of(nil) end, "handler returned nil: return nothing for 204, or the answer")
     local ok, err = pcall(answers.of, nil, { code = "x" })
     assert.same({ false, { code = "x" } }, { ok, err })
-    assert.error_matches(function() answers.of("x", 200, "y") end, "handler returned headers that are no table")
+    assert.error_matches(function() answers.of("x", 200, "y") end, "handler returned a string as its headers: they are a table")
   end)
 
   it("merges what is returned behind an answer into a copy", function()

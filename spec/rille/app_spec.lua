@@ -84,6 +84,20 @@ describe("on_error", function()
     assert.equal(410, u:client():get("/missing").status)
   end)
 
+  it("knows an error by its own code also where others see a fault", function()
+    local app, seen = rille.app(), {}
+    app:on_error("db.42P01", function(_, err) return { error = err.code }, 503 end)
+    app:on_error("db.40001", function(_, err) seen[#seen + 1] = err.code end)
+    app:on_error("internal", function(_, err) seen[#seen + 1] = err.code return "hidden", 500 end)
+    app:get("/:code", function(c) error { code = c.params.code, status = 500, message = "the text of the statement" } end)
+    local t = rille.test(app)
+    local res = t:client():get "/db.42P01"
+    assert.same({ 503, '{"error":"db.42P01"}' }, { res.status, res.body })
+    t.expect_fault()
+    assert.equal("hidden", t:client():get("/db.40001").body)
+    assert.same({ "db.40001", "internal" }, seen)
+  end)
+
   it("keeps the error's status with a page, a file and data", function()
     for _, body in ipairs { rille.html "<p>", rille.file "README.md", { a = 1 } } do
       local _, t = app_with(function() return body end)

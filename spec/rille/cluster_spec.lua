@@ -32,7 +32,7 @@ describe("rille.cluster", function()
     assert.equal(url, cluster.start(a))
     assert.equal(url, cluster.url(a))
     for _, each in ipairs { url, other } do
-      local db = database.open { url = each, max = 1 }
+      local db = database.open { url = each, exclusive = 1 }
       assert.equal("rille", db:one("select current_database() as name").name)
       db:close()
     end
@@ -58,7 +58,7 @@ describe("rille.cluster", function()
     sh("kill -9 $(head -n 1 '" .. a .. "/data/postmaster.pid'); sleep 0.1; echo")
     assert.equal("stopped", cluster.status(a))
     assert.equal(url, cluster.start(a))
-    local db = database.open { url = url, max = 1 }
+    local db = database.open { url = url, exclusive = 1 }
     assert.equal(1, db:one("select 1 as one").one)
     db:close()
   end)

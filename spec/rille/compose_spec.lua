@@ -1,4 +1,5 @@
 --- Middleware: order, what it sees and returns, and what it must not do.
+local clock = require "rille.test.clock"
 local rille = require "rille"
 
 local function client_of(fill)
@@ -174,9 +175,10 @@ end)
 
 describe("route options", function()
   it("bound a handler's time and body", function()
+    clock.freeze()
     local api = client_of(function(app)
-      app:get("/slow", { timeout = "5ms" }, function() rille.sleep(10) end)
-      app:get("/caught", { timeout = "5ms" }, function()
+      app:get("/slow", { timeout = "5s" }, function() rille.sleep(10) end)
+      app:get("/caught", { timeout = "5s" }, function()
         pcall(rille.sleep, 10)
         pcall(rille.sleep, 10)
         rille.sleep(10)

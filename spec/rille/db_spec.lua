@@ -19,7 +19,7 @@ describe("rille.db", function()
     local name = io.popen "mktemp -d /tmp/rille-spec.XXXXXX"
     dir = name:read "*l"
     name:close()
-    db = database.open { url = cluster.start(dir .. "/pg", { durable = false }), max = 4 }
+    db = database.open { url = cluster.start(dir .. "/pg", { durable = false }), exclusive = 4 }
   end)
 
   teardown(function()
@@ -117,7 +117,7 @@ describe("rille.db", function()
     local err = fails("db.22000", db.one, db, "select 9007199254740993 as big")
     assert.matches('column "big"', err.message, 1, true)
     fails("db.22000", db.one, db, "select array[-9223372036854775808] as big")
-    local text = database.open { url = db.options.url, max = 1, bigint = "string" }
+    local text = database.open { url = db.options.url, exclusive = 1, bigint = "string" }
     assert.equal("9223372036854775807", text:one("select 9223372036854775807 as big").big)
     text:close()
   end)
@@ -218,7 +218,7 @@ describe("rille.db", function()
   end)
 
   it("says when no connection becomes free, and when none can be made", function()
-    local small = database.open { url = db.options.url, max = 1, acquire_timeout = 0.05 }
+    local small = database.open { url = db.options.url, exclusive = 1, acquire_timeout = 0.05 }
     local holder = rille.spawn(function()
       small:query "select pg_sleep(60)"
     end)
@@ -247,7 +247,7 @@ describe("rille.db", function()
   end)
 
   it("keeps the session of a held connection, and wipes it afterwards", function()
-    local single = database.open { url = db.options.url, max = 1 }
+    local single = database.open { url = db.options.url, exclusive = 1 }
     single:hold(function()
       single:exec "create temp table mine (n int)"
       single:transaction(function()

@@ -1,4 +1,5 @@
 --- The middleware that comes with Rille.
+local clock = require "rille.test.clock"
 local rille = require "rille"
 
 local mw = rille.mw
@@ -79,8 +80,9 @@ end)
 
 describe("timeout and body_limit", function()
   it("bound the rest of the chain", function()
+    clock.freeze()
     local api = client_of(function(app)
-      app:use(mw.timeout "5ms", mw.body_limit "1K")
+      app:use(mw.timeout "5s", mw.body_limit "1K")
       app:get("/", function() rille.sleep(10) end)
       app:post("/", function(c) return c:text() end)
     end)

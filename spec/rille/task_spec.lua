@@ -1,6 +1,9 @@
 --- Tasks, as apps use them. Each example is itself a task.
 local rille = require "rille"
+local clock = require "rille.test.clock"
 local errors = require "rille.error"
+
+before_each(clock.freeze)
 
 describe("spawn", function()
   it("runs beside its caller and gives its results", function()
@@ -66,7 +69,7 @@ describe("spawn", function()
   it("refuses what is no function, naming the caller's line", function()
     local ok, err = pcall(rille.spawn, 7)
     assert.is_false(ok)
-    assert.matches("a task is a function: got a number", err)
+    assert.matches("a task is a function, not what it returns, as in rille.spawn(fn, argument): got a number", err, 1, true)
   end)
 end)
 
@@ -75,7 +78,7 @@ describe("all", function()
     local before = rille.uptime()
     local got = rille.all { a = function() rille.sleep "30ms" return 1 end, b = function() rille.sleep "30ms" return 2 end }
     assert.same({ a = 1, b = 2 }, got)
-    assert.is_true(rille.uptime() - before < 0.055)
+    assert.equal(0.03, math.floor((rille.uptime() - before) * 1000 + 0.5) / 1000)
   end)
 
   it("raises the first error and cancels the rest", function()
@@ -170,5 +173,42 @@ describe("defer", function()
     end)
     pcall(task.await, task)
     assert.same({ "second", "first" }, order)
+  end)
+end)
+
+describe("a task that goes on after its cancellation", function()
+  local function stubborn()
+    while true do
+      pcall(rille.sleep, 10)
+    end
+  end
+
+  it("is given up, and whoever awaits it is told", function()
+    local task = rille.spawn(stubborn)
+    rille.sleep(0)
+    task:cancel()
+    assert.error_matches(function() task:await() end, "given up: it was cancelled")
+    assert.is_true(task:done())
+  end)
+
+  it("is given up in a coroutine of its own, too", function()
+    local task = rille.spawn(function()
+      for _ in coroutine.wrap(stubborn) do end
+    end)
+    rille.sleep(0)
+    task:cancel()
+    assert.error_matches(function() task:await() end, "given up: it was cancelled")
+  end)
+
+  it("runs nothing more of the app, what it deferred either", function()
+    local ran = {}
+    local task = rille.spawn(function()
+      rille.defer(function() ran[1] = "deferred" end)
+      stubborn()
+    end)
+    rille.sleep(0)
+    task:cancel()
+    assert.error_matches(function() task:await() end, "given up")
+    assert.same({}, ran)
   end)
 end)

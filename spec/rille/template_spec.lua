@@ -246,6 +246,13 @@ describe("a value", function()
     { "<script>/* <%= x %> */</script>", "in a comment of a script" },
     { "<script>/<%= x %>/</script>", "inside a regular expression" },
     { "<script>'\\<%= x %>'</script>", "behind a backslash" },
+    { "<script>/\\<%= x %>/</script>", "behind a backslash" },
+    { "<script>/\\<% local y %>/ <%= x %></script>", "inside a regular expression" },
+    { "<script>`\\<% local y %>` <%= x %></script>", "template literal" },
+    { "<script>'\\<% local y %>' <%= x %>", "the template ends in <script>" },
+    { "<script><% if x then %>'\\<% else %>\"\\<% end %></script>", "the branches of this `if`" },
+    { "<style>a { b: \\<%= x %> }</style>", "behind a backslash" },
+    { "<style>a { b: '\\<%= x %>' }</style>", "behind a backslash" },
     { "<script>'a\n<%= x %></script>", "a string is not closed on its line" },
     { "<script><!-- \n<%= x %></script>", "'<!--' in a script" },
     { "<script>a <<%= x %></script>", "behind '<'" },
@@ -455,7 +462,9 @@ describe("views", function()
     file:close()
     local real = template.new { dir = dir, ext = "html", label = "v" }
     assert.equal("1!", real:render("pages/a", { x = 1 }))
-    assert.error_matches(function() real:render("pages/b") end, "v/pages/b.html does not exist")
+    assert.error_matches(function() real:render("pages/b") end, "v/pages/b.html does not exist %(looked in " .. dir:gsub("%p", "%%%0")
+      .. '/pages/%): did you mean "pages/a"?')
+    assert.error_matches(function() real:render("page/a") end, "looked in " .. dir:gsub("%p", "%%%0") .. "/page/, which is no folder")
     os.execute("rm -rf '" .. dir .. "'")
   end)
 

@@ -8,7 +8,6 @@ local config = require("rille.config").current
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
-local module = require "rille.module"
 
 local USAGE = "usage: rille check APP [--json] [settings]\n"
 
@@ -39,17 +38,9 @@ local function add_lines(list, text)
   end
 end
 
-local function load_app(root)
-  local app = module.loader(root).run(root .. "/app.lua")
-  if not App.is(app) then
-    error(("%s/app.lua returned a %s: its last line must be `return app`"):format(root, type(app)), 0)
-  end
-  return app
-end
-
 -- What a setting of the app's that is wrong makes an app's file raise is told already.
 local function try_load(root, problems)
-  local ok, app = pcall(load_app, root)
+  local ok, app = pcall(App.load, root)
   local told = config:all_problems()
   for _, problem in ipairs(told) do
     problems[#problems + 1] = problem
@@ -92,8 +83,10 @@ end
 local SERVER = [[select current_setting('server_version') as version, current_setting('max_connections')::int as most,
   current_setting('superuser_reserved_connections')::int as reserved]]
 
--- What this node may take of the server's connections: replacement of the
--- process is not counted, nor are other nodes.
+local LISTENERS = 1 -- a process has one connection for all its notifications
+
+-- What this node may take of the server's connections: twice what a process has, because an old
+-- and a new one overlap while it is replaced. Other nodes take as much again.
 local function database_of(problems, warnings)
   local settings = core.settings
   if settings.database_url == "" then
@@ -104,14 +97,17 @@ local function database_of(problems, warnings)
     problems[#problems + 1] = "database_url: " .. text_of(server)
     return { configured = true, reachable = false }
   end
-  local wanted, free = settings.db_max * settings.workers, server.most - server.reserved
+  local process = settings.db_exclusive + settings.db_shared * settings.workers + LISTENERS
+  local wanted, free = process * 2, server.most - server.reserved
   if wanted > free then
-    warnings[#warnings + 1] = ("db_max %d × %d workers = %d connections, and the server has %d: lower db_max to %d")
-      :format(settings.db_max, settings.workers, wanted, free, math.max(1, math.floor(free / settings.workers)))
+    warnings[#warnings + 1] = ("db_exclusive %d + db_shared %d × %d workers + %d = %d connections, %d while a process is "
+      .. "replaced, and the server has %d: lower db_exclusive, or raise its max_connections"):format(settings.db_exclusive,
+      settings.db_shared, settings.workers, LISTENERS, process, wanted, free)
   end
   return {
     configured = true, reachable = true, version = server.version, max_connections = server.most,
-    reserved = server.reserved, db_max = settings.db_max, workers = settings.workers, wanted = wanted,
+    reserved = server.reserved, exclusive = settings.db_exclusive, shared = settings.db_shared,
+    workers = settings.workers, process = process, wanted = wanted, nodes = math.floor(free / wanted),
   }
 end
 
@@ -190,8 +186,11 @@ local function print_database(database)
   elseif not database.reachable then
     print "  cannot be reached"
   else
-    print(("  PostgreSQL %s; max_connections %d, %d of them reserved; db_max %d × %d workers = %d"):format(database.version,
-      database.max_connections, database.reserved, database.db_max, database.workers, database.wanted))
+    print(("  PostgreSQL %s; max_connections %d, %d of them reserved"):format(database.version, database.max_connections,
+      database.reserved))
+    print(("  a process takes %d: %d exclusive + %d shared × %d workers + %d that listens; × 2 while it is replaced: %d"):format(
+      database.process, database.exclusive, database.shared, database.workers, LISTENERS, database.wanted))
+    print(("  room for %d nodes like this one"):format(database.nodes))
   end
 end
 

@@ -11,6 +11,7 @@
 local core = require "rille.core"
 local example = require "rille.test.example"
 local isolation = require "rille.test.isolation"
+local lifecycle = require "rille.lifecycle"
 local options = require "rille.test.options"
 local place = require "rille.test.place"
 local suite = require "rille.test.suite"
@@ -87,6 +88,7 @@ local function run_here(given)
   on_new_busted(run_examples_as_tasks)
   _G.coroutine = require "rille.coroutine"
   local status = run_busted(given:words_for_one())
+  lifecycle "stop"
   local ok, err = pcall(isolation.clean_up)
   if not ok then
     core.log("warn", "the copy of the database is still there", "error", tostring(err))

@@ -9,8 +9,13 @@
 --     prev    the last word or sign of code: decides what a slash means
 --     last    the last byte of code, for the space in front of a value
 --
+-- Behind a backslash that ends a piece of the template, js has that in front:
+-- see rille.template.literal.
+--
 -- A script that this machine does not understand is lost, and nothing can be
 -- printed there; the script itself stays as it is.
+local literal = require "rille.template.literal"
+
 local find, gsub, match, sub = string.find, string.gsub, string.match, string.sub
 
 local script = {}
@@ -95,32 +100,28 @@ function step.code(s, text, at)
   return after
 end
 
+local function over_escape(s, text, at)
+  local after
+  after, s.js = literal.escape(s.js, text, at)
+  return after
+end
+
 -- Inside a string: to its end, over escapes.
 local function in_string(s, text, at)
   local quote = s.js
-  local found = find(text, quote == '"' and '["\\\n]' or "['\\\n]", at)
+  local found, char = literal.find(quote, text, at)
   if not found then
     return #text + 1
-  end
-  local char = sub(text, found, found)
-  if char == "\n" then
+  elseif char == "\\" then
+    return over_escape(s, text, found)
+  elseif char == "\n" then
     lose(s, "a string is not closed on its line")
-  elseif char == quote then
-    s.js, s.prev, s.last = "code", "string", quote
-  elseif found == #text then
-    s.js, s.quote_of_escape = "escape", quote
   else
-    return found + 2
+    s.js, s.prev, s.last = "code", "string", quote
   end
   return found + 1
 end
 step['"'], step["'"] = in_string, in_string
-
--- A literal ended behind a backslash: the byte after it is still to come.
-function step.escape(s, _, at)
-  s.js = s.quote_of_escape
-  return at + 1
-end
 
 function step.template(s, text, at)
   local found = find(text, "[`\\$]", at)
@@ -131,7 +132,7 @@ function step.template(s, text, at)
   if char == "`" then
     s.js, s.stack, s.prev, s.last = "code", sub(s.stack, 1, -2), "string", "`"
   elseif char == "\\" then
-    return found + 2
+    return over_escape(s, text, found)
   elseif sub(text, found + 1, found + 1) == "{" then
     s.js, s.stack, s.prev, s.last = "code", s.stack .. "$", "{", "{"
     return found + 2
@@ -166,7 +167,7 @@ function step.regex(s, text, at)
   elseif char == "[" then
     s.js = "class"
   elseif char == "\\" then
-    return found + 2
+    return over_escape(s, text, found)
   else
     lose(s, "a regular expression is not closed on its line")
   end
@@ -182,7 +183,7 @@ function step.class(s, text, at)
   if char == "]" then
     s.js = "regex"
   elseif char == "\\" then
-    return found + 2
+    return over_escape(s, text, found)
   else
     lose(s, "a regular expression is not closed on its line")
   end
@@ -195,7 +196,8 @@ end
 
 --- Read on through `text`.
 function script.feed(s, text)
-  local at = 1
+  local at
+  at, s.js = literal.resume(s.js, text)
   while at <= #text do
     at = step[s.js](s, text, at)
   end
@@ -205,7 +207,6 @@ local REFUSED = {
   template = "inside a `template literal`: give the value a name first, `const x = <%= … %>;`",
   line = "in a comment of a script", block = "in a comment of a script",
   regex = "inside a regular expression", class = "inside a regular expression",
-  escape = "behind a backslash",
 }
 
 --- The escaper for a value printed here, by its name in rille.escape.
@@ -219,7 +220,7 @@ function script.escaper(s)
   elseif s.js == "lost" then
     return nil, "in this script: " .. s.lost
   end
-  return nil, REFUSED[s.js]
+  return nil, REFUSED[s.js] or "behind a backslash"
 end
 
 --- A value was printed: code goes on behind a value.

@@ -3,9 +3,12 @@
 -- Fields of the state that belong to this machine:
 --
 --     css      value, a quote, comment, open (behind `url(`), url (without quotes)
+--              each with a backslash in front while an escape is torn: see rille.template.literal
 --     in_url   whether the string is that of a url("…")
 --     fresh    whether that string is still empty
 --     tail     the last three bytes: "url" makes the parenthesis behind it special
+local literal = require "rille.template.literal"
+
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
 
 local style = {}
@@ -18,6 +21,12 @@ local step = {}
 
 local function open_string(s, quote, in_url)
   s.css, s.in_url, s.fresh = quote, in_url, true
+end
+
+local function over_escape(s, text, at)
+  local after
+  after, s.css = literal.escape(s.css, text, at)
+  return after
 end
 
 function step.value(s, text, at)
@@ -33,36 +42,27 @@ function step.value(s, text, at)
     open_string(s, char, false)
   elseif char == "(" then
     s.css = tail == "url" and "open" or "value"
-  elseif char == "\\" or sub(text, found + 1, found + 1) == "*" then
-    s.css = char == "/" and "comment" or "value"
+  elseif char == "\\" then
+    return over_escape(s, text, found)
+  elseif sub(text, found + 1, found + 1) == "*" then
+    s.css = "comment"
     return found + 2
   end
   return found + 1
 end
 
 local function in_string(s, text, at)
-  local quote = s.css
-  local found = find(text, quote == '"' and '["\\\n]' or "['\\\n]", at)
+  local found, char = literal.find(s.css, text, at)
   s.fresh = false
   if not found then
     return #text + 1
-  end
-  local char = sub(text, found, found)
-  if char == "\\" then
-    if found == #text then
-      s.css, s.quote_of_escape = "escape", quote
-    end
-    return found + 2
+  elseif char == "\\" then
+    return over_escape(s, text, found)
   end
   s.css, s.tail = "value", "" -- a newline ends a string too: a bad one, but an end
   return found + 1
 end
 step['"'], step["'"] = in_string, in_string
-
-function step.escape(s, _, at)
-  s.css = s.quote_of_escape
-  return at + 1
-end
 
 function step.comment(s, text, at)
   local _, last = find(text, "*/", at, true)
@@ -96,14 +96,15 @@ end
 
 --- Read on through `text`.
 function style.feed(s, text)
-  local at = 1
+  local at
+  at, s.css = literal.resume(s.css, text)
   while at <= #text do
     at = step[s.css](s, text, at)
   end
 end
 
 local REFUSED = {
-  comment = "in a comment of a style", escape = "behind a backslash",
+  comment = "in a comment of a style",
   open = 'inside url( ): put it in quotes, url("<%= … %>")', url = 'inside url( ): put it in quotes, url("<%= … %>")',
 }
 
@@ -114,6 +115,8 @@ function style.escaper(s)
     return "css"
   elseif REFUSED[s.css] then
     return nil, REFUSED[s.css]
+  elseif literal.is_torn(s.css) then
+    return nil, "behind a backslash"
   elseif s.in_url then
     return s.fresh and "css_url" or "url_component"
   end

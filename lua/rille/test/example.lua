@@ -46,6 +46,7 @@ function example.around(run)
     running = { faults = {}, broken = broken }
     local ok, err = pcall(function() results = { run() } end)
     settle()
+    core.test_thaw()
     running = nil
     if not ok then
       error(err, 0)

@@ -18,13 +18,16 @@ local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
 local statements = require "rille.test.statements"
+local transactions = require "rille.db.transaction"
 local wait = require "rille.wait"
 
 local isolation = {}
 
 local Db = getmetatable(db)
 local plain = statements.plain
-plain.transaction, plain.hold = Db.transaction, Db.hold
+for _, name in ipairs { "transaction", "hold", "batch", "copy_in", "copy_out" } do
+  plain[name] = Db[name]
+end
 
 local EXAMPLE = 0            -- the mark of tasks inside the example, outside of any transaction of the code's
 local ENOUGH = {}            -- raised to roll the example back
@@ -87,7 +90,20 @@ local function in_turn(fn, ...)
 end
 
 local function is_of_example(self)
-  return turn and self == db and core.test_marked() == EXAMPLE
+  return turn and type(self) == "table" and self.root == db and core.test_marked() == EXAMPLE
+end
+
+-- What is known of the code's transactions, by their marks: theirs are savepoints
+-- of ours, which the database's own records know nothing of.
+local records = setmetatable({}, { __mode = "v" })
+local record_here = transactions.here
+
+function transactions.here(self)
+  local record, is_held, is_open = record_here(self)
+  if turn and self.root == db and is_open then
+    record = records[core.test_marked()] or record
+  end
+  return record, is_held, is_open
 end
 
 -- ---- what the code under test calls ------------------------------------------------
@@ -112,13 +128,14 @@ local function check_deferred()
   sql "release savepoint rl_deferred"
 end
 
-local function transaction(fn, self, options)
-  if options and options.read_only then
+local function transaction(fn, self, options, record)
+  if options and options.read_only or self.is_read then
     sql "set transaction read only"
   end
   local mark = count
+  records[mark] = record
   core.test_mark(mark)
-  local ok, result = pcall(fn, self)
+  local ok, result = pcall(transactions.run_with_tasks, self, record, fn)
   core.test_unmark(mark)
   if ok then
     ok, result = pcall(function()
@@ -152,14 +169,83 @@ function Db:transaction(fn, options)
     return plain.transaction(self, fn, options)
   end
   check_options(self, fn, options)
-  return in_turn(transaction, fn, self, options)
+  local record = transactions.new_record()
+  local result = in_turn(transaction, fn, self, options, record)
+  transactions.run_hooks(record)
+  return result
 end
 
 function Db:hold(fn)
   if not is_of_example(self) then
     return plain.hold(self, fn)
   end
-  return in_turn(transaction, fn, self)
+  local record = transactions.new_record()
+  record.is_outside = true
+  return in_turn(transaction, fn, self, nil, record)
+end
+
+-- Statement by statement, each in its turn, where they do not belong together:
+-- one that fails must not fail those behind it.
+local function batch_apart(self, list)
+  local results, first = {}, nil
+  for i, item in ipairs(list) do
+    local ok, result = pcall(in_turn, plain.batch, self, { item })
+    results[i] = ok and result[1] or result
+    if not ok and not errors.is(result) then
+      error(result, 0)
+    elseif not ok and not first then
+      first = result
+      first.index = i
+    end
+  end
+  if first then
+    first.results = results
+    error(first, 0)
+  end
+  return results
+end
+
+function Db:batch(list)
+  if not is_of_example(self) then
+    return plain.batch(self, list)
+  end
+  if type(list) == "table" and not list.atomic then
+    return batch_apart(self, list)
+  end
+  return guarded(plain.batch, self, list)
+end
+
+function Db:copy_in(text, rows)
+  if not is_of_example(self) then
+    return plain.copy_in(self, text, rows)
+  end
+  if type(rows) == "function" or getmetatable(rows) and getmetatable(rows).__call then
+    local all = {} -- read to its end first: what it asks the database must not wait for our turn
+    for row in rows do
+      all[#all + 1] = row
+    end
+    rows = all
+  end
+  return guarded(plain.copy_in, self, text, rows)
+end
+
+-- Read to its end in its turn, then handed out.
+function Db:copy_out(text)
+  if not is_of_example(self) then
+    return plain.copy_out(self, text)
+  end
+  local parts = guarded(function()
+    local all = {}
+    for rows in plain.copy_out(self, text) do
+      all[#all + 1] = rows
+    end
+    return all
+  end, self)
+  local i = 0
+  return function()
+    i = i + 1
+    return parts[i]
+  end
 end
 
 -- ---- an example ---------------------------------------------------------------------
@@ -182,6 +268,7 @@ function isolation.around(fn)
     turn = { signal = core.signal(), is_taken = false }
     statements.set_guard(guarded)
     core.test_mark(EXAMPLE)
+    record_here(db).is_outside = true -- of the code's own transactions: it is ours
     ok, result = pcall(fn)
     core.test_unmark(EXAMPLE)
     statements.set_guard(nil)
@@ -208,7 +295,7 @@ end
 
 local function run_as_admin(url, text)
   local before, _, after = split_url(url)
-  local admin = Db.open { url = before .. "postgres" .. after, max = 1 }
+  local admin = Db.open { url = before .. "postgres" .. after, exclusive = 1 }
   local ok, err
   for _ = 1, CLONE_TRIES do
     ok, err = pcall(plain.script, admin, text)
@@ -223,7 +310,13 @@ local function run_as_admin(url, text)
   end
 end
 
-local clone -- { url, name } of the original
+local clone -- { url: of the original, name, copy_url }
+
+--- Where the file's copy of the database is; nil when it has none.
+-- @treturn ?string
+function isolation.clone_url()
+  return clone and clone.copy_url
+end
 
 local function unique_name(name)
   local bytes = assert(io.open("/dev/urandom", "rb"))
@@ -244,7 +337,8 @@ local function make_clone()
   clone = { url = url, name = unique_name(name) }
   db:close() -- a template has no other users
   run_as_admin(url, ("create database %s template %s"):format(db.quote_ident(clone.name), db.quote_ident(name)))
-  use_url(before .. clone.name .. after)
+  clone.copy_url = before .. clone.name .. after
+  use_url(clone.copy_url)
 end
 
 --- Choose for the whole file. **Yields** for "database", which makes the copy.

@@ -1,5 +1,7 @@
 --- The words behind `rille spec`: ours, and busted's, which one of the processes
 -- of a run wants which.
+local random = require "rille.random"
+
 local options = {}
 
 -- busted's options that take a value, by what the process that collects does
@@ -28,10 +30,7 @@ local Options = {}
 Options.__index = Options
 
 local function random_seed()
-  local file = assert(io.open("/dev/urandom", "rb"))
-  local a, b, c = file:read(3):byte(1, 3)
-  file:close()
-  return a * 65536 + b * 256 + c
+  return tonumber(random.text(3), 16)
 end
 
 local function note(self, kind, ...)

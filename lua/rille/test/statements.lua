@@ -14,7 +14,10 @@ local Db = getmetatable(db)
 local watchers = {}
 local guard -- function(plain, self, sql, ...): how the isolation runs a statement
 
-local OURS = { "^savepoint ", "^release savepoint ", "^rollback to savepoint " }
+local OURS = {
+  "^savepoint ", "^release savepoint ", "^rollback to savepoint ", "^fetch %d+ from rl_each_", "^close rl_each_",
+}
+local CURSOR = "^declare rl_each_%d+ no scroll cursor for " -- before the text that db:each was given
 
 local function is_ours(sql)
   for _, pattern in ipairs(OURS) do
@@ -29,6 +32,7 @@ local function note(sql)
   if #watchers == 0 or type(sql) ~= "string" or is_ours(sql) then
     return
   end
+  sql = sql:gsub(CURSOR, "")
   for _, seen in ipairs(watchers) do
     seen[#seen + 1] = sql
   end
@@ -42,6 +46,22 @@ for _, name in ipairs { "query", "one", "exec", "script" } do
     if guard then
       return guard(plain, self, sql, ...)
     end
+    return plain(self, sql, ...)
+  end
+end
+
+local plain_batch = Db.batch
+function Db:batch(list)
+  for _, item in ipairs(type(list) == "table" and list or {}) do
+    note(type(item) == "table" and item[1])
+  end
+  return plain_batch(self, list)
+end
+
+for _, name in ipairs { "copy_in", "copy_out" } do
+  local plain = Db[name]
+  Db[name] = function(self, sql, ...)
+    note(sql)
     return plain(self, sql, ...)
   end
 end

@@ -77,6 +77,26 @@ app:get("/guards/:name", function(c)
   return tostring(loadstring "return 1" ~= nil and load("return 2")() == 2)
 end)
 
-app:mount("/admin", require "admin.app")
+-- what a request is called
+app:get("/id", function(c) c.log.info "its id" return c.request_id end)
+
+-- a mounted app, and what is around it: each finds its files in its own folder
+app:views{}
+app:get("/page", function(c) return c:render "page" end)
+app:get("/note", function() return rille.file "note.txt" end)
+app:get("/outside", { name = "outside" }, function() end)
+app:on_error("teapot", function(c) return c:render "page" end)
+app:on_response(function(c, res)
+  if c.query.hook then res.body = c:render("page").body end
+end)
+
+local function page_around(c, next)
+  local res = next(c)
+  if c.query.around == "page" then return c:render "page" end
+  if c.query.around == "name" then return c:url_for "outside" end
+  return res
+end
+
+app:mount("/admin", require "admin.app", { use = { page_around } })
 
 return app

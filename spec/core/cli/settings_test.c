@@ -102,7 +102,18 @@ static void defaults_are_safe_and_complete(void **state) {
     assert_int_equal(s->max_body, 8 << 20);
     assert_int_equal(s->vm_memory, 1 << 30);
     assert_int_equal(s->header_timeout_ms, 10000);
+    assert_int_equal(s->db_exclusive, 8);
+    assert_int_equal(s->db_shared, 1); /* each of two workers */
+    assert_int_equal(s->db_depth, 32);
+    assert_int_equal(s->db_min_idle, 2);
+    assert_int_equal(s->db_max_waiters, 1024);
+    assert_int_equal(s->db_connect_timeout_ms, 5000);
+    assert_int_equal(s->db_acquire_timeout_ms, 3000);
+    assert_int_equal(s->db_query_timeout_ms, 30000);
+    assert_int_equal(s->db_cancel_grace_ms, 2000);
+    assert_int_equal(s->db_idle_timeout_ms, 10 * 60 * 1000);
     assert_int_equal(s->db_max_lifetime_ms, 30 * 60 * 1000);
+    assert_int_equal(s->db_leak_after_ms, 60000);
     assert_int_equal(s->stop_delay_ms, 0);
     assert_int_equal(s->max_connections, 100000);
     assert_string_equal(s->database_url, "");

@@ -100,12 +100,13 @@ static void a_client_that_ends_its_side_gets_its_answer(void **state) {
 static void after_the_grace_a_half_closed_client_counts_as_gone_once(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.half_close_grace_ms = 2;
+    w->limits.half_close_grace_ms = 1000;
     assert_true(wire_open(w));
     feed(w, GET("/a") GET("/b"));
     end_input(w, RL_EOF);
+    pass(w, 999);
     assert_false(w->seen[0].is_gone);
-    pass(w, 5);
+    pass(w, 1);
     assert_true(w->seen[0].is_gone && w->seen[1].is_gone && w->is_open);
     answer(w, 0, "still read");
     turn(w);
@@ -116,12 +117,12 @@ static void after_the_grace_a_half_closed_client_counts_as_gone_once(void **stat
 static void handlers_may_end_their_requests_when_told_that_the_client_is_gone(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.half_close_grace_ms = 1;
+    w->limits.half_close_grace_ms = 1000;
     w->ends_when_gone = true;
     assert_true(wire_open(w));
     feed(w, GET("/a") GET("/b") GET("/c"));
     end_input(w, RL_EOF);
-    pass(w, 3);
+    pass(w, 1000);
     assert_true(w->seen[0].is_released && w->seen[1].is_released && w->seen[2].is_released);
     assert_false(w->is_open);
     wire_free(w);
@@ -245,11 +246,11 @@ static void lingering_is_bounded_in_bytes(void **state) {
 static void a_silent_connection_is_closed(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.keepalive_timeout_ms = 5;
+    w->limits.keepalive_timeout_ms = 75000;
     assert_true(wire_open(w));
-    pass(w, 1);
+    pass(w, 74999);
     assert_true(w->is_open);
-    pass(w, 10);
+    pass(w, 1);
     assert_false(w->is_open);
     assert_null(w->out);
     wire_free(w);
@@ -258,29 +259,28 @@ static void a_silent_connection_is_closed(void **state) {
 static void the_idle_time_begins_with_the_last_answer(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.keepalive_timeout_ms = 40;
+    w->limits.keepalive_timeout_ms = 40000;
     assert_true(wire_open(w));
-    pass(w, 25);
+    pass(w, 25000);
     feed(w, GET("/now"));
-    uint64_t from_ms = rl_loop_now_ms(w->loop);
-    pass(w, 25); /* the timer of before has fired early by now, which must not count as activity */
+    pass(w, 39999); /* the timer of before has fired early by now, which must not count as activity */
     assert_true(w->is_open);
-    while (w->is_open)
-        pass(w, 1);
-    uint64_t took_ms = rl_loop_now_ms(w->loop) - from_ms;
-    assert_true(took_ms >= 40 && took_ms < 60);
+    pass(w, 1);
+    assert_false(w->is_open);
     wire_free(w);
 }
 
 static void half_a_head_gets_408(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.header_timeout_ms = 5;
+    w->limits.header_timeout_ms = 5000;
     assert_true(wire_open(w));
     feed(w, "GET / HTTP/1.1\r\nHos");
-    pass(w, 3);
+    pass(w, 3000);
     feed(w, "t:"); /* a byte now and then does not help */
-    pass(w, 5);
+    pass(w, 1999);
+    assert_false(has(w, "408"));
+    pass(w, 1);
     assert_true(has(w, "408 Request Timeout") && w->is_shut);
     wire_free(w);
 }
@@ -288,10 +288,10 @@ static void half_a_head_gets_408(void **state) {
 static void half_a_head_behind_a_running_request_waits_for_its_answer(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.header_timeout_ms = 2;
+    w->limits.header_timeout_ms = 2000;
     assert_true(wire_open(w));
     feed(w, GET("/a") "GET /b");
-    pass(w, 5);
+    pass(w, 5000);
     assert_false(has(w, "408"));
     answer(w, 0, "first");
     turn(w);
@@ -302,10 +302,14 @@ static void half_a_head_behind_a_running_request_waits_for_its_answer(void **sta
 static void a_body_that_stops_gets_408(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.body_timeout_ms = 4;
+    w->limits.body_timeout_ms = 4000;
     assert_true(wire_open(w));
-    feed(w, POST("/echo", 10, "half"));
-    pass(w, 10);
+    feed(w, POST("/echo", 10, "h"));
+    pass(w, 3999);
+    feed(w, "alf");
+    pass(w, 3999);
+    assert_null(w->out);
+    pass(w, 1);
     assert_true(has(w, "408 Request Timeout") && w->is_shut);
     wire_free(w);
 }
@@ -313,28 +317,30 @@ static void a_body_that_stops_gets_408(void **state) {
 static void a_body_that_drips_gets_408(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.body_timeout_ms = 10;
-    w->limits.body_min_rate = 1000000;
+    w->limits.body_timeout_ms = 10000;
+    w->limits.body_min_rate = 1000;
     assert_true(wire_open(w));
     feed(w, POST("/echo", 1000, "x"));
+    uint64_t from_ms = rl_loop_now_ms(w->loop);
     for (int i = 0; i < 10 && !has(w, "408"); i++) {
-        pass(w, 4);
+        pass(w, 4000);
         feed(w, "x");
     }
     assert_true(has(w, "408 Request Timeout"));
+    assert_in_range(rl_loop_now_ms(w->loop) - from_ms, 10000, 20000);
     wire_free(w);
 }
 
 static void a_client_that_never_reads_is_reset(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.write_timeout_ms = 4;
+    w->limits.write_timeout_ms = 30000;
     assert_true(wire_open(w));
     w->takes = 10;
     feed(w, GET("/now"));
-    pass(w, 2);
+    pass(w, 29999);
     assert_true(w->is_open);
-    pass(w, 10);
+    pass(w, 1);
     assert_true(!w->is_open && w->was_reset);
     wire_free(w);
 }
@@ -342,12 +348,12 @@ static void a_client_that_never_reads_is_reset(void **state) {
 static void a_client_that_reads_slowly_is_not_reset(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.write_timeout_ms = 15;
+    w->limits.write_timeout_ms = 15000;
     assert_true(wire_open(w));
     w->takes = 10;
     feed(w, GET("/now"));
     for (int i = 0; i < 8; i++) {
-        pass(w, 5);
+        pass(w, 14999);
         wire_drain(w, 3);
     }
     assert_true(w->is_open && !w->is_closing);
@@ -357,10 +363,10 @@ static void a_client_that_reads_slowly_is_not_reset(void **state) {
 static void a_running_request_stops_no_clock_of_ours(void **state) {
     (void)state;
     wire *w = wire_new();
-    w->limits.keepalive_timeout_ms = w->limits.header_timeout_ms = w->limits.body_timeout_ms = 2;
+    w->limits.keepalive_timeout_ms = w->limits.header_timeout_ms = w->limits.body_timeout_ms = 2000;
     assert_true(wire_open(w));
     feed(w, GET("/a"));
-    pass(w, 10);
+    pass(w, 3600000);
     assert_true(w->is_open && !w->seen[0].is_gone);
     answer(w, 0, "late");
     turn(w);

@@ -1,3 +1,4 @@
+#include "http/disk.h"
 #include "http/wire.h"
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -22,7 +23,7 @@ static void a_post_between_gets_runs_alone(void **state) {
     turn(w);
     assert_int_equal(w->count, 2);
     assert_string_equal(w->seen[1].path, "/b");
-    assert_true(w->seen[1].request->body.done);
+    assert_true(rl_body_is_whole(&w->seen[1].request->body));
     answer(w, 1, "second");
     turn(w);
     assert_int_equal(w->count, 4);
@@ -297,6 +298,205 @@ static void no_byte_of_a_failed_body_becomes_a_request(void **state) {
     wire_free(w);
 }
 
+/* ---- bodies in files ----------------------------------------------------------- */
+
+enum { BLOCK = 60000, UPLOAD = 12 * BLOCK };
+
+/* A client that has sent the head of an upload, and a server that keeps little in memory. */
+static wire *wire_uploading(const char *path) {
+    wire *w = wire_new();
+    w->limits.max_body_memory = 100;
+    assert_true(wire_open(w));
+    char head[200];
+    snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", path, UPLOAD);
+    feed(w, head);
+    return w;
+}
+
+/* Send what is read at once of `len` bytes; returns how many were. */
+static size_t upload(wire *w, size_t len) {
+    char *block = malloc(BLOCK);
+    memset(block, 'x', BLOCK);
+    size_t sent = 0;
+    for (size_t piece; sent < len && w->is_reading && !w->is_closing; sent += piece) {
+        piece = len - sent < BLOCK ? len - sent : BLOCK;
+        feed_bytes(w, block, piece);
+    }
+    free(block);
+    return sent;
+}
+
+static void upload_all(wire *w) {
+    for (size_t sent = 0; sent < UPLOAD; rl_loop_turn(w->loop, false))
+        sent += upload(w, UPLOAD - sent);
+}
+
+/* Let the loop turn until the client has got `text`. */
+static void await(wire *w, const char *text) {
+    while (!has(w, text))
+        rl_loop_turn(w->loop, true);
+}
+
+static void a_spooled_body_reaches_its_handler_whole(void **state) {
+    (void)state;
+    wire *w = wire_uploading("/echo");
+    upload_all(w);
+    await(w, "Content-Length: 720000");
+    turn(w);
+    assert_int_equal(w->seen[0].bodies, 1);
+    assert_int_equal(w->budget.used, 0);
+    feed(w, GET("/now"));
+    assert_true(has(w, "/now"));
+    wire_free(w);
+}
+
+static void a_client_that_is_faster_than_the_disk_is_not_read(void **state) {
+    (void)state;
+    wire *w = wire_uploading("/echo");
+    disk d;
+    disk_stall(&d, w->loop);
+    size_t sent = upload(w, UPLOAD);
+    assert_false(w->is_reading);
+    assert_in_range(w->budget.used, RL_BODY_AHEAD_MOST, RL_BODY_AHEAD_MOST + BLOCK);
+    assert_in_range(sent, w->budget.used, w->budget.used + 2 * RL_CONN_HELD_MOST);
+    turn(w);
+    assert_false(w->is_reading);
+    disk_go_on(&d);
+    while (!w->is_reading)
+        rl_loop_turn(w->loop, true);
+    for (; sent < UPLOAD; rl_loop_turn(w->loop, false))
+        sent += upload(w, UPLOAD - sent);
+    await(w, "Content-Length: 720000");
+    wire_free(w);
+}
+
+/* It is the disk that keeps the client from sending. */
+static void a_slow_disk_does_not_end_an_upload(void **state) {
+    (void)state;
+    wire *w = wire_new();
+    w->limits.max_body_memory = 100;
+    w->limits.body_timeout_ms = 20;
+    assert_true(wire_open(w));
+    feed(w, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 720000\r\n\r\n");
+    disk d;
+    disk_stall(&d, w->loop);
+    size_t sent = upload(w, UPLOAD);
+    assert_in_range(sent, 1, UPLOAD - 1);
+    pass(w, 100);
+    assert_int_equal(w->seen[0].bodies, 0);
+    assert_false(has(w, "408") || w->is_shut);
+    disk_go_on(&d);
+    while (!w->is_reading)
+        rl_loop_turn(w->loop, true);
+    wire_free(w);
+}
+
+static void the_handler_waits_for_the_last_byte_to_be_written(void **state) {
+    (void)state;
+    wire *w = wire_uploading("/echo");
+    disk d;
+    disk_stall(&d, w->loop);
+    for (size_t sent = upload(w, UPLOAD); sent < UPLOAD - 1;) {
+        disk_go_on(&d);
+        while (!w->is_reading || w->budget.used > 0)
+            rl_loop_turn(w->loop, true);
+        sent += upload(w, UPLOAD - 1 - sent);
+    }
+    while (w->budget.used > 0)
+        rl_loop_turn(w->loop, true);
+    disk_stall(&d, w->loop);
+    assert_int_equal(upload(w, 1), 1);
+    turn(w);
+    assert_true(w->seen[0].request->body.has_ended);
+    assert_int_equal(w->seen[0].bodies, 0);
+    disk_go_on(&d);
+    await(w, "Content-Length: 720000");
+    assert_int_equal(w->seen[0].bodies, 1);
+    wire_free(w);
+}
+
+static void an_answer_does_not_wait_for_the_disk(void **state) {
+    (void)state;
+    wire *w = wire_new();
+    w->limits.max_body_memory = 2;
+    assert_true(wire_open(w));
+    disk d;
+    disk_stall(&d, w->loop);
+    feed(w, POST("/a", 10, "01234"));
+    feed(w, "56789" GET("/now"));
+    answer(w, 0, "enough");
+    turn(w);
+    assert_true(in_order(w, "enough", "/now"));
+    assert_int_equal(rl_server_live(w->server), 0);
+    assert_int_equal(w->budget.used, 0);
+    disk_go_on(&d);
+    wire_free(w);
+}
+
+static void a_client_that_leaves_takes_its_half_of_a_body_along(void **state) {
+    (void)state;
+    wire *w = wire_uploading("/a");
+    w->ends_when_gone = true;
+    disk d;
+    disk_stall(&d, w->loop);
+    (void)upload(w, UPLOAD);
+    end_input(w, RL_ERESET);
+    assert_int_equal(w->seen[0].bodies, 1);
+    assert_true(w->seen[0].is_gone && w->seen[0].is_released);
+    assert_int_equal(w->budget.used, 0);
+    disk_go_on(&d);
+    wire_free(w);
+}
+
+static void a_body_that_came_is_written_although_its_client_left(void **state) {
+    (void)state;
+    wire *w = wire_new();
+    w->limits.max_body_memory = 2;
+    assert_true(wire_open(w));
+    disk d;
+    disk_stall(&d, w->loop);
+    feed(w, POST("/a", 10, "0123456789"));
+    end_input(w, RL_ERESET);
+    const rl_body *body = &w->seen[0].request->body;
+    assert_true(w->seen[0].is_gone && w->seen[0].bodies == 0 && body->failed == 0);
+    disk_go_on(&d);
+    while (w->seen[0].bodies == 0)
+        rl_loop_turn(w->loop, true);
+    char *copy = whole(body);
+    assert_string_equal(copy, "0123456789");
+    free(copy);
+    wire_free(w);
+}
+
+static void a_full_disk_ends_the_upload_with_507(void **state) {
+    (void)state;
+    wire *w = wire_uploading("/echo");
+    disk_fill(BLOCK);
+    while (!has(w, "507 Insufficient Storage")) {
+        (void)upload(w, BLOCK);
+        rl_loop_turn(w->loop, true);
+    }
+    disk_empty();
+    turn(w);
+    assert_true(w->is_shut && has(w, "Connection: close"));
+    assert_int_equal(w->seen[0].bodies, 1);
+    assert_int_equal(w->budget.used, 0);
+    wire_free(w);
+}
+
+static void a_disk_may_fail_with_the_last_byte(void **state) {
+    (void)state;
+    wire *w = wire_new();
+    w->limits.max_body_memory = 2;
+    assert_true(wire_open(w));
+    disk_fill(5);
+    feed(w, POST("/echo", 10, "0123456789"));
+    await(w, "507 Insufficient Storage");
+    disk_empty();
+    assert_int_equal(w->seen[0].bodies, 1);
+    wire_free(w);
+}
+
 /* ---- refusals -------------------------------------------------------------------- */
 
 static void each_refusal_has_its_status_and_ends_the_connection(void **state) {
@@ -398,6 +598,15 @@ int main(void) {
         cmocka_unit_test(the_bodies_held_at_once_are_bounded),
         cmocka_unit_test(a_body_that_finds_no_room_before_its_turn_fails_for_its_handler),
         cmocka_unit_test(no_byte_of_a_failed_body_becomes_a_request),
+        cmocka_unit_test(a_spooled_body_reaches_its_handler_whole),
+        cmocka_unit_test(a_client_that_is_faster_than_the_disk_is_not_read),
+        cmocka_unit_test(a_slow_disk_does_not_end_an_upload),
+        cmocka_unit_test(the_handler_waits_for_the_last_byte_to_be_written),
+        cmocka_unit_test(an_answer_does_not_wait_for_the_disk),
+        cmocka_unit_test(a_client_that_leaves_takes_its_half_of_a_body_along),
+        cmocka_unit_test(a_body_that_came_is_written_although_its_client_left),
+        cmocka_unit_test(a_full_disk_ends_the_upload_with_507),
+        cmocka_unit_test(a_disk_may_fail_with_the_last_byte),
         cmocka_unit_test(each_refusal_has_its_status_and_ends_the_connection),
         cmocka_unit_test(too_many_requests_at_once_are_answered_503_and_the_connection_stays),
         cmocka_unit_test(a_request_that_is_one_too_many_may_have_a_body),

@@ -221,7 +221,7 @@ static void posts_of_other_threads_arrive_in_each_senders_order(void **state) {
     sender senders[SENDERS];
     box = (inbox){.loop = new_loop()};
     rl_timer_init(&late, on_late);
-    rl_timer_start(box.loop, &late, 10000);
+    rl_timer_start(box.loop, &late, 60000);
     for (int i = 0; i < SENDERS; i++) {
         senders[i] = (sender){&box, i};
         assert_int_equal(pthread_create(&threads[i], NULL, send_letters, &senders[i]), 0);

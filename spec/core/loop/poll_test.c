@@ -96,6 +96,26 @@ static void the_other_ends_leaving_shows_as_something_to_read(void **state) {
     close_watch(&w);
 }
 
+/* The other end left with bytes of ours unread: the error comes before its last bytes were read. */
+static void an_error_behind_the_last_bytes_is_told_of_again(void **state) {
+    (void)state;
+    watch w;
+    char byte;
+    open_watch(&w);
+    assert_int_equal(write(w.fds[0], "unread", 6), 6);
+    assert_int_equal(write(w.fds[1], "x", 1), 1);
+    close(w.fds[1]);
+    w.fds[1] = -1;
+    rl_poll_watch(w.poll, RL_POLL_READ);
+    rl_loop_turn(w.loop, false);
+    assert_int_equal(w.calls, 1);
+    assert_int_equal(read(w.fds[0], &byte, 1), 1);
+    rl_loop_turn(w.loop, false);
+    assert_int_equal(w.calls, 2);
+    assert_true(w.ready & RL_POLL_READ);
+    close_watch(&w);
+}
+
 static void it_may_be_closed_from_its_own_call(void **state) {
     (void)state;
     watch w;
@@ -132,6 +152,7 @@ int main(void) {
         cmocka_unit_test(it_tells_what_holds_of_what_is_watched),
         cmocka_unit_test(a_pause_and_another_watch),
         cmocka_unit_test(the_other_ends_leaving_shows_as_something_to_read),
+        cmocka_unit_test(an_error_behind_the_last_bytes_is_told_of_again),
         cmocka_unit_test(it_may_be_closed_from_its_own_call),
         cmocka_unit_test(any_allocation_may_fail),
     };

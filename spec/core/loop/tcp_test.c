@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "loop/clock.h"
+#include "loop/timer.h"
 #include "mem.h"
 
 enum { MOST_CONNS = 16, TURNS = 2000 };
@@ -307,6 +309,29 @@ static void a_stream_nobody_owns_yet_may_be_closed(void **state) {
     close_bench(&b);
 }
 
+static void ignore_timer(rl_timer *timer) {
+    (void)timer;
+}
+
+static void frozen_time_does_not_jump_past_an_open_connection(void **state) {
+    (void)state;
+    bench b;
+    rl_timer timer;
+    int fd = open_connected(&b);
+    rl_loop_freeze(b.loop, RL_FREEZE_JUMPS);
+    rl_timer_init(&timer, ignore_timer);
+    rl_timer_start(b.loop, &timer, 1);
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(send(fd, "x", 1, 0), 1);
+        AWAIT(&b, b.sides[0].total == (size_t)i);
+        assert_true(rl_timer_is_running(&timer));
+    }
+    rl_stream_close(b.sides[0].stream);
+    AWAIT(&b, !rl_timer_is_running(&timer));
+    close(fd);
+    close_bench(&b);
+}
+
 /* Connections that find no memory are closed, and those behind them served. */
 static void accept_several(void) {
     bench b;
@@ -348,6 +373,7 @@ int main(void) {
         cmocka_unit_test(a_write_under_way_is_told_of_before_the_close),
         cmocka_unit_test(closing_accepts_what_waits_in_the_queue),
         cmocka_unit_test(a_stream_nobody_owns_yet_may_be_closed),
+        cmocka_unit_test(frozen_time_does_not_jump_past_an_open_connection),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -143,7 +143,7 @@ static void of_two_threads_exactly_one_wakes_him_with_its_value(void **state) {
     rl_loop *loop = new_loop();
     rl_timer late; /* keeps the loop waiting for what comes from afar */
     rl_timer_init(&late, on_late);
-    rl_timer_start(loop, &late, 10000);
+    rl_timer_start(loop, &late, 60000);
     int wins[2] = {0, 0};
     for (int round = 0; round < 200; round++) {
         sleeper s;

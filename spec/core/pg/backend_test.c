@@ -1,6 +1,7 @@
 #include "pg/backend.h"
 
 #include "base/mem.h"
+#include "loop/clock.h"
 #include "mem.h"
 #include "pg/canceller.h"
 #include "pg/cluster.h"
@@ -341,6 +342,7 @@ static void cancels_what_runs(void **state) {
     for (int round = 0; round < 20; round++) {
         set(&b, "select pg_sleep(60)");
         start(&b);
+        assert_int_equal(cluster_await_sleep(&server), 0);
         rl_backend_cancel(b.backend);
         finish(&b);
         expect_failure(&b, "57014");
@@ -355,9 +357,14 @@ static void ends_a_query_at_its_timeout(void **state) {
     (void)state;
     bench b;
     open_bench(&b, 8);
+    rl_loop_freeze(b.loop, RL_FREEZE_STANDS);
     set(&b, "select pg_sleep(60)");
     b.query.timeout_ms = 20;
-    go(&b);
+    start(&b);
+    rl_loop_advance(b.loop, 19);
+    assert_int_equal(cluster_await_sleep(&server), 0);
+    rl_loop_advance(b.loop, 1);
+    finish(&b);
     expect_failure(&b, "57014");
     expect(&b, "select 1", "1");
     close_bench(&b);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CLUSTER_SCRIPT "spec/core/pg/cluster.sh"
 
@@ -49,6 +50,18 @@ static inline int cluster_run(cluster *self, const char *sql, char *out, size_t 
                  PQntuples(result) > 0 && PQnfields(result) > 0 ? PQgetvalue(result, 0, 0) : "");
     PQclear(result);
     return status;
+}
+
+/* Wait until some session is in pg_sleep, so that a cancel finds it there: the
+ * server may begin long after it was sent a statement, and ignores cancels until
+ * then. Bounded; -1 when none came. */
+static inline int cluster_await_sleep(cluster *self) {
+    const char *sql = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+    char count[16] = "0";
+    for (time_t until = time(NULL) + 30; strcmp(count, "0") == 0 && time(NULL) < until;)
+        if (cluster_run(self, sql, count, sizeof count) != 0)
+            return -1;
+    return strcmp(count, "0") == 0 ? -1 : 0;
 }
 
 #endif

@@ -1,7 +1,9 @@
 #include "pg/errand.h"
 
 #include "base/mem.h"
+#include "loop/clock.h"
 #include "mem.h"
+#include "pg/batch.h"
 #include "pg/cluster.h"
 #include "pg/turn.h"
 
@@ -294,12 +296,44 @@ static void gives_up_when_no_connection_becomes_free(void **state) {
         rl_scope_init(&others[i], loop, NULL, NULL);
         control(&others[i], RL_ERRAND_BEGIN, "begin");
     }
+    rl_loop_freeze(loop, RL_FREEZE_JUMPS);
     errand *late = begin(&scope, RL_ERRAND_STATEMENT, "select 1");
     turn_until_set(loop, &late->done);
+    rl_loop_thaw(loop);
     assert_int_equal(late->errand.query.failure.err, RL_ETIMEOUT);
     assert_non_null(strstr(late->errand.query.failure.message, "none of 2 database connections"));
     for (int i = 0; i < 2; i++)
         rl_scope_end(&others[i]);
+    rl_scope_end(&scope);
+}
+
+/* One write, one Sync; and yet each stands or falls alone. */
+static void runs_a_batch_of_reads_at_once(void **state) {
+    (void)state;
+    rl_scope scope;
+    rl_scope_init(&scope, loop, NULL, NULL);
+    errand *self = rl_mem_zalloc(1, sizeof *self);
+    rl_batch batch;
+    rl_errand_init(&self->errand, RL_ERRAND_STATEMENT, pool, &scope, on_done, on_freed);
+    assert_int_equal(rl_batch_init(&batch, &self->errand, 20), RL_OK);
+    for (int i = 0; i < 20; i++) {
+        rl_query *query = &batch.items[i].query;
+        char value[8];
+        snprintf(value, sizeof value, "%d", i == 7 ? 0 : 20);
+        assert_int_equal(rl_query_set_sql(query, RL_LIT("select 100 / $1::int")), RL_OK);
+        assert_int_equal(rl_query_add(query, RL_PARAM_TEXT, rl_slice_str(value)), RL_OK);
+    }
+    rl_errand_start(&self->errand);
+    turn_until_set(loop, &self->done);
+    for (int i = 0; i < 20; i++) {
+        const rl_query *query = &batch.items[i].query;
+        rl_slice cell = RL_LIT("");
+        assert_string_equal(query->failure.sqlstate, i == 7 ? "22012" : "");
+        assert_true(i == 7 || rl_result_cell(query->result, 0, 0, &cell));
+        assert_true(rl_slice_eq(cell, i == 7 ? RL_LIT("") : RL_LIT("5")));
+    }
+    rl_errand_drop(&self->errand);
+    rl_batch_clear(&batch);
     rl_scope_end(&scope);
 }
 
@@ -328,7 +362,7 @@ static void run_in_a_fresh_pool(void) {
     rl_pool *outer = pool;
     rl_pool_options options = rl_pool_defaults();
     options.url = server.url;
-    options.max = 1;
+    options.exclusive = 1;
     options.acquire_timeout_ms = 20;
     if (rl_pool_open(loop, &options, &pool) == RL_OK) {
         run_some();
@@ -351,8 +385,8 @@ static int set_up(void **state) {
         return -1;
     rl_pool_options options = rl_pool_defaults();
     options.url = server.url;
-    options.max = 2;
-    options.acquire_timeout_ms = 200;
+    options.exclusive = 2;
+    options.acquire_timeout_ms = 10000;
     return rl_pool_open(loop, &options, &pool) == RL_OK ? 0 : -1;
 }
 
@@ -378,6 +412,7 @@ int main(void) {
         cmocka_unit_test(tells_those_in_line_that_the_transaction_is_over),
         cmocka_unit_test(fails_what_follows_when_the_transaction_lost_its_connection),
         cmocka_unit_test(gives_up_when_no_connection_becomes_free),
+        cmocka_unit_test(runs_a_batch_of_reads_at_once),
         cmocka_unit_test(survives_each_refused_allocation),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,98 +1,21 @@
 #include "pg/pool.h"
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "loop/clock.h"
+#include "loop/scope.h"
 #include "mem.h"
-#include "pg/backend.h"
+#include "pg/borrower.h"
 #include "pg/cluster.h"
-#include "pg/turn.h"
 
 static cluster server;
-
-/* Somebody who wants a connection. */
-typedef struct borrower {
-    rl_acquire acquire;
-    rl_err err;
-    rl_backend *backend;
-    bool answered;
-    int *order, number; /* grants counted, and which of them this was */
-} borrower;
-
-static void on_granted(rl_acquire *acquire, rl_err err, rl_backend *backend) {
-    borrower *one = RL_CONTAINER(acquire, borrower, acquire);
-    one->err = err;
-    one->backend = backend;
-    one->answered = true;
-    if (one->order != NULL)
-        one->number = ++*one->order;
-}
-
-typedef struct bench {
-    rl_loop *loop;
-    rl_pool *pool;
-} bench;
 
 static rl_pool_options options_of(uint32_t max) {
     rl_pool_options options = rl_pool_defaults();
     options.url = server.url;
-    options.max = max;
+    options.exclusive = max;
+    options.min_idle = 0;
     return options;
-}
-
-static bench open_bench(const rl_pool_options *options) {
-    bench b;
-    assert_int_equal(rl_loop_new(&b.loop), RL_OK);
-    assert_int_equal(rl_pool_open(b.loop, options, &b.pool), RL_OK);
-    return b;
-}
-
-static void close_bench(bench *b) {
-    rl_pool_close(b->pool);
-    rl_loop_free(b->loop);
-}
-
-static void ask(bench *b, borrower *one) {
-    *one = (borrower){.order = one->order, .acquire.granted = on_granted};
-    assert_int_equal(rl_pool_acquire(b->pool, &one->acquire, &one->backend), RL_OK);
-    one->answered = one->backend != NULL;
-}
-
-static rl_backend *borrow(bench *b) {
-    borrower one = {.order = NULL};
-    ask(b, &one);
-    turn_until_set(b->loop, &one.answered);
-    assert_int_equal(one.err, RL_OK);
-    return one.backend;
-}
-
-typedef struct statement {
-    rl_query query;
-    bool done;
-} statement;
-
-static void on_done(rl_query *query) {
-    RL_CONTAINER(query, statement, query)->done = true;
-}
-
-static void start(rl_backend *backend, statement *one, const char *sql) {
-    one->done = false;
-    rl_query_init(&one->query, on_done);
-    assert_int_equal(rl_query_set_sql(&one->query, rl_slice_str(sql)), RL_OK);
-    assert_int_equal(rl_backend_run(backend, &one->query), RL_OK);
-}
-
-/* The first cell of the answer. */
-static void run(bench *b, rl_backend *backend, const char *sql, char *out, size_t cap) {
-    statement one;
-    start(backend, &one, sql);
-    turn_until_set(b->loop, &one.done);
-    if (one.query.failure.err != RL_OK)
-        fail_msg("%s: %s", sql, one.query.failure.message);
-    rl_slice cell = RL_LIT("");
-    if (rl_result_rows(one.query.result) > 0)
-        (void)rl_result_cell(one.query.result, 0, 0, &cell);
-    if (out != NULL)
-        snprintf(out, cap, "%.*s", (int)cell.len, cell.ptr);
-    rl_query_clear(&one.query);
 }
 
 static void lends_the_same_connection_again(void **state) {
@@ -163,6 +86,7 @@ static void ends_a_wait_at_its_timeout(void **state) {
     rl_pool_options options = options_of(1);
     options.acquire_timeout_ms = 20;
     bench b = open_bench(&options);
+    rl_loop_freeze(b.loop, RL_FREEZE_JUMPS); /* connecting takes no time then */
     rl_backend *backend = borrow(&b);
     borrower late = {.order = NULL};
     ask(&b, &late);
@@ -195,22 +119,107 @@ static void refuses_a_queue_that_is_too_long(void **state) {
     close_bench(&b);
 }
 
-static void rolls_back_what_was_left_open(void **state) {
+/* What a log file holds, once the log was closed. */
+typedef struct logged {
+    FILE *file;
+    rl_log *log;
+    char text[4096];
+} logged;
+
+static void open_logged(logged *to) {
+    to->file = tmpfile();
+    assert_non_null(to->file);
+    assert_int_equal(rl_log_open(fileno(to->file), RL_LOG_READABLE, RL_LOG_DEBUG, &to->log), RL_OK);
+}
+
+static const char *read_logged(logged *from) {
+    rl_log_close(from->log);
+    rewind(from->file);
+    from->text[fread(from->text, 1, sizeof from->text - 1, from->file)] = '\0';
+    fclose(from->file);
+    return from->text;
+}
+
+static void leave_open(bench *b, bool holds, char *count, size_t cap) {
+    assert_int_equal(cluster_run(&server, "create table if not exists left_open (a int)", NULL, 0), 0);
+    rl_backend *backend = borrow_as(b, holds, "app.lua:12");
+    run(b, backend, "begin", NULL, 0);
+    run(b, backend, "insert into left_open values (1)", NULL, 0);
+    rl_pool_release(b->pool, backend);
+    backend = borrow(b);
+    assert_int_equal(rl_backend_tx_state(backend), RL_TX_NONE);
+    run(b, backend, "select count(*) from left_open", count, cap);
+    rl_pool_release(b->pool, backend);
+}
+
+static void rolls_back_a_transaction_that_was_given_up(void **state) {
     (void)state;
     rl_pool_options options = options_of(1);
     bench b = open_bench(&options);
     char count[16];
-    assert_int_equal(cluster_run(&server, "create table if not exists left_open (a int)", NULL, 0), 0);
-    rl_backend *backend = borrow(&b);
-    run(&b, backend, "begin", NULL, 0);
-    run(&b, backend, "insert into left_open values (1)", NULL, 0);
-    rl_pool_release(b.pool, backend);
-    backend = borrow(&b);
-    assert_int_equal(rl_backend_tx_state(backend), RL_TX_NONE);
-    run(&b, backend, "select count(*) from left_open", count, sizeof count);
+    leave_open(&b, true, count, sizeof count);
     assert_string_equal(count, "0");
-    rl_pool_release(b.pool, backend);
     assert_int_equal(rl_pool_stats_of(b.pool).connects, 1);
+    close_bench(&b);
+}
+
+static void closes_and_reports_what_a_statement_left_open(void **state) {
+    (void)state;
+    rl_pool_options options = options_of(1);
+    logged to;
+    open_logged(&to);
+    options.log = to.log;
+    bench b = open_bench(&options);
+    char count[16];
+    leave_open(&b, false, count, sizeof count);
+    assert_string_equal(count, "0");
+    assert_int_equal(rl_pool_stats_of(b.pool).connects, 2);
+    close_bench(&b);
+    const char *text = read_logged(&to);
+    assert_non_null(strstr(text, "left a transaction open"));
+    assert_non_null(strstr(text, "app.lua:12"));
+}
+
+static void reports_a_long_loan_once(void **state) {
+    (void)state;
+    rl_pool_options options = options_of(1);
+    logged to;
+    open_logged(&to);
+    options.log = to.log;
+    options.leak_after_ms = 5;
+    bench b = open_bench(&options);
+    rl_backend *backend = borrow_as(&b, true, "app.lua:34");
+    run(&b, backend, "select pg_sleep(0.05)", NULL, 0);
+    assert_int_equal(rl_pool_stats_of(b.pool).leaked, 1);
+    rl_pool_release(b.pool, backend);
+    close_bench(&b);
+    const char *text = read_logged(&to), *at = strstr(text, "has been held for");
+    assert_non_null(at);
+    assert_non_null(strstr(at, ", since app.lua:34"));
+    assert_null(strstr(at + 1, "has been held for"));
+}
+
+static void refuses_a_second_one_to_who_holds_one(void **state) {
+    (void)state;
+    rl_pool_options options = options_of(2);
+    bench b = open_bench(&options);
+    rl_scope scope, other;
+    rl_scope_init(&scope, b.loop, NULL, NULL);
+    rl_scope_init(&other, b.loop, NULL, NULL);
+    borrower first = {.acquire = {.granted = on_granted, .scope = &scope, .holds = true, .where = "app.lua:1"}};
+    assert_int_equal(rl_pool_acquire(b.pool, &first.acquire, &first.backend), RL_OK);
+    turn_until_set(b.loop, &first.answered);
+    borrower second = {.acquire = {.granted = on_granted, .scope = &scope}};
+    assert_int_equal(rl_pool_acquire(b.pool, &second.acquire, &second.backend), RL_EEXIST);
+    assert_string_equal(rl_pool_held_since(b.pool, &scope), "app.lua:1");
+    assert_null(rl_pool_held_since(b.pool, &other));
+    second = (borrower){.acquire = {.granted = on_granted, .scope = &other}};
+    assert_int_equal(rl_pool_acquire(b.pool, &second.acquire, &second.backend), RL_OK);
+    turn_until_set(b.loop, &second.answered);
+    rl_pool_release(b.pool, first.backend);
+    rl_pool_release(b.pool, second.backend);
+    rl_scope_end(&scope);
+    rl_scope_end(&other);
     close_bench(&b);
 }
 
@@ -221,6 +230,7 @@ static void cancels_what_runs_on_return(void **state) {
     statement one;
     rl_backend *backend = borrow(&b);
     start(backend, &one, "select pg_sleep(60)");
+    assert_int_equal(cluster_await_sleep(&server), 0);
     rl_pool_release(b.pool, backend);
     backend = borrow(&b);
     assert_true(one.done);
@@ -327,6 +337,7 @@ static void says_why_it_cannot_connect_and_tries_on(void **state) {
     options.url = "postgres://127.0.0.1:1/none";
     options.acquire_timeout_ms = 700;
     bench b = open_bench(&options);
+    rl_loop_freeze(b.loop, RL_FREEZE_JUMPS);
     borrower one = {.order = NULL};
     ask(&b, &one);
     turn_until_set(b.loop, &one.answered);
@@ -413,7 +424,10 @@ int main(void) {
         cmocka_unit_test(serves_waiters_in_the_order_of_arrival),
         cmocka_unit_test(ends_a_wait_at_its_timeout),
         cmocka_unit_test(refuses_a_queue_that_is_too_long),
-        cmocka_unit_test(rolls_back_what_was_left_open),
+        cmocka_unit_test(rolls_back_a_transaction_that_was_given_up),
+        cmocka_unit_test(closes_and_reports_what_a_statement_left_open),
+        cmocka_unit_test(reports_a_long_loan_once),
+        cmocka_unit_test(refuses_a_second_one_to_who_holds_one),
         cmocka_unit_test(cancels_what_runs_on_return),
         cmocka_unit_test(wipes_the_traces_of_a_session),
         cmocka_unit_test(does_not_reset_after_plain_statements),

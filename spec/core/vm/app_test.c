@@ -227,15 +227,16 @@ static void a_bad_route_is_an_error(void **state) {
     assert_failed(run(s->r, "route('FETCH', '/b', function() end)"), "no method");
     assert_failed(run(s->r, "route('GET', 'b', function() end)"), "/");
     assert_failed(run(s->r, "route('GET', '/b', 'no function')"), "function expected");
-    assert_result(run(s->r, "return tostring(core.has_server())"), "true");
     served_free(s);
     rig *r = rig_opened();
     assert_failed(run(r, "core.route('GET', '/', print, 'x')"), "no server");
-    assert_result(run(r, "return tostring(core.has_server())"), "false");
     rig_free(r);
 }
 
 /* ---- without memory ---------------------------------------------------------------- */
+
+/* Far above what it takes, on a machine that does other things too. */
+#define PATIENCE_NS UINT64_C(20000000000)
 
 static void a_handler_that_takes_all_memory_fails_and_the_next_is_served(void **state) {
     (void)state;
@@ -248,10 +249,10 @@ static void a_handler_that_takes_all_memory_fails_and_the_next_is_served(void **
         forget(s->w);
         feed(s->w, GET("/eat"));
         assert_true(has(s->w, "HTTP/1.1 50"));
-        for (int n = 0; n < 100 && !has(s->w, "fine"); n++) {
+        uint64_t until_ns = rl_clock_ns() + PATIENCE_NS; /* the pause between collections is real */
+        while (!has(s->w, "fine") && rl_clock_ns() < until_ns) {
             forget(s->w);
             feed(s->w, GET("/ok"));
-            pass(s->w, 2);
             assert_true(has(s->w, "fine") || has(s->w, "503 "));
         }
         assert_true(has(s->w, "fine"));

@@ -44,6 +44,26 @@ static void an_example_that_ends_late_leaves_the_next_ones_alone(void **state) {
     rig_free(r);
 }
 
+static void a_frozen_clock_jumps_where_all_wait_until_it_is_thawed(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rl_loop_thaw(r->loop);
+    assert_result(run(r, "core.test_freeze()\n"
+                         "local began, order = core.uptime(), ''\n"
+                         "core.spawn(false, function() core.sleep(3.6e6) order = order .. 'b' end)\n"
+                         "core.spawn(false, function() core.sleep(1) order = order .. 'a' end)\n"
+                         "core.sleep(7.2e6)\n"
+                         "return ('%.3f %s'):format(core.uptime() - began, order)"),
+                  "7200.000 ab");
+    uint64_t now_ms = rl_loop_now_ms(r->loop);
+    rl_loop_turn(r->loop, false);
+    assert_int_equal(rl_loop_now_ms(r->loop), now_ms);
+    run(r, "core.test_thaw() core.test_thaw()");
+    while (rl_loop_now_ms(r->loop) == now_ms)
+        rl_loop_turn(r->loop, false);
+    rig_free(r);
+}
+
 static void settling_cancels_what_runs_below(void **state) {
     (void)state;
     rig *r = rig_opened();
@@ -75,6 +95,7 @@ int main(void) {
         cmocka_unit_test(a_mark_holds_for_what_is_spawned_after_it),
         cmocka_unit_test(background_tasks_end_with_the_example),
         cmocka_unit_test(an_example_that_ends_late_leaves_the_next_ones_alone),
+        cmocka_unit_test(a_frozen_clock_jumps_where_all_wait_until_it_is_thawed),
         cmocka_unit_test(settling_cancels_what_runs_below),
         cmocka_unit_test(survives_each_refused_allocation),
     };

@@ -103,17 +103,51 @@ static void a_body_that_breaks_wakes_its_reader_with_the_status(void **state) {
     served_free(s);
 }
 
-static void a_spooled_body_is_read_back(void **state) {
-    (void)state;
+/* read_back(slot, epoch[, most]): as lua/rille/file.lua does it. */
+static const char *const READ_BACK =
+    "function read_back(slot, epoch, most)\n"
+    "  local file, size = core.body_file(slot, epoch, most)\n"
+    "  if not file then return nil end\n"
+    "  core.file_read(file, 0, size) return core.file_take(file)\n"
+    "end\n"
+    "route('POST', '/', function(slot, epoch) core.body_wait(slot, epoch) return handle(slot, epoch) end)\n";
+
+static served *served_spooling(const char *code) {
     served *s = served_new();
     s->w->limits.max_body_memory = 8;
-    assert_true(served_open(s, RIG_CEILING,
-                            "route('POST', '/', function(slot, epoch) core.body_wait(slot, epoch)\n"
-                            "  return core.body_text(slot, epoch) .. #core.body_json(slot, epoch) end)"));
+    char text[1024];
+    snprintf(text, sizeof text, "%s function handle(slot, epoch) %s end", READ_BACK, code);
+    assert_true(served_open(s, RIG_CEILING, text));
     feed(s->w, POST("/", 21, "[1,2,3,4,5,"));
     feed(s->w, "6,7,8,9,0]");
     await_answers(s, 1);
+    return s;
+}
+
+static void a_spooled_body_is_read_from_its_file(void **state) {
+    (void)state;
+    served *s = served_spooling("local text = read_back(slot, epoch)\n"
+                                "return text .. #core.body_json(slot, epoch, read_back(slot, epoch, 21))");
     assert_true(has(s->w, "\r\n\r\n[1,2,3,4,5,6,7,8,9,0]10"));
+    served_free(s);
+}
+
+static void a_body_in_memory_or_too_long_has_no_file(void **state) {
+    (void)state;
+    assert_body("core.body_wait(slot, epoch) return tostring(core.body_file(slot, epoch))", POST("/", 5, "hello"), "nil");
+    served *s = served_spooling("return tostring(core.body_file(slot, epoch, 20))");
+    assert_true(has(s->w, "\r\n\r\nnil"));
+    served_free(s);
+}
+
+static void its_file_outlives_the_request(void **state) {
+    (void)state;
+    served *s = served_spooling("file, size = core.body_file(slot, epoch) return 'kept'");
+    assert_true(has(s->w, "\r\n\r\nkept"));
+    assert_int_equal(rl_server_live(s->w->server), 0);
+    rig_run *one = start(s->r, "core.file_read(file, 0, size) return core.file_take(file)");
+    drive(s->r, 1000);
+    assert_string_equal(one->text, "[1,2,3,4,5,6,7,8,9,0]");
     served_free(s);
 }
 
@@ -168,11 +202,11 @@ static void everything_raises_once_the_request_is_over(void **state) {
         s->r,
         "count = 0\n"
         "for _, name in ipairs{'check', 'method', 'path', 'request_id', 'params', 'query', 'headers', 'header',\n"
-        "    'ip', 'body_wait', 'body_text', 'body_json', 'set_header', 'set_finish'} do\n"
+        "    'ip', 'body_wait', 'body_file', 'body_text', 'body_json', 'set_header', 'set_finish', 'give_request_id'} do\n"
         "  local ok, err = pcall(core[name], kept, old, 'a', 'b')\n"
         "  if not ok and err:find 'request is over' then count = count + 1 end end\n"
         "return count");
-    assert_result(one, "14");
+    assert_result(one, "16");
     assert_failed(run(s->r, "core.path(-1, 1e300)"), "request is over");
     assert_failed(run(s->r, "core.path()"), "request is over");
     served_free(s);
@@ -188,7 +222,9 @@ int main(void) {
         cmocka_unit_test(a_body_is_read_whole_and_again),
         cmocka_unit_test(a_body_that_comes_late_wakes_its_reader),
         cmocka_unit_test(a_body_that_breaks_wakes_its_reader_with_the_status),
-        cmocka_unit_test(a_spooled_body_is_read_back),
+        cmocka_unit_test(a_spooled_body_is_read_from_its_file),
+        cmocka_unit_test(a_body_in_memory_or_too_long_has_no_file),
+        cmocka_unit_test(its_file_outlives_the_request),
         cmocka_unit_test(json_bodies_are_decoded_or_refused_with_their_status),
         cmocka_unit_test(headers_set_before_go_out_with_whatever_follows),
         cmocka_unit_test(a_header_cannot_end_its_line),

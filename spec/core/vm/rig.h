@@ -4,7 +4,8 @@
  *     run(r, "core.sleep(1); return 'slept'");
  *     assert_result(r, 0, "slept");
  *
- * `core` is require "rille.core"; nothing of the framework is loaded. */
+ * `core` is require "rille.core"; nothing of the framework is loaded. The clock
+ * is frozen: where all tasks wait, `drive` jumps to what comes next. */
 #ifndef RL_SPEC_VM_RIG_H
 #define RL_SPEC_VM_RIG_H
 
@@ -17,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "loop/clock.h"
 #include "mem.h"
 #include "vm/sched.h"
 #include "vm/vm.h"
@@ -84,12 +86,13 @@ static inline int rig_load_core(lua_State *L, void *arg) {
 static inline bool rig_open(rig *r, size_t ceiling) {
     if (r->loop == NULL && rl_loop_new(&r->loop) != RL_OK)
         return false;
+    rl_loop_freeze(r->loop, RL_FREEZE_JUMPS);
     if (rl_vm_new(r->loop, ceiling, NULL, &r->vm) != RL_OK)
         return false;
-    r->alloc = r->vm->alloc;
-    r->alloc_ud = r->vm->alloc_ud;
-    r->vm->alloc = rig_alloc;
-    r->vm->alloc_ud = r;
+    r->alloc = r->vm->memory.alloc;
+    r->alloc_ud = r->vm->memory.alloc_ud;
+    r->vm->memory.alloc = rig_alloc;
+    r->vm->memory.alloc_ud = r;
     return rl_vm_protect(r->vm, rig_load_core, NULL, NULL, 0) == RL_OK;
 }
 

@@ -61,6 +61,30 @@ static void lua_sees_what_else_the_file_holds(void **state) {
     rig_free(r);
 }
 
+static rl_err read_again(rl_vm_settings_reader *reader, rl_vm *vm, const char *app_dir, char *message, size_t cap) {
+    (void)reader;
+    rl_vm_setting settings[] = {{.name = "app_dir", .text = app_dir}};
+    if (strcmp(app_dir, "apps/wrong") != 0)
+        return rl_vm_set_settings(vm, settings, 1, &SOURCES);
+    snprintf(message, cap, "port: a number");
+    return RL_EINVAL;
+}
+
+static void lua_has_them_read_again_for_the_app_that_it_chose(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rl_vm_settings_reader reader = {read_again};
+    assert_shown(r, "return select(2, pcall(core.settings_of, 'apps/y')):match 'only.*'",
+                 "only `rille spec` reads settings again");
+    assert_int_equal(rl_vm_set_settings_reader(r->vm, &reader), RL_OK);
+    assert_shown(r,
+                 "local settings, sources = core.settings_of 'apps/y'\n"
+                 "return settings.app_dir .. ' ' .. sources.file .. ' ' .. tostring(core.settings)",
+                 "apps/y config/x.lua nil");
+    assert_shown(r, "local none, why = core.settings_of 'apps/wrong' return tostring(none) .. ' ' .. why", "nil port: a number");
+    rig_free(r);
+}
+
 static void set_and_close(void) {
     rig *r = rig_new();
     if (rig_open(r, RIG_CEILING))
@@ -78,6 +102,7 @@ int main(void) {
         cmocka_unit_test(lua_sees_every_setting_with_its_own_type),
         cmocka_unit_test(lua_sees_where_each_came_from),
         cmocka_unit_test(lua_sees_what_else_the_file_holds),
+        cmocka_unit_test(lua_has_them_read_again_for_the_app_that_it_chose),
         cmocka_unit_test(any_allocation_of_ours_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,6 +157,67 @@ static void a_shield_holds_for_a_bounded_time(void **state) {
     rig_free(r);
 }
 
+static void all_shields_after_a_cancellation_share_one_time(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "shields = 0\n"
+                            "while true do core.shield(20); shields = shields + 1\n"
+                            "  if core.sleep(5) == 0 then break end core.unshield() end");
+    turns(r, 2);
+    rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
+    drive(r, 100);
+    assert_true(one->has_ended);
+    assert_in_range(atoi(global(r, "shields")), 2, 6);
+    rig_free(r);
+}
+
+typedef struct loan {
+    rl_lent lent;
+    bool is_released;
+} loan;
+
+static void on_release(rl_lent *lent) {
+    RL_CONTAINER(lent, loan, lent)->is_released = true;
+}
+
+static void a_task_that_goes_on_after_its_cancellation_is_given_up(void **state) {
+    (void)state;
+    const char *stubborn[] = {
+        "while true do pcall(core.sleep, 1) end",
+        "while true do pcall(pcall, pcall, core.sleep, 1) end",
+        "local function again() while true do pcall(core.sleep, 1) end end\n"
+        "while true do pcall(again) end",
+        "while true do xpcall(core.sleep, function() return 'so what' end, 1) end",
+        "local inner = coroutine.wrap(function() while true do pcall(core.sleep, 1) end end)\n"
+        "while true do pcall(inner) end",
+        "table.sort({ 2, 1, 3 }, function() while true do pcall(core.signal_wait, core.signal()) end end)",
+    };
+    for (size_t i = 0; i < sizeof stubborn / sizeof *stubborn; i++) {
+        rig *r = rig_opened();
+        rig_run *one = start(r, stubborn[i]);
+        loan held = {.is_released = false};
+        rl_scope_lend(&one->task.scope, &held.lent, "loan", on_release);
+        if (i == 0)
+            turns(r, 2); /* this one is parked already */
+        rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
+        drive(r, 20);
+        assert_failed(one, "given up: it was cancelled");
+        assert_true(held.is_released);
+        assert_result(run(r, "for i = 1, 1000 do end return 'others run as before'"), "others run as before");
+        rig_free(r);
+    }
+}
+
+static void a_cancelled_task_may_try_a_few_waits_while_it_cleans_up(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "for i = 1, 1000 do pcall(core.sleep, 1) end return 'cleaned up'");
+    rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
+    drive(r, 20);
+    assert_result(one, "cleaned up");
+    rig_free(r);
+}
+
 static void a_deadline_holds_for_children_too(void **state) {
     (void)state;
     rig *r = rig_opened();
@@ -264,6 +325,9 @@ int main(void) {
         cmocka_unit_test(a_task_cancelled_before_it_ran_finds_out_at_its_first_wait),
         cmocka_unit_test(a_shielded_task_waits_on_until_its_shield_ends),
         cmocka_unit_test(a_shield_holds_for_a_bounded_time),
+        cmocka_unit_test(all_shields_after_a_cancellation_share_one_time),
+        cmocka_unit_test(a_task_that_goes_on_after_its_cancellation_is_given_up),
+        cmocka_unit_test(a_cancelled_task_may_try_a_few_waits_while_it_cleans_up),
         cmocka_unit_test(a_deadline_holds_for_children_too),
         cmocka_unit_test(a_deadline_is_a_time),
         cmocka_unit_test(a_handle_outlives_its_task_and_a_task_its_handle),

@@ -154,11 +154,18 @@ return app
     local status, text = check(("--database-url %s --workers 2 --json"):format(quoted(base.url)))
     assert.equal(0, status)
     local found = core.json_decode(text).database
-    assert.same({ true, 2, 8, 16 }, { found.reachable, found.workers, found.db_max, found.wanted })
+    assert.same({ true, 2, 8, 1, 11, 22 },
+      { found.reachable, found.workers, found.exclusive, found.shared, found.process, found.wanted })
     assert.equal(tonumber(base:sql "show max_connections"), found.max_connections)
-    status, text = check(("--database-url %s --workers 2 --db-max 1000"):format(quoted(base.url)))
+    assert.equal(math.floor((found.max_connections - found.reserved) / 22), found.nodes)
+    status, text = check(("--database-url %s --workers 1"):format(quoted(base.url)))
     assert.equal(0, status)
-    assert.matches("\nwarnings\n  db_max 1000 × 2 workers = 2000 connections, and the server has %d+: lower db_max to %d+\n", text)
+    assert.matches("\n  a process takes 11: 8 exclusive %+ 2 shared × 1 workers %+ 1 that listens; × 2 while it is replaced: 22\n", text)
+    assert.matches("\n  room for %d+ nodes like this one\n", text)
+    status, text = check(("--database-url %s --workers 2 --db-exclusive 1000"):format(quoted(base.url)))
+    assert.equal(0, status)
+    assert.matches("\nwarnings\n  db_exclusive 1000 %+ db_shared 1 × 2 workers %+ 1 = 1003 connections, 2006 while a process is "
+      .. "replaced, and the server has %d+: lower db_exclusive, or raise its max_connections\n", text)
   end)
 
   it("tells wrong usage by status 2", function()

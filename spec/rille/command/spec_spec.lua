@@ -53,6 +53,51 @@ describe("rille spec", function()
     assert.matches("1..5\n", output, 1, true)
   end)
 
+  local APP = [[
+    local rille = require "rille"
+    local app, v = rille.app(), rille.schema
+    app:config{ mail = v.object{ from = v.email() } }
+    app:on_start(function() rille.sleep "1ms" app.started = rille.now() end)
+    app:on_stop(function() io.stderr:write "it stopped\n" end)
+    app:get("/", function() return { from = rille.config.mail.from, started = app.started ~= nil } end)
+    app:get("/exit", function() local ok, why = pcall(os.exit, 1) return why end)
+    app:post("/", function(c) return #c:text() end)
+    return app]]
+
+  it("tests an app as serve would have it: settings, start and stop, guards", function()
+    write("app.lua", APP)
+    write("config/development.lua", "return { mail = { from = 'shop@example.com' }, max_body = '1K', request_timeout = 3 }")
+    write("spec/a_spec.lua", [[
+      local rille = require "rille"
+      local t = rille.test()
+      it('works', function()
+        assert.same({ from = "shop@example.com", started = true }, t:client():get("/").json)
+        assert.matches("an app does not end the process", t:client():get("/exit").body, 1, true)
+        assert.equal(413, t:client():post("/", { body = ("x"):rep(1025) }).status)
+        assert.equal(7, rille.config.request_timeout)
+        assert.equal("b@example.com", rille.test("other"):client():get("/").json.from)
+      end)]])
+    write("other/app.lua", APP)
+    write("other/config/development.lua", "return { mail = { from = 'b@example.com' } }")
+    local output, status = run "-o TAP --request-timeout=7 spec/a_spec.lua"
+    assert.equal("ok 1 - works\n1..1\nit stopped\nit stopped\n", output)
+    assert.equal(0, status)
+  end)
+
+  it("says of an app what serve would: wrong settings, a wrong file, an app that cannot start", function()
+    write("app.lua", APP)
+    write("config/development.lua", "return { mail = { form = 'x@example.com' } }")
+    write("spec/a_spec.lua", "require('rille').test()")
+    assert.matches("mail.form.*mail.from", (run "-o TAP spec"))
+    write("config/development.lua", "return { max_body = 'large' }")
+    assert.matches("the settings of . are wrong:\n.*max_body", (run "-o TAP spec"))
+    write("config/development.lua", "return {}")
+    write("app.lua", "require('rille').app()")
+    assert.matches("./app.lua returned nothing: its last line must be `return app`", (run "-o TAP spec"), 1, true)
+    write("app.lua", "local app = require('rille').app() app:on_start(function() error 'no start' end) return app")
+    assert.matches("no start", (run "-o TAP spec"), 1, true)
+  end)
+
   it("passes busted's options on", function()
     write("spec/a_spec.lua", "it('one', function() end) it('two', function() error 'x' end)")
     write("spec/b_spec.lua", "it('three #slow', function() error 'x' end)")

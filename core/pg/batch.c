@@ -1,0 +1,99 @@
+#include "pg/batch.h"
+
+#include "base/mem.h"
+#include "pg/backend_state.h"
+#include "pg/errand.h"
+
+static void send_more(rl_batch *batch);
+static void hold_back_rest(rl_batch *batch);
+
+static void on_answer(rl_query *query) {
+    rl_batch *batch = RL_CONTAINER(query, rl_batch_item, query)->batch;
+    batch->answered++;
+    if (batch->is_atomic && query->failure.err != RL_OK)
+        hold_back_rest(batch);
+    else
+        send_more(batch);
+    if (batch->answered == batch->count)
+        rl_errand_answered(batch->errand);
+}
+
+rl_err rl_batch_init(rl_batch *batch, rl_errand *errand, uint32_t count) {
+    *batch = (rl_batch){.errand = errand};
+    if (count > RL_BATCH_MOST)
+        return RL_EFULL;
+    batch->items = rl_mem_zalloc(count == 0 ? 1 : count, sizeof *batch->items);
+    if (batch->items == NULL)
+        return RL_ENOMEM;
+    batch->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        rl_query_init(&batch->items[i].query, on_answer);
+        batch->items[i].batch = batch;
+    }
+    errand->batch = batch;
+    return RL_OK;
+}
+
+void rl_batch_clear(rl_batch *batch) {
+    for (uint32_t i = 0; i < batch->count; i++)
+        rl_query_clear(&batch->items[i].query);
+    rl_mem_free(batch->items);
+    *batch = (rl_batch){0};
+}
+
+/* What is not on its way yet behind a failure in an atomic batch must not run: the
+ * server may know nothing of it (a value that could not be sent), and would commit. */
+static void hold_back_rest(rl_batch *batch) {
+    for (; batch->sent < batch->count; batch->sent++, batch->answered++)
+        rl_query_fail(&batch->items[batch->sent].query, RL_ECANCELLED, "25P02",
+                      "not sent: an earlier statement of the batch had failed");
+}
+
+static void send_more(rl_batch *batch) {
+    const rl_query *last = batch->sent == 0 ? NULL : &batch->items[batch->sent - 1].query;
+    bool holds = last != NULL && batch->answered < batch->sent && !rl_dispatch_is_executing(last);
+    while (!holds && batch->sent < batch->count) {
+        rl_query *query = &batch->items[batch->sent++].query;
+        query->in_order = batch->is_atomic;
+        query->shares = query->autocommit = batch->shares;
+        query->timeout_ms = batch->errand->query.timeout_ms;
+        if (rl_backend_run(batch->backend, query) == RL_OK) {
+            holds = !rl_dispatch_is_executing(query);
+            continue;
+        }
+        batch->answered++;
+        if (batch->is_atomic)
+            hold_back_rest(batch);
+    }
+    rl_backend_sync(batch->backend);
+}
+
+/* Among reads the order makes no difference: they leave in one write, under one Sync. */
+static bool is_all_reads(const rl_batch *batch) {
+    rl_slice previous = RL_LIT("");
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const rl_query *query = &batch->items[i].query;
+        rl_slice sql = rl_slice_of(rl_query_sql(query), query->sql_len);
+        if (rl_slice_eq(sql, previous)) /* the same text with other values, as it mostly is */
+            continue;
+        rl_sql_shape shape = rl_sql_classify(sql);
+        if (!shape.plain || !shape.reads)
+            return false;
+        previous = sql;
+    }
+    return true;
+}
+
+rl_err rl_batch_run(rl_batch *batch, rl_backend *backend) {
+    batch->backend = backend;
+    batch->shares = !batch->is_atomic && batch->errand->transaction == NULL && is_all_reads(batch);
+    batch->sent = batch->answered = 0;
+    send_more(batch);
+    if (batch->answered < batch->count)
+        return RL_OK;
+    /* Not one is on its way: told like a single statement's failure to be sent. */
+    rl_failure *failure = &batch->errand->query.failure;
+    *failure = batch->items[0].query.failure;
+    failure->server = NULL;
+    return failure->err;
+}

@@ -1,0 +1,46 @@
+/* batch -- several queries of one errand, on their way at once.
+ *
+ *    errand -- its turn, its connection --> batch: query, query, query ...
+ *                                                  (answers in the same order)
+ *
+ * Each has a Sync of its own, so without a transaction around them each stands or
+ * falls alone; reads alone have one together, which comes to the same
+ * (pg/backend.h). One whose types must be asked for first holds back those behind
+ * it, for they are promised to run in order. In an atomic batch one that cannot be
+ * sent holds back the rest for good: the COMMIT at its end must not follow what is
+ * incomplete. */
+#ifndef RL_PG_BATCH_H
+#define RL_PG_BATCH_H
+
+#include "pg/query.h"
+
+typedef struct rl_batch rl_batch;
+struct rl_backend;
+struct rl_errand;
+
+typedef struct rl_batch_item {
+    rl_query query;
+    rl_batch *batch;
+} rl_batch_item;
+
+struct rl_batch {
+    rl_batch_item *items;
+    uint32_t count, sent, answered;
+    bool is_atomic;
+    bool shares; /* reads alone, outside of a transaction: under one Sync */
+    struct rl_backend *backend; /* while it runs */
+    struct rl_errand *errand;
+};
+
+enum { RL_BATCH_MOST = 1000 /* their answers are all held at once; who has more wants COPY */ };
+
+/* `count` queries to be filled. RL_ENOMEM; RL_EFULL past the most. */
+RL_MUST_USE rl_err rl_batch_init(rl_batch *batch, struct rl_errand *errand, uint32_t count);
+/* Not while it runs. */
+void rl_batch_clear(rl_batch *batch);
+
+/* For errand.c: rl_errand_answered follows, unless this fails: then nothing was
+ * sent, and the errand's query says why. */
+RL_MUST_USE rl_err rl_batch_run(rl_batch *batch, struct rl_backend *backend);
+
+#endif

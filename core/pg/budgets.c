@@ -1,0 +1,87 @@
+#include <string.h>
+
+#include "base/mem.h"
+#include "pg/budget_state.h"
+
+static void free_budget(rl_budget *budget) {
+    if (budget == NULL)
+        return;
+    pthread_mutex_destroy(&budget->lock);
+    rl_mem_free(budget->key);
+    rl_mem_free(budget);
+}
+
+static rl_budget *new_budget(rl_budgets *home, const char *key, const rl_budget_limits *limits) {
+    rl_budget *budget = rl_mem_zalloc(1, sizeof *budget);
+    if (budget == NULL)
+        return NULL;
+    pthread_mutex_init(&budget->lock, NULL);
+    rl_list_init(&budget->members);
+    rl_list_init(&budget->queue);
+    rl_list_init(&budget->idle);
+    rl_list_init(&budget->link);
+    budget->home = home;
+    budget->limits = *limits;
+    budget->key = rl_mem_strndup(key, strlen(key));
+    if (budget->key == NULL) {
+        free_budget(budget);
+        return NULL;
+    }
+    return budget;
+}
+
+/* Under the lock of `budgets`. */
+static rl_budget *find_or_add(rl_budgets *budgets, const char *key, const rl_budget_limits *limits) {
+    for (rl_list *at = budgets->all.next; at != &budgets->all; at = at->next) {
+        rl_budget *budget = RL_CONTAINER(at, rl_budget, link);
+        if (strcmp(budget->key, key) == 0)
+            return budget;
+    }
+    rl_budget *budget = new_budget(budgets, key, limits);
+    if (budget != NULL)
+        rl_list_push_back(&budgets->all, &budget->link);
+    return budget;
+}
+
+rl_budget *rl_budget_hold(rl_budgets *budgets, const char *key, const rl_budget_limits *limits) {
+    if (budgets == NULL)
+        return new_budget(NULL, key, limits);
+    pthread_mutex_lock(&budgets->lock);
+    rl_budget *budget = find_or_add(budgets, key, limits);
+    if (budget != NULL)
+        budget->refs++;
+    pthread_mutex_unlock(&budgets->lock);
+    return budget;
+}
+
+void rl_budget_let_go(rl_budget *budget) {
+    rl_budgets *home = budget->home;
+    if (home == NULL) {
+        free_budget(budget);
+        return;
+    }
+    pthread_mutex_lock(&home->lock);
+    if (--budget->refs == 0) {
+        rl_list_remove(&budget->link);
+        free_budget(budget);
+    }
+    pthread_mutex_unlock(&home->lock);
+}
+
+rl_err rl_budgets_new(rl_budgets **out) {
+    rl_budgets *budgets = rl_mem_alloc(sizeof *budgets);
+    if (budgets == NULL)
+        return RL_ENOMEM;
+    pthread_mutex_init(&budgets->lock, NULL);
+    rl_list_init(&budgets->all);
+    *out = budgets;
+    return RL_OK;
+}
+
+void rl_budgets_free(rl_budgets *budgets) {
+    /* A pool is left over when a task ignored the end of its worker: so is this. */
+    if (budgets == NULL || !rl_list_is_empty(&budgets->all))
+        return;
+    pthread_mutex_destroy(&budgets->lock);
+    rl_mem_free(budgets);
+}

@@ -1,0 +1,78 @@
+/* lane -- the few connections that a worker's quick statements share.
+ *
+ *      errands       waiting            wires (2 of them, or 1)
+ *     q q q q q  -->  [ q q ]  -->  [ q q q q q q . . . ] ==> server
+ *         |        room for none    [ q q q . . . . . . ] ==> server
+ *         |
+ *         +--> "no": the caller borrows a connection of its own (pg/pool.h)
+ *
+ * Statements of many requests are in flight on one connection, up to `depth`,
+ * which costs half the CPU of a connection for each. What runs there must leave
+ * nothing behind in the session and take next to no time, because all behind it
+ * wait: so a text has to be of a plain shape (pg/sql.h) and to have been quick
+ * before (pg/learn.h). The least loaded wire takes a statement, but none whose
+ * head the server has worked on for more than 2 ms. Where every wire is stuck
+ * like that the answer is no, and what waited for room comes back unsent.
+ *
+ * The sessions have a short lock_timeout and statement_timeout, which bound what a
+ * head can do to the others. A statement that they stop (55P03, 57014) did
+ * nothing: it may run once more elsewhere. There is no cancelling here, since it
+ * would hit whichever statement runs.
+ *
+ * Reads of one turn share a Sync and leave in one write, when the turn ends. */
+#ifndef RL_PG_LANE_H
+#define RL_PG_LANE_H
+
+#include <stdint.h>
+
+#include "base/log.h"
+#include "loop/loop.h"
+#include "pg/learn.h"
+#include "pg/query.h"
+
+typedef struct rl_lane rl_lane;
+
+typedef struct rl_lane_options {
+    const char *url; /* copied */
+    uint32_t max;    /* wires */
+    uint32_t depth;  /* statements in flight on each */
+    uint32_t max_waiting;
+    uint32_t max_statements; /* prepared, per wire */
+    uint64_t connect_timeout_ms;
+    uint64_t lock_timeout_ms, statement_timeout_ms; /* of the sessions */
+    uint64_t max_lifetime_ms;                       /* give or take a tenth; 0: no limit */
+    rl_log *log;                                    /* may be NULL */
+} rl_lane_options;
+
+/* The defaults of every limit, without a URL. */
+rl_lane_options rl_lane_defaults(void);
+
+typedef struct rl_lane_stats {
+    uint32_t wires, connecting, in_flight, waiting; /* now */
+    uint64_t queries, turned_away;                  /* sent; quick ones for which there was no room */
+    uint64_t connects, connect_failures, lost, expelled; /* expelled: left with a changed session */
+} rl_lane_stats;
+
+/* RL_EINVAL when the URL is none. Connects when a quick statement wants to. */
+RL_MUST_USE rl_err rl_lane_open(rl_loop *loop, const rl_lane_options *options, rl_lane **out);
+/* Fails all that is here with RL_ECLOSED, in this call, and frees the lane. Not
+ * from within a query's `done`. */
+void rl_lane_close(rl_lane *lane);
+
+/* What is known of a statement's text; NULL when memory ran out. */
+rl_lesson *rl_lane_recall(rl_lane *lane, rl_slice sql);
+/* The query, on whichever lane it ran, was answered: learn from it. */
+void rl_lane_learn(rl_lane *lane, rl_lesson *lesson, const rl_query *query);
+
+/* Take the query, to be sent now or soon; its `done` comes later, never from
+ * here. False when it must run elsewhere. A query that was never sent comes back
+ * with failure.lost and not failure.sent. */
+RL_MUST_USE bool rl_lane_run(rl_lane *lane, rl_query *query, const rl_lesson *lesson);
+/* Nobody wants the answer. True when the query had not been sent and is the
+ * caller's again; else its `done` will come. */
+RL_MUST_USE bool rl_lane_forget(rl_lane *lane, rl_query *query);
+
+const rl_lane_options *rl_lane_options_of(const rl_lane *lane);
+rl_lane_stats rl_lane_stats_of(const rl_lane *lane);
+
+#endif

@@ -1,0 +1,119 @@
+--- A connection that a task of its own keeps, for what lasts longer than a call.
+--
+--    the reader --ask(fn)--> [ task: begin … fn … fn … end ]
+--               <--result---
+--
+-- The statements of whoever reads a stream run beside it and must not get onto
+-- its connection, which belongs to the scope that borrowed it: so the borrower is
+-- a task that does nothing else. It gives the connection back when it is told to,
+-- when a call fails, when nobody has asked for a while (the setting
+-- write_timeout), when what was tied to it has been collected, or when the reader ends.
+local core = require "rille.core"
+local errors = require "rille.error"
+local tasks = require "rille.task"
+local wait = require "rille.wait"
+
+local newproxy = newproxy -- apps do not have it
+
+local aside = {}
+
+local Aside = {}
+Aside.__index = Aside
+
+local CLOSED = {}            -- raised to leave what keeps the connection
+local DEFAULT_IDLE = 30      -- write_timeout's own default, where there are no settings
+
+local function idle_ms()
+  return ((core.settings or {}).write_timeout or DEFAULT_IDLE) * 1000
+end
+
+local function idle_error()
+  return errors.new { code = "timeout", status = 504, message = "the stream was not read for too long: it was ended" }
+end
+
+-- In the task: run what is asked for until it is enough.
+local function serve(self)
+  while not self.is_closing do
+    local job = self.job
+    if job then
+      self.job = nil
+      job.ok, job.result = pcall(job.fn)
+      job.is_done = true
+      core.signal_all(self.answered)
+      if not job.ok then
+        error(job.result, 0)
+      end
+    elseif wait.won(core.signal_wait(self.asked, idle_ms())) == 2 and not self.job and not self.is_closing then
+      error(idle_error(), 0)
+    end
+  end
+  if self.is_closing == "broken off" then
+    error(CLOSED, 0)
+  end
+end
+
+local function keep(self, enter, left)
+  local ok, err = pcall(enter, function() serve(self) end)
+  self.is_over = true
+  self.failure = not ok and err ~= CLOSED and err or nil
+  left()
+  core.signal_all(self.answered)
+end
+
+--- Have a task keep what `enter(serve)` opens, and closes when `serve` returns or
+-- raises. `left()` is called when it has.
+function aside.open(enter, left)
+  local self = setmetatable({ asked = core.signal(), answered = core.signal() }, Aside)
+  self.task = tasks.spawn(keep, self, enter, left)
+  return self
+end
+
+--- Run `fn()` there and hand on what it returns or raises. **Yields.**
+function Aside:ask(fn)
+  local job = { fn = fn }
+  self.job = job
+  core.signal_all(self.asked)
+  while not job.is_done do
+    if self.is_over then
+      error(self.failure or "the stream has been closed", 0)
+    end
+    wait.won(core.signal_wait(self.answered))
+  end
+  if not job.ok then
+    error(job.result, 0)
+  end
+  return job.result
+end
+
+--- All has been read: the connection goes back, a transaction is committed.
+function Aside:close()
+  self.is_closing = self.is_closing or true
+  core.signal_all(self.asked)
+end
+
+--- The rest is not wanted: the connection goes back, a transaction is rolled back.
+function Aside:break_off()
+  self.is_closing = self.is_closing or "broken off"
+  core.signal_all(self.asked)
+end
+
+--- Wait until the connection has gone back. **Yields.**
+-- @raise what went wrong there
+function Aside:await_end()
+  while not self.is_over do
+    wait.won(core.signal_wait(self.answered))
+  end
+  if self.failure then
+    error(self.failure, 0)
+  end
+end
+
+--- A value whose collection breaks it off: for what the reader drops, as a loop
+-- does that is left by `break`.
+function Aside:tie()
+  local tie = newproxy(true)
+  getmetatable(tie).__gc = function() self:break_off() end
+  return tie
+end
+
+return aside

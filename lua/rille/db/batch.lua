@@ -1,0 +1,125 @@
+--- Several statements at once, on one connection.
+local core = require "rille.core"
+local errors = require "rille.error"
+local statement = require "rille.db.statement"
+local transactions = require "rille.db.transaction"
+
+local function check_list(self, list)
+  if type(list) ~= "table" then
+    error("db:batch takes a list of statements, { {sql, …}, … }: got a " .. type(list), 3)
+  end
+  local widths = {}
+  for i, item in ipairs(list) do
+    if type(item) ~= "table" or type(item[1]) ~= "string" then
+      error(("statement %d of the batch is { sql, … }: got a %s"):format(i,
+        type(item) == "table" and "table that begins with a " .. type(item[1]) or type(item)), 3)
+    end
+    if self.is_read and not core.pg_reads(item[1]) then
+      error(("statement %d: db:read() takes statements that only read"):format(i), 3)
+    end
+    widths[i] = item.n or table.maxn(item)
+  end
+  for key in pairs(list) do
+    if key ~= "atomic" and (type(key) ~= "number" or not list[key] or key > #widths) then
+      error("a batch is a list of statements, with `atomic` beside them: it has " .. tostring(key), 3)
+    end
+  end
+  return widths
+end
+
+-- Sends the list and gives its results back, and the place of the first failure.
+local function send(self, list, is_atomic, widths)
+  local case, why = core.pg_batch(self:lanes(), self.how, list, is_atomic, widths)
+  if is_atomic and why then -- the frame's first statement is not the caller's
+    why = why:gsub("^statement (%d+)", function(number) return "statement " .. number - 1 end)
+  end
+  statement.await(case, why, is_atomic and 1 or 0)
+  local results, failed = core.pg_batch_results(self.bigint_is_string)
+  if not results then
+    error(statement.explain(failed), 0)
+  end
+  return results, failed
+end
+
+local function raise(results, failed)
+  for i, result in ipairs(results) do
+    if type(result) == "table" and type(result.code) == "string" and getmetatable(result) == nil then
+      results[i] = statement.explain(result)
+    end
+  end
+  local err = results[failed]
+  err.index, err.results = failed, results
+  error(err, 0)
+end
+
+-- With one statement more on either side.
+local function between(first, list, widths, last)
+  local whole, wider = { { first } }, { 1 }
+  for i, item in ipairs(list) do
+    whole[i + 1], wider[i + 1] = item, widths[i]
+  end
+  whole[#whole + 1], wider[#wider + 1] = { last }, 1
+  return whole, wider
+end
+
+-- What stands between the two: results without the frame's own. A COMMIT may
+-- fail where each statement was well: then that is the failure, after the last.
+local function inner(results, failed, count)
+  local own = {}
+  for i = 1, count do
+    own[i] = results[i + 1]
+  end
+  if failed == count + 2 then
+    own[count + 1] = results[failed]
+  end
+  return own, failed and math.max(failed - 1, 1)
+end
+
+local function run_atomic(self, list, widths)
+  local record, is_held, is_open = transactions.here(self)
+  local savepoint = is_held and is_open and "rl_batch"
+  local first = savepoint and "savepoint rl_batch" or self.is_read and "begin read only" or "begin"
+  local last = savepoint and "release savepoint rl_batch" or "commit"
+  local whole, wider = between(first, list, widths, last)
+  local results, failed = send(self, whole, true, wider)
+  if failed and savepoint and record then
+    pcall(self.exec, self, "rollback to savepoint rl_batch")
+  end
+  return inner(results, failed, #list)
+end
+
+local AGAIN = { ["db.0A000"] = true, ["db.26000"] = true } -- plans that an ALTER TABLE made useless
+
+local Db = {}
+
+--- Send several statements at once over one connection, and read all answers:
+-- one round trip. They run in their order. **Yields.**
+-- @tparam table list `{ {sql, …}, … }`, 1,000 at most; a NULL at the end of the
+-- values is `rille.null`. With `atomic = true` all of them take effect or none;
+-- otherwise, and outside of a transaction, each stands or falls alone
+-- @treturn {any,...} for each in its place: its rows, or the count when it gives none
+-- @raise the first failure, whose `index` says which statement it was; `results`
+-- has those of all, the errors in their places
+function Db:batch(list)
+  statement.lanes(self)
+  local widths = check_list(self, list)
+  if #list == 0 then
+    return {}
+  end
+  local results, failed
+  if list.atomic then
+    results, failed = run_atomic(self, list, widths)
+    local is_inside = core.pg_transaction(self:lanes())
+    if failed and not is_inside and errors.is(results[failed]) and AGAIN[results[failed].code] then
+      results, failed = run_atomic(self, list, widths) -- nothing was done, and those plans are gone
+    end
+  else
+    results, failed = send(self, list, false, widths)
+  end
+  if failed then
+    raise(results, failed)
+  end
+  return results
+end
+
+return Db
