@@ -28,6 +28,13 @@ function order.find(id)
   return db:one(SELECT .. "where o.id = $1", id)
 end
 
+--- The order that was placed with this sheet of the form. **Yields.**
+-- @tparam string form_key
+-- @treturn row|nil
+function order.of_form(form_key)
+  return db:one(SELECT .. "where o.form_key = $1", form_key)
+end
+
 --- A user's orders with their items, newest first. **Yields.**
 -- @tparam integer user_id
 -- @tparam integer before the id of an order: only older ones
@@ -111,10 +118,10 @@ local function total_of(lines, products)
   return cents
 end
 
-local function insert(user_id, total_cents, currency, ids, quantities)
+local function insert(user_id, total_cents, currency, form_key, ids, quantities)
   local id = db:one([[
-    insert into orders (user_id, total_cents, currency_code) values ($1, $2, $3) returning id]],
-    user_id, total_cents, currency).id
+    insert into orders (user_id, total_cents, currency_code, form_key) values ($1, $2, $3, $4) returning id]],
+    user_id, total_cents, currency, form_key).id
   db:exec([[
     insert into order_items (order_id, position, product_id, quantity, unit_price_cents)
     select $1, line.position, p.id, line.quantity, p.price_cents
@@ -132,17 +139,22 @@ end
 -- the stock only while it holds the products' locks.
 -- @tparam integer user_id
 -- @tparam {table,...} lines `{ product_id, quantity }` each, no product twice
+-- @tparam[opt] string form_key the sheet of the form: one that was sent before, perhaps
+--   at this very moment, gives the order that it was
 -- @treturn row the order with its items
 -- @raise 422 invalid: no such user or product, or more than one currency;
 --   409 out_of_stock: the details name each product and what is left of it
-function order.place(user_id, lines)
+function order.place(user_id, lines, form_key)
   local ids, quantities = columns_of(lines)
   return db:transaction(function()
     local user = db:one("select id from users where id = $1 for key share", user_id)
     local products = lock_products(ids)
+    -- now whoever sent the same form first has placed it, and taken it from the stock
+    local placed = form_key and order.of_form(form_key)
+    if placed then return placed end
     local currency = check_lines(user, lines, products)
     check_stock(lines, products)
-    return order.find(insert(user_id, total_of(lines, products), currency, ids, quantities))
+    return order.find(insert(user_id, total_of(lines, products), currency, form_key, ids, quantities))
   end)
 end
 

@@ -32,12 +32,17 @@ local function country_options()
   return options
 end
 
+-- Each sheet of the form has a key: what is sent with it twice is one order.
+local function key_of(answers)
+  return answers.typed.form_key and answers.typed.form_key:match("^" .. ("[0-9a-f]"):rep(32) .. "$")
+end
+
 local function checkout_page(c, contents, answers, refusals)
   local fields = answers:fields(FIELDS)
   fields[#FIELDS].options = country_options()
   return view(c, "checkout", {
     items = contents.items, total = contents.totals[1], fields = fields, refusals = refusals or {},
-    is_wrong = not answers:is_right(),
+    is_wrong = not answers:is_right(), form_key = key_of(answers) or rille.random(16),
   })
 end
 
@@ -63,34 +68,41 @@ local function read_buyer(c)
 end
 
 -- The buyer is created with the order or not at all.
-local function place(buyer, items)
+local function place(buyer, items, form_key)
   local lines = {}
   for i, item in ipairs(items) do
     lines[i] = { product_id = item.product.id, quantity = item.quantity }
   end
   return db:transaction(function()
-    return order.place(user.of_email(buyer).id, lines)
+    return order.place(user.of_email(buyer).id, lines, form_key)
   end)
 end
 
 -- The order; nil and what others were faster to buy.
-local function try_to_place(buyer, items)
-  local ok, result = pcall(place, buyer, items)
+local function try_to_place(...)
+  local ok, result = pcall(place, ...)
   if ok then return result end
   if type(result) == "table" and result.code == "out_of_stock" then return nil, result.details end
   error(result, 0)
 end
 
-pages:post("/checkout", { max_body = "16K" }, function(c)
-  local contents = orderable(c)
-  if not contents then return rille.redirect(c:url_for("cart"), 303) end
-  local answers = read_buyer(c)
-  if not answers:is_right() then return checkout_page(c, contents, answers), 422 end
-
-  local placed, refusals = try_to_place(answers.value, contents.items)
-  if not placed then return checkout_page(c, contents, answers, refusals), 409 end
+local function show_placed(c, placed)
   cart.write(c, {})
   return rille.redirect(c:url_for("order", { id = placed.id }), 303)
+end
+
+pages:post("/checkout", { max_body = "16K" }, function(c)
+  local answers = read_buyer(c)
+  local form_key = key_of(answers)
+  local before = form_key and order.of_form(form_key) -- also when its cart is gone already
+  if before then return show_placed(c, before) end
+  local contents = orderable(c)
+  if not contents then return rille.redirect(c:url_for("cart"), 303) end
+  if not answers:is_right() then return checkout_page(c, contents, answers), 422 end
+
+  local placed, refusals = try_to_place(answers.value, contents.items, form_key)
+  if not placed then return checkout_page(c, contents, answers, refusals), 409 end
+  return show_placed(c, placed)
 end)
 
 -- An order's lines as views/items shows them: what the buyer saw in the cart.
