@@ -1,0 +1,125 @@
+local private = require "spec.rille.db.private"
+local rille = require "rille"
+
+describe("rille.db.batch", function()
+  local db, stop
+
+  setup(function()
+    db, stop = private.start { exclusive = 2 }
+    db:exec "create table thing (id int primary key, name text, data bytea)"
+  end)
+  teardown(function() stop() end)
+  before_each(function() db:exec "truncate thing" end)
+
+  local function count()
+    return db:one("select count(*) as n from thing").n
+  end
+
+  it("gives rows and counts in the statements' order", function()
+    local results = db:batch {
+      { "insert into thing (id, name) values ($1, $2), ($3, $4)", 1, "a", 2, rille.null },
+      { "select id, name from thing order by id" },
+      { "update thing set name = 'b'" },
+      { "select count(*) as n from thing where name = $1", "b" },
+    }
+    assert.same({ 2, 2, 2 }, { results[1], results[3], results[4][1].n })
+    assert.same({ "a" }, { results[2][1].name, results[2][2].name })
+    assert.same({}, db:batch {})
+  end)
+
+  it("lets each statement stand or fall alone", function()
+    local err = private.fails("db.23505", db.batch, db, {
+      { "insert into thing values (1)" }, { "insert into thing values (1)" }, { "insert into thing values (2)" },
+    })
+    assert.equal(2, err.index)
+    assert.same({ 1, 1 }, { err.results[1], err.results[3] })
+    assert.equal(err, err.results[2])
+    assert.equal(2, count())
+  end)
+
+  it("takes back all of an atomic one that fails anywhere, with COMMIT too", function()
+    local err = private.fails("db.23505", db.batch, db, {
+      atomic = true, { "insert into thing values (1)" }, { "insert into thing values (1)" }, { "insert into thing values (2)" },
+    })
+    assert.equal(2, err.index)
+    assert.equal("db.25P02", err.results[3].code)
+    assert.equal(0, count())
+    db:exec "create table late (id int references thing deferrable initially deferred)"
+    private.fails("db.23503", db.batch, db, { atomic = true, { "insert into late values (5)" } })
+    assert.equal(0, db:one("select count(*) as n from late").n)
+    db:exec "drop table late"
+    assert.same({ 1, 1 }, db:batch { atomic = true, { "insert into thing values (1)" }, { "insert into thing values (2)" } })
+    assert.equal(2, count())
+  end)
+
+  it("keeps the order, and commits nothing, where a value's type must be asked for first", function()
+    local results = db:batch {
+      atomic = true,
+      { "insert into thing (id, name) values (1, $1)", "ä" },
+      { "insert into thing (id, data) values (2, $1)", "\0\255" },
+      { "select count(*) as n from thing" },
+    }
+    assert.equal(2, results[3][1].n)
+    private.fails("db.22021", db.batch, db, {
+      atomic = true, { "insert into thing (id) values (3)" }, { "insert into thing (id, name) values (4, $1)", "a\0b" },
+      { "insert into thing (id) values (5)" },
+    })
+    assert.equal(2, count())
+  end)
+
+  it("is a savepoint in a transaction", function()
+    db:transaction(function()
+      db:exec "insert into thing values (1)"
+      private.fails("db.23505", db.batch, db, {
+        atomic = true, { "insert into thing values (2)" }, { "insert into thing values (1)" },
+      })
+      assert.same({ 1 }, db:batch { atomic = true, { "insert into thing values (3)" } })
+    end)
+    assert.equal(2, count())
+  end)
+
+  it("survives a table that changed under its plans", function()
+    for _ = 1, 2 do
+      db:batch { atomic = true, { "select * from thing" } }
+    end
+    db:exec "alter table thing add column more int"
+    for _ = 1, 4 do
+      assert.same({}, db:batch({ atomic = true, { "select * from thing" } })[1])
+    end
+    db:exec "alter table thing drop column more"
+  end)
+
+  it("says what is wrong with the list", function()
+    for _, list in ipairs { "x", { "select 1" }, { {} }, { { 1 } }, { { "select 1" }, extra = 1 } } do
+      assert.has_error(function() db:batch(list) end)
+    end
+    for _, is_atomic in ipairs { false, true } do
+      local _, why = pcall(function()
+        local results = db:batch { atomic = is_atomic, { "select $1", {} } }
+        return results
+      end)
+      assert.matches("batch_spec.lua:%d+: statement 1: parameter %$1", why)
+    end
+    local many = {}
+    for i = 1, 1001 do
+      many[i] = { "select 1" }
+    end
+    assert.has_error(function() db:batch(many) end)
+  end)
+
+  it("runs beside others' batches without mixing answers", function()
+    local jobs = {}
+    for job = 1, 20 do
+      jobs[job] = function()
+        local list = {}
+        for i = 1, 20 do
+          list[i] = { "select $1::int * 100 + $2::int as n", job, i }
+        end
+        for i, rows in ipairs(db:batch(list)) do
+          assert.equal(job * 100 + i, rows[1].n)
+        end
+      end
+    end
+    rille.all(jobs)
+  end)
+end)

@@ -1,0 +1,70 @@
+--- The words behind `rille spec`: which process gets which.
+local options = require "rille.test.options"
+
+local function parsed(...)
+  return assert(options.parse { ... })
+end
+
+local function joined(words)
+  return (table.concat(words, " "):gsub("%-%-seed=%d+", "--seed=N"))
+end
+
+describe("the words of rille spec", function()
+  it("are paths, the folder spec without any", function()
+    assert.same({ "spec" }, parsed().paths)
+    assert.same({ "a_spec.lua", "spec/apps" }, parsed("a_spec.lua", "-o", "TAP", "spec/apps").paths)
+  end)
+
+  it("find files by a pattern, and beneath folders", function()
+    assert.same({ "_spec" }, parsed().patterns)
+    local given = parsed("-p", "_check", "--pattern=_x", "--exclude-pattern", "slow")
+    assert.same({ { "_check", "_x" }, { "slow" } }, { given.patterns, given.excludes })
+    assert.is_true(given.is_recursive)
+    assert.is_false(parsed "--no-recursive".is_recursive)
+  end)
+
+  it("hold what is ours", function()
+    local given = parsed("--app", "apps/shop", "--seed=7", "--report=/tmp/r", "-C", "dir")
+    assert.same({ "apps/shop", 7, "/tmp/r", "dir" }, { given.app, given.seed, given.report, given.directory })
+  end)
+
+  it("give each run a seed of its own, unless told", function()
+    local seeds = {}
+    for _ = 1, 5 do seeds[parsed().seed] = true end
+    assert.is_truthy(next(seeds, next(seeds))) -- not one for all
+  end)
+
+  it("are told apart: output is for who collects, filters for who runs a file", function()
+    local given = parsed("-o", "TAP", "--filter=one", "--lpath", "x/?.lua", "-c", "--app=apps/shop", "spec")
+    assert.equal("-o TAP --lpath x/?.lua --seed=N a_spec.lua", joined(given:words_for_all { "a_spec.lua" }))
+    assert.equal("--filter=one --lpath x/?.lua -c --report=/tmp/r --seed=N --app=apps/shop a_spec.lua",
+      joined(given:words_for_file("a_spec.lua", "/tmp/r")))
+    assert.equal("-o TAP --filter=one --lpath x/?.lua -c --seed=N spec", joined(given:words_for_one()))
+  end)
+
+  it("report to the file that is asked for, instead of the output", function()
+    assert.equal("--filter=one --output=rille.test.report -Xoutput /tmp/r --seed=N a_spec.lua",
+      joined(parsed("-o", "TAP", "--filter=one", "--report", "/tmp/r", "a_spec.lua"):words_for_one()))
+  end)
+
+  it("shuffle both the files and what is in them", function()
+    local given = parsed "--shuffle"
+    assert.is_true(given.shuffles)
+    assert.equal("--shuffle-files --seed=N", joined(given:words_for_all {}))
+    assert.matches("^%-%-shuffle%-tests ", joined(given:words_for_file("a", "r")))
+    assert.is_falsy(parsed "--sort".shuffles)
+  end)
+
+  it("ask busted itself for lists and help", function()
+    for _, word in ipairs { "-l", "--list", "--help", "-h", "--version" } do
+      assert.is_true(parsed(word).is_direct)
+    end
+    assert.is_falsy(parsed("--filter", "--list").is_direct) -- there it is a value
+  end)
+
+  it("are refused when a value is missing or none", function()
+    assert.same({ nil, "--filter takes a value" }, { options.parse { "--filter" } })
+    assert.same({ nil, "--app takes a value" }, { options.parse { "spec", "--app" } })
+    assert.same({ nil, "--seed takes a number" }, { options.parse { "--seed", "x" } })
+  end)
+end)
