@@ -22,7 +22,10 @@ local CLASSES = {
     lines = { "---@field code string", "---@field status integer", "---@field message string", "---@field details any" } },
   { class = "rille.Task", name = "Task", from = { { "task", "Task" } } },
   { class = "rille.Row", name = "Row", from = {}, lines = { "---@field [string] any" } },
-  { class = "rille.Db", name = "Db", from = { { "db", "Db" } } },
+  { class = "rille.Db", name = "Db", from = {
+    { "db", "Db" }, { "db/transaction", "Db" }, { "db/batch", "Db" }, { "db/each", "Db" },
+    { "db/copy", "Db" }, { "db/lock", "Db" }, { "db/listen", "Db" } } },
+  { class = "rille.Notifications", name = "Notifications", from = { { "db/listen", "Notifications" } } },
   { class = "rille.Log", name = "Log", from = { { "log", "log" } } },
   { class = "rille.Schema", name = "Schema", from = { { "schema", "Schema" } }, returns = "rille.Schema" },
   { class = "rille.schema", name = "schema", from = { { "schema", "v" } }, returns = "rille.Schema" },
@@ -40,7 +43,8 @@ local CLASSES = {
 -- What docstrings call a thing, and its class.
 local TYPES = {
   App = "rille.App", Group = "rille.Routes", Context = "rille.Context", answer = "rille.Answer", Task = "rille.Task",
-  Db = "rille.Db", row = "rille.Row", schema = "rille.Schema", Client = "rille.test.Client", t = "rille.Test",
+  Db = "rille.Db", Notifications = "rille.Notifications", row = "rille.Row",
+  schema = "rille.Schema", Client = "rille.test.Client", t = "rille.Test",
   Log = "rille.Log", duration = "rille.Duration", size = "rille.Size", response = "rille.test.Response",
   middleware = "fun(c: rille.Context, next: fun(c: rille.Context): rille.Answer): any, integer?, table?",
 }

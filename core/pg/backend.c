@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "loop/clock.h"
 #include "pg/backend_state.h"
@@ -22,10 +23,11 @@ static uint64_t sum_session(const PGconn *pg) {
     static const char *const names[] = {"TimeZone",      "DateStyle",        "client_encoding",
                                         "IntervalStyle", "application_name", "standard_conforming_strings",
                                         "search_path",   "session_authorization"};
-    uint64_t sum = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        for (const char *at = PQparameterStatus(pg, names[i]); at != NULL && *at != '\0'; at++)
-            sum = (sum ^ (unsigned char)*at) * 1099511628211u;
+    uint64_t sum = RL_HASH_BEGIN;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = PQparameterStatus(pg, names[i]);
+        sum = value == NULL ? sum : rl_hash_bytes(sum, value, strlen(value));
+    }
     return sum;
 }
 
@@ -83,6 +85,10 @@ rl_err rl_backend_attach(rl_backend *backend, rl_loop *loop, rl_crew *canceller)
 
 void *rl_backend_owner(const rl_backend *backend) {
     return backend->owner;
+}
+
+bool rl_backend_is_demoted(const rl_backend *backend) {
+    return backend->is_demoted;
 }
 
 uint64_t rl_backend_take_runs(rl_backend *backend) {

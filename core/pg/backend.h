@@ -64,6 +64,8 @@ void rl_backend_cancel(rl_backend *backend);
 void rl_backend_abort(rl_backend *backend);
 
 void *rl_backend_owner(const rl_backend *backend);
+/* Whether it has refused a write because its server follows another one (25006). */
+bool rl_backend_is_demoted(const rl_backend *backend);
 /* Statements run since the last call. */
 uint64_t rl_backend_take_runs(rl_backend *backend);
 bool rl_backend_is_lost(const rl_backend *backend);

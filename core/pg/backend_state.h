@@ -27,6 +27,7 @@ struct rl_backend {
     rl_backend_options options;
     uint64_t session; /* a sum of what the server reported of the session when it began */
     uint64_t runs;    /* statements, since they were last taken */
+    bool is_demoted;
     bool cancelling;  /* since the cancel began and until quiet */
     bool broken;      /* libpq refused to send: soon lost */
     bool lost, dirty;

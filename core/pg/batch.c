@@ -10,7 +10,8 @@ static void hold_back_rest(rl_batch *batch);
 static void on_answer(rl_query *query) {
     rl_batch *batch = RL_CONTAINER(query, rl_batch_item, query)->batch;
     batch->answered++;
-    if (batch->is_atomic && query->failure.err != RL_OK)
+    bool is_known = query->failure.server != NULL; /* then its COMMIT will be a ROLLBACK */
+    if (batch->is_atomic && query->failure.err != RL_OK && !is_known)
         hold_back_rest(batch);
     else
         send_more(batch);

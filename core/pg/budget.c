@@ -5,6 +5,8 @@
 #include "loop/clock.h"
 #include "pg/budget_state.h"
 
+enum { RENEWAL_LEAST_NS = 1000000000 };
+
 static rl_budget *lock_of(rl_member *member) {
     pthread_mutex_lock(&member->budget->lock);
     return member->budget;
@@ -54,17 +56,19 @@ static rl_ticket *oldest(const rl_budget *budget) {
     return rl_list_is_empty(&budget->queue) ? NULL : RL_CONTAINER(budget->queue.next, rl_ticket, link);
 }
 
+static void call(rl_budget *budget, rl_berth *berth) {
+    leave_idle(budget, berth);
+    rl_list_remove(&berth->link);
+    rl_list_push_back(&berth->member->called, &berth->link);
+    berth->is_called = true;
+    budget->called++;
+    ring(berth->member);
+}
+
 /* One idle connection for each ticket, from wherever it is. */
 static void call_idle(rl_budget *budget) {
-    while (budget->called < budget->queued && !rl_list_is_empty(&budget->idle)) {
-        rl_berth *berth = RL_CONTAINER(budget->idle.next, rl_berth, all);
-        leave_idle(budget, berth);
-        rl_list_remove(&berth->link);
-        rl_list_push_back(&berth->member->called, &berth->link);
-        berth->is_called = true;
-        budget->called++;
-        ring(berth->member);
-    }
+    while (budget->called < budget->queued && !rl_list_is_empty(&budget->idle))
+        call(budget, RL_CONTAINER(budget->idle.next, rl_berth, all));
 }
 
 /* One connection less, of those that are open or were to be: whoever counted on
@@ -144,10 +148,13 @@ static void rest(rl_budget *budget, rl_berth *berth) {
 rl_put rl_member_put(rl_member *member, rl_berth *berth, rl_ticket **out) {
     rl_put put = RL_PUT_IDLE;
     rl_budget *budget = lock_of(member);
-    if (berth->promised_to == NULL && oldest(budget) != NULL)
+    bool is_stale = berth->epoch != budget->epoch;
+    if (berth->promised_to == NULL && oldest(budget) != NULL && !is_stale)
         promise(budget, berth, oldest(budget));
     rl_ticket *ticket = berth->promised_to;
-    if (ticket == NULL) {
+    if (is_stale) {
+        put = RL_PUT_STALE;
+    } else if (ticket == NULL) {
         rest(budget, berth);
     } else if (ticket->member != member) {
         put = RL_PUT_AWAY;
@@ -159,6 +166,18 @@ rl_put rl_member_put(rl_member *member, rl_berth *berth, rl_ticket **out) {
     }
     unlock(budget);
     return put;
+}
+
+void rl_member_renew(rl_member *member) {
+    rl_budget *budget = lock_of(member);
+    uint64_t now_ns = rl_clock_ns();
+    if (budget->renewed_ns == 0 || now_ns - budget->renewed_ns >= RENEWAL_LEAST_NS) {
+        budget->renewed_ns = now_ns;
+        budget->epoch++;
+        while (!rl_list_is_empty(&budget->idle))
+            call(budget, RL_CONTAINER(budget->idle.next, rl_berth, all));
+    }
+    unlock(budget);
 }
 
 bool rl_member_send(rl_member *member, rl_berth *berth) {
@@ -231,7 +250,7 @@ void rl_member_dialed(rl_member *member, rl_berth *berth) {
         budget->stats.connect_failures++;
         close_one(budget);
     } else {
-        *berth = (rl_berth){.member = member};
+        *berth = (rl_berth){.member = member, .epoch = budget->epoch};
         rl_list_init(&berth->link);
         rl_list_init(&berth->all);
         budget->stats.connects++;

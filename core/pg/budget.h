@@ -89,6 +89,7 @@ struct rl_berth {
     rl_list all;  /* in the budget's idle */
     rl_member *member;
     rl_ticket *promised_to;
+    uint64_t epoch;
     bool is_idle, is_called;
 };
 
@@ -113,10 +114,14 @@ void rl_ticket_forget(rl_ticket *ticket, bool has_timed_out);
 typedef enum rl_put {
     RL_PUT_IDLE,  /* it is idle here now */
     RL_PUT_GRANT, /* a ticket of this member gets it: it is in *out */
+    RL_PUT_STALE, /* older than the last rl_member_renew: to be closed */
     RL_PUT_AWAY   /* an older ticket waits elsewhere: take it off the loop, then rl_member_send */
 } rl_put;
 /* A usable berth on the member's loop that nobody holds. */
 rl_put rl_member_put(rl_member *member, rl_berth *berth, rl_ticket **out);
+/* The server is not what it was: no connection made before this is lent again.
+ * Once a second at most, for a server that will not become what is wanted. */
+void rl_member_renew(rl_member *member);
 /* One that is on no loop. False when nobody can have it: it is closed then. */
 RL_MUST_USE bool rl_member_send(rl_member *member, rl_berth *berth);
 

@@ -25,6 +25,7 @@ struct rl_budget {
     rl_list queue; /* tickets, the oldest first */
     rl_list idle;  /* berths, the newest first */
     uint32_t queued, called;
+    uint64_t epoch, renewed_ns;
     uint64_t owed; /* lost, and not replaced yet */
     rl_budget_stats stats;
 };

@@ -193,6 +193,14 @@ void rl_dispatch_sync(rl_backend *backend) {
         backend->broken = true;
 }
 
+/* A write was refused by a server that follows another one: no primary any more. */
+static void fail_of_server(rl_backend *backend, rl_query *query, PGresult *result) {
+    rl_query_fail_take(query, result);
+    const char *follows = PQparameterStatus(backend->pg, "in_hot_standby");
+    if (strcmp(query->failure.sqlstate, "25006") == 0 && follows != NULL && strcmp(follows, "on") == 0)
+        backend->is_demoted = true;
+}
+
 /* One result of the step that answers now. Takes it. */
 static bool take_result(rl_backend *backend, rl_query *query, PGresult *result) {
     bool is_plain = query->script || query->copy != NULL; /* outside of the pipeline mode, without steps */
@@ -214,7 +222,7 @@ static bool take_result(rl_backend *backend, rl_query *query, PGresult *result) 
         if (step == RL_STEP_CLOSE)
             PQclear(result); /* forgotten already: as good as closed */
         else
-            rl_query_fail_take(query, result);
+            fail_of_server(backend, query, result);
         return true;
     case PGRES_PIPELINE_ABORTED:
         PQclear(result); /* says only that an earlier step, or query, failed */

@@ -6,7 +6,7 @@
 #include "pg/sql.h"
 
 enum {
-    MAX_TRIES = 3, /* connections that died in their sleep, one after another */
+    MAX_TRIES = 5, /* connections that are found dead, one after another: a server was restarted */
     /* The server's statement_timeout comes first: its answer says more than ours. */
     TIMEOUT_SLACK_MS = 1000
 };
@@ -67,30 +67,34 @@ static bool was_stopped(const rl_failure *failure) {
     return strcmp(failure->sqlstate, "55P03") == 0 || strcmp(failure->sqlstate, "57014") == 0;
 }
 
-/* Whether a statement that the lane has told of shall run again. */
+/* Whether a statement outside of transactions shall run again: what was not done,
+ * and what does nothing when it is done twice. */
 static bool may_repeat(rl_errand *errand) {
     const rl_failure *failure = &errand->query.failure;
-    if (errand->orphan || failure->err == RL_OK || failure->err == RL_ECLOSED)
+    if (errand->lesson == NULL || errand->orphan || failure->err == RL_OK || failure->err == RL_ECLOSED)
         return false;
-    if (was_stopped(failure)) {
+    if (errand->state == RL_ERRAND_SHARED && was_stopped(failure)) {
         errand->may_share = false;
         return true;
     }
-    if (!failure->lost)
-        return false;
-    if (!failure->sent)
-        return ++errand->tries < MAX_TRIES;
-    bool repeats = errand->lesson->shape.reads && !errand->repeated;
-    errand->repeated = true;
-    return repeats;
+    /* A read that was never quick may have worked for long, or have been what the server fell over. */
+    const rl_sql_shape *shape = &errand->lesson->shape;
+    bool was_quick = errand->state == RL_ERRAND_SHARED || errand->tries > 0;
+    bool is_harmless = !failure->sent || (was_quick && shape->plain && shape->reads);
+    return failure->lost && is_harmless && ++errand->tries < MAX_TRIES;
 }
 
 static void on_answer(rl_query *query) {
     rl_errand *errand = RL_CONTAINER(query, rl_errand, query);
     learn(errand);
-    if (errand->state != RL_ERRAND_SHARED)
+    bool repeats = may_repeat(errand);
+    if (!repeats && errand->state != RL_ERRAND_SHARED) {
         rl_errand_answered(errand);
-    else if (may_repeat(errand))
+        return;
+    }
+    if (errand->state != RL_ERRAND_SHARED)
+        give_back(errand);
+    if (repeats)
         seek_place(errand);
     else
         finish(errand);

@@ -16,9 +16,9 @@
  * its own is let finish, since nobody could tell whether a cancel came too late.
  * On the lane nothing is cancelled. The late answer goes nowhere.
  *
- * A statement that was never sent is run again elsewhere, and so is, once, a read
- * whose shared connection broke. A write that was sent there is not: whether it was
- * done is unknown, and its failure says so. What the lane's short timeouts stopped
+ * A statement that was never sent is run again elsewhere, and so is a quick read
+ * whose connection broke. A write that was sent is not: whether it was done is
+ * unknown, and its failure says so. What the lane's short timeouts stopped
  * did nothing, and runs once more on a connection of its own. */
 #ifndef RL_PG_ERRAND_H
 #define RL_PG_ERRAND_H
@@ -66,7 +66,6 @@ struct rl_errand {
     uint8_t tries;
     bool orphan;
     bool may_share; /* the lane may be asked */
-    bool repeated; /* a read that was sent and ran once more */
     void (*done)(rl_errand *errand);  /* on the loop, or from within start; then DONE */
     void (*freed)(rl_errand *errand); /* frees the memory it is part of */
 };

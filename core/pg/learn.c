@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 enum {
@@ -9,20 +10,13 @@ enum {
     MOST_QUICK_NS = 8 * 1000 * 1000, /* where the server is so busy that nothing is faster */
     QUICK_PACES = 4,
     PACE_OVER = 64,
-    SET_BACK = 8,               /* by a slow run; not to nothing: where CPU is short anything takes 3 ms now and then */
+    /* By a slow run, and not to nothing: where CPU is short anything takes 3 ms now and then. */
+    SET_BACK = 8,
     FIRST_WANTED = 3,
     MOST_WANTED = 3 * 256, /* a statement used once a second gets another chance within the hour */
     WANTED_GROWTH = 4,
     AVERAGE_OVER = 8
 };
-
-/* FNV-1a: the texts are the app's own, no stranger chooses them to collide. */
-static uint64_t hash_of(rl_slice sql) {
-    uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < sql.len; i++)
-        hash = (hash ^ (unsigned char)sql.ptr[i]) * 1099511628211u;
-    return hash;
-}
 
 rl_err rl_lessons_init(rl_lessons *lessons, uint32_t max) {
     *lessons = (rl_lessons){.max = max, .bucket_count = 16};
@@ -86,7 +80,7 @@ static rl_lesson *begin(rl_lessons *lessons, uint64_t hash, rl_slice sql) {
 }
 
 rl_lesson *rl_lessons_hold(rl_lessons *lessons, rl_slice sql) {
-    uint64_t hash = hash_of(sql);
+    uint64_t hash = rl_hash_bytes(RL_HASH_BEGIN, sql.ptr, sql.len);
     rl_lesson *one = find(lessons, hash, sql);
     if (one != NULL)
         rl_list_remove(&one->link);

@@ -223,6 +223,7 @@ void rl_pool_offer(rl_seat *seat) {
     rl_ticket *ticket;
     switch (rl_member_put(&pool->member, &seat->berth, &ticket)) {
     case RL_PUT_IDLE: rest(seat); break;
+    case RL_PUT_STALE: rl_pool_drop(seat); break;
     case RL_PUT_AWAY: rl_supply_send(seat); break;
     case RL_PUT_GRANT: {
         rl_acquire *acquire = RL_CONTAINER(ticket, rl_acquire, ticket);
@@ -305,7 +306,10 @@ void rl_seat_tidied(rl_seat *seat, bool usable) {
     rl_pool *pool = seat->pool;
     rl_member_count_loan(&pool->member, rl_backend_take_runs(seat->backend), seat->was_reset);
     seat->was_reset = false;
-    if (!usable || is_old(seat) || pool->closed)
+    bool is_demoted = rl_backend_is_demoted(seat->backend);
+    if (is_demoted)
+        rl_member_renew(&pool->member);
+    if (!usable || is_demoted || is_old(seat) || pool->closed)
         rl_pool_drop(seat);
     else
         rl_pool_offer(seat);

@@ -10,10 +10,18 @@
  * wants COPY, and a stranger shall not choose how much we buffer. */
 enum { TEXT_CEILING = 64 * 1024 * 1024 };
 
+/* Most statements have no more. */
+static void use_few(rl_query *query) {
+    query->params = query->few;
+    query->param_cap = sizeof query->few / sizeof *query->few;
+    query->param_count = 0;
+}
+
 void rl_query_init(rl_query *query, void (*done)(rl_query *query)) {
     *query = (rl_query){.done = done};
     rl_list_init(&query->link);
     rl_buf_init(&query->text, TEXT_CEILING);
+    use_few(query);
 }
 
 void rl_query_reset_answer(rl_query *query) {
@@ -29,8 +37,9 @@ void rl_query_reset_answer(rl_query *query) {
 void rl_query_clear(rl_query *query) {
     rl_query_reset_answer(query);
     rl_buf_clear(&query->text);
-    rl_mem_free(query->params);
-    query->params = NULL;
+    if (query->params != query->few)
+        rl_mem_free(query->params);
+    use_few(query);
 }
 
 rl_err rl_query_set_sql(rl_query *query, rl_slice sql) {
@@ -49,10 +58,13 @@ rl_err rl_query_begin_param(rl_query *query, rl_param_kind kind) {
     if (query->param_count == RL_QUERY_MAX_PARAMS)
         return RL_EFULL;
     if (query->param_count == query->param_cap) {
-        uint32_t cap = query->param_cap == 0 ? 8 : query->param_cap * 2;
-        rl_param *params = rl_mem_realloc(query->params, cap * sizeof *params);
+        uint32_t cap = query->param_cap * 2;
+        bool had_few = query->params == query->few;
+        rl_param *params = rl_mem_realloc(had_few ? NULL : query->params, cap * sizeof *params);
         if (params == NULL)
             return RL_ENOMEM;
+        if (had_few)
+            memcpy(params, query->few, sizeof query->few);
         query->params = params;
         query->param_cap = cap;
     }

@@ -9,7 +9,8 @@
  *
  * Values travel beside the text, never in it. Everything is copied in, so the
  * caller's bytes may go at once. The result, or the server's words about a
- * failure, belong to the query and die with rl_query_clear. */
+ * failure, belong to the query and die with rl_query_clear. A query stays where it
+ * was initialized. */
 #ifndef RL_PG_QUERY_H
 #define RL_PG_QUERY_H
 
@@ -63,8 +64,9 @@ struct rl_query {
 
     rl_buf text; /* the SQL, NUL, parameter, NUL, ... */
     size_t sql_len;
-    rl_param *params;
+    rl_param *params; /* `few`, or a block of the heap's */
     uint32_t param_count, param_cap;
+    rl_param few[4];
 
     /* The connection's, while it runs: */
     struct rl_statement *statement;
@@ -72,7 +74,7 @@ struct rl_query {
     uint8_t step_count, step;          /* and which of it answers now */
     bool heard;                        /* that step has given a result */
     bool prepares;                     /* sent the statement's PREPARE, and no answer came yet */
-    bool was_ready;                    /* the statement had been prepared before this run, or was about to be */
+    bool was_ready;                    /* the statement had been prepared by another run, or was about to be */
     bool retried;                      /* prepared anew once already */
     bool was_idle;                     /* no transaction was open when it began */
     bool aborted;                      /* not run: one before it under the same Sync failed */

@@ -4,19 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 
-/* FNV-1a: the texts are the app's own, no stranger chooses them to collide. */
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len) {
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ p[i]) * 1099511628211u;
-    return hash;
-}
-
 static uint64_t hash_key(rl_slice sql, const uint32_t *types, uint32_t type_count) {
-    uint64_t hash = hash_bytes(14695981039346656037u, sql.ptr, sql.len);
-    return hash_bytes(hash, types, type_count * sizeof *types);
+    uint64_t hash = rl_hash_bytes(RL_HASH_BEGIN, sql.ptr, sql.len);
+    return rl_hash_bytes(hash, types, type_count * sizeof *types);
 }
 
 rl_err rl_statements_init(rl_statements *set, uint32_t max) {

@@ -5,7 +5,10 @@
 
 #include "base/mem.h"
 
-enum { CLOSES_A_RUN = 2 /* one evicted and one gone stale: no run makes more */ };
+enum {
+    CLOSES_A_RUN = 2, /* one evicted and one gone stale: no run makes more */
+    FEW = 8           /* values */
+};
 
 static void add_step(rl_query *query, uint8_t step) {
     query->steps[query->step_count++] = step;
@@ -57,19 +60,32 @@ static bool needs_types_first(const rl_query *query) {
     return false;
 }
 
+/* As libpq wants them: three arrays, here those of the few that most statements have. */
 typedef struct values {
     const char **texts;
     int *lengths, *formats;
+    const char *few_texts[FEW];
+    int few_lengths[FEW], few_formats[FEW];
 } values;
 
-static bool values_alloc(values *v, uint32_t count) {
-    size_t each = sizeof(char *) + 2 * sizeof(int);
-    v->texts = rl_mem_zalloc(count == 0 ? 1 : count, each);
+static bool values_init(values *v, uint32_t count) {
+    *v = (values){0};
+    v->texts = v->few_texts;
+    v->lengths = v->few_lengths;
+    v->formats = v->few_formats;
+    if (count <= FEW)
+        return true;
+    v->texts = rl_mem_zalloc(count, sizeof *v->texts + sizeof *v->lengths + sizeof *v->formats);
     if (v->texts == NULL)
         return false;
     v->lengths = (int *)(void *)(v->texts + count);
     v->formats = v->lengths + count;
     return true;
+}
+
+static void values_clear(values *v) {
+    if (v->texts != v->few_texts)
+        rl_mem_free(v->texts);
 }
 
 static void declare_types(const rl_query *query, uint32_t *types) {
@@ -104,9 +120,9 @@ static rl_err values_fill(values *v, rl_query *query) {
 static rl_err send_unprepared(rl_backend *backend, rl_query *query) {
     uint32_t count = query->param_count;
     uint32_t *types = rl_mem_zalloc(count == 0 ? 1 : count, sizeof *types);
-    values v = {0};
+    values v;
     rl_err err = RL_OK;
-    if (types == NULL || !values_alloc(&v, count)) {
+    if (!values_init(&v, count) || types == NULL) {
         rl_query_fail(query, RL_ENOMEM, "53200", "out of memory");
         err = RL_ENOMEM;
     }
@@ -119,14 +135,14 @@ static rl_err send_unprepared(rl_backend *backend, rl_query *query) {
                                             v.lengths, v.formats, 0) != 1 ||
                           !rl_step_send_sync(backend, query);
     }
-    rl_mem_free(v.texts);
+    values_clear(&v);
     rl_mem_free(types);
     return err;
 }
 
 rl_err rl_step_send_execute(rl_backend *backend, rl_query *query) {
     values v;
-    if (!values_alloc(&v, query->param_count)) {
+    if (!values_init(&v, query->param_count)) {
         rl_query_fail(query, RL_ENOMEM, "53200", "out of memory");
         return RL_ENOMEM;
     }
@@ -137,7 +153,7 @@ rl_err rl_step_send_execute(rl_backend *backend, rl_query *query) {
                                 v.lengths, v.formats, 0) != 1)
             backend->broken = true;
     }
-    rl_mem_free(v.texts);
+    values_clear(&v);
     return err;
 }
 

@@ -284,4 +284,54 @@ describe("rille.db", function()
     assert.matches("DATABASE_URL", why, 1, true)
     assert.matches("rille db start", why, 1, true)
   end)
+
+  it("runs a statement in another manner: its own timeout, unprepared, alone", function()
+    local err = fails("db.57014", db.query, db:with { timeout = "20ms" }, "select pg_sleep(30)")
+    assert.equal(504, err.status)
+    local whole = db:with { prepared = false, lane = "exclusive" }
+    for _ = 1, 2 do
+      local row = whole:one("select $1::int as a, $2::text as b, $3::bytea as c, $4::text as d", 7, "\195\164", core.bytea "\0\255", nil)
+      assert.same({ 7, "\195\164", "\0\255" }, { row.a, row.b, row.c })
+      assert.is_nil(row.d)
+    end
+    assert.equal(0, whole:one("select count(*) as n from pg_prepared_statements where statement like '%$4::text as d%'").n)
+    fails("db.22012", whole.one, whole, "select 1/0")
+    assert.equal(1, whole:with({ chunk = 1 }):one("select 1 as n").n)
+    for _, wrong in ipairs { { lane = "shared" }, { tiemout = 1 }, { prepared = 1 }, { chunk = 0 }, { timeout = "x" } } do
+      assert.has_error(function() db:with(wrong) end)
+    end
+  end)
+
+  it("prepares nothing for a pooler that lends transactions", function()
+    local pooled = database.open { url = db.options.url, exclusive = 1, prepared = false }
+    pooled:transaction(function()
+      assert.equal(5, pooled:one("select $1::int as n", 5).n)
+    end)
+    assert.equal(0, pooled:one("select count(*) as n from pg_prepared_statements").n)
+    pooled:close()
+  end)
+
+  it("shows the place of a mistake in development", function()
+    local err = fails("db.42703", db.query, db, "select '\195\164',\n  nmae\nfrom pg_class")
+    assert.equal("line 2:   nmae\n          ^", err.excerpt)
+  end)
+
+  it("stops a write that nobody waits for only when asked to", function()
+    db:exec "create table slow (n int)"
+    for _, way in ipairs { { asked = {}, rows = 1 }, { asked = { cancel = true }, rows = 1 } } do
+      local has_begun
+      local task = rille.spawn(function()
+        has_begun = true
+        db:with(way.asked):exec "insert into slow select 1 from pg_sleep(0.3)"
+      end)
+      while not has_begun or db:one("select count(*) as n from pg_stat_activity where query like 'insert into slow%' and state = 'active'").n == 0 do
+        rille.sleep(0.005)
+      end
+      task:cancel()
+      while db:one("select count(*) as n from pg_stat_activity where query like 'insert into slow%' and state = 'active'").n > 0 do
+        rille.sleep(0.005)
+      end
+      assert.equal(way.rows, db:one("select count(*) as n from slow").n)
+    end
+  end)
 end)

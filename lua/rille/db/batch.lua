@@ -76,14 +76,14 @@ local function inner(results, failed, count)
 end
 
 local function run_atomic(self, list, widths)
-  local record, is_held, is_open = transactions.here(self)
+  local _, is_held, is_open = transactions.here(self)
   local savepoint = is_held and is_open and "rl_batch"
   local first = savepoint and "savepoint rl_batch" or self.is_read and "begin read only" or "begin"
   local last = savepoint and "release savepoint rl_batch" or "commit"
   local whole, wider = between(first, list, widths, last)
   local results, failed = send(self, whole, true, wider)
-  if failed and savepoint and record then
-    pcall(self.exec, self, "rollback to savepoint rl_batch")
+  if failed and savepoint then
+    pcall(transactions.run_held, self, "rollback to savepoint rl_batch")
   end
   return inner(results, failed, #list)
 end

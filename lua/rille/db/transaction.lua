@@ -288,6 +288,7 @@ end
 transactions.methods = Db
 -- For the parts beside this one, and for specs, whose examples are transactions.
 transactions.here, transactions.new_record, transactions.run_hooks = here, new_record, run_hooks
-transactions.run_with_tasks, transactions.begin, transactions.finish = run_with_tasks, begin, finish
+transactions.run_with_tasks, transactions.run_held = run_with_tasks, run_held
+transactions.begin, transactions.finish = begin, finish
 
 return transactions

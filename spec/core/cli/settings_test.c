@@ -365,6 +365,16 @@ static void our_own_name_of_the_database_wins(void **state) {
     rl_settings_free(s);
 }
 
+static void a_worker_that_is_alone_shares_two_database_connections(void **state) {
+    (void)state;
+    rl_settings *s = loaded(NULL, NULL, WORDS("--workers", "1"));
+    assert_int_equal(s->db_shared, 2);
+    rl_settings_free(s);
+    s = loaded(NULL, NULL, WORDS("--workers", "1", "--db-shared", "3"));
+    assert_int_equal(s->db_shared, 3);
+    rl_settings_free(s);
+}
+
 static void connections_stay_below_the_descriptors(void **state) {
     (void)state;
     rl_buf complaints;
@@ -441,6 +451,7 @@ int main(void) {
         cmocka_unit_test(faults_of_the_file_come_as_one_line),
         cmocka_unit_test(secrets_are_never_repeated),
         cmocka_unit_test(our_own_name_of_the_database_wins),
+        cmocka_unit_test(a_worker_that_is_alone_shares_two_database_connections),
         cmocka_unit_test(connections_stay_below_the_descriptors),
         cmocka_unit_test(help_names_every_setting),
         cmocka_unit_test(survives_each_refused_allocation),

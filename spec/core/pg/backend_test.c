@@ -415,21 +415,16 @@ static bench *refused;
 static void run_some(void) {
     static const char *const texts[] = {"select $1::text || 'a'", "select $1::text || 'b'"};
     for (int i = 0; i < 2; i++) {
-        rl_query query;
-        rl_query_init(&query, on_done);
-        if (rl_query_set_sql(&query, rl_slice_str(texts[i])) == RL_OK &&
-            rl_query_add(&query, RL_PARAM_STRING, RL_LIT("\xc3\xa9")) == RL_OK) {
-            rl_query_clear(&refused->query);
-            refused->query = query;
-            rl_list_init(&refused->query.link);
-            refused->done = refused->quiet = false;
-            if (rl_backend_run(refused->backend, &refused->query) == RL_OK)
-                turn_until_set(refused->loop, &refused->done);
-            rl_query_clear(&refused->query);
-            rl_query_init(&refused->query, on_done);
-        } else {
-            rl_query_clear(&query);
-        }
+        rl_query *query = &refused->query;
+        rl_query_clear(query);
+        rl_query_init(query, on_done);
+        refused->done = refused->quiet = false;
+        if (rl_query_set_sql(query, rl_slice_str(texts[i])) == RL_OK &&
+            rl_query_add(query, RL_PARAM_STRING, RL_LIT("\xc3\xa9")) == RL_OK &&
+            rl_backend_run(refused->backend, query) == RL_OK)
+            turn_until_set(refused->loop, &refused->done);
+        rl_query_clear(query);
+        rl_query_init(query, on_done);
     }
 }
 

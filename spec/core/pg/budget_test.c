@@ -27,6 +27,7 @@ static void place(desk *at, rl_berth *berth) {
     rl_ticket *ticket = NULL;
     switch (rl_member_put(&at->member, berth, &ticket)) {
     case RL_PUT_IDLE: break;
+    case RL_PUT_STALE: rl_member_remove(&at->member, berth); break;
     case RL_PUT_AWAY: assert_true(rl_member_send(&at->member, berth)); break;
     case RL_PUT_GRANT: RL_CONTAINER(ticket, visitor, ticket)->got = berth; break;
     }
@@ -355,6 +356,30 @@ static void a_member_that_leaves_hands_over_what_was_called(void **state) {
     rl_budgets_free(at.budgets);
 }
 
+static void none_from_before_a_renewal_is_lent_again(void **state) {
+    (void)state;
+    bench at;
+    visitor some[2] = {{.got = NULL}}, late = {.got = NULL};
+    open_bench(&at);
+    for (int i = 0; i < 2; i++) {
+        ask(&at.a, &some[i]);
+        dial(&at.a, &at.berths[i]);
+    }
+    place(&at.a, some[0].got); /* one is idle, the other lent */
+    rl_member_renew(&at.b.member);
+    turn(&at.a);
+    assert_int_equal(rl_member_stats(&at.a.member).open, 1);
+    ask(&at.b, &late);
+    place(&at.a, some[1].got);
+    assert_int_equal(rl_member_stats(&at.a.member).open, 0);
+    dial(&at.b, &at.berths[0]);
+    rl_member_renew(&at.b.member); /* so soon again: as good as said once */
+    assert_ptr_equal(late.got, &at.berths[0]);
+    place(&at.b, late.got);
+    assert_int_equal(rl_member_stats(&at.a.member).idle, 1);
+    close_bench(&at);
+}
+
 static void members_of_one_key_share_and_others_do_not(void **state) {
     (void)state;
     bench at;
@@ -506,6 +531,7 @@ int main(void) {
         cmocka_unit_test(a_called_one_is_not_retired),
         cmocka_unit_test(a_member_that_leaves_passes_on_what_was_sent_to_it),
         cmocka_unit_test(a_member_that_leaves_hands_over_what_was_called),
+        cmocka_unit_test(none_from_before_a_renewal_is_lent_again),
         cmocka_unit_test(members_of_one_key_share_and_others_do_not),
         cmocka_unit_test(many_threads_never_hold_one_together),
         cmocka_unit_test(survives_each_refused_allocation),

@@ -38,6 +38,16 @@ static inline void cluster_stop(cluster *self) {
         fprintf(stderr, "cluster.sh could not stop %s\n", self->dir);
 }
 
+/* `how` is "fast" or "immediate". Returns when the server serves again. */
+static inline int cluster_restart(cluster *self, const char *how) {
+    char command[256];
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " restart %s %s", self->dir, how);
+    if (system(command) != 0)
+        return -1;
+    PQreset(self->admin);
+    return PQstatus(self->admin) == CONNECTION_OK ? 0 : -1;
+}
+
 /* Run SQL as the administrator; the first cell of the answer goes to `out`. */
 static inline int cluster_run(cluster *self, const char *sql, char *out, size_t cap) {
     PGresult *result = PQexec(self->admin, sql);

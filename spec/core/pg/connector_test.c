@@ -1,5 +1,9 @@
 #include "pg/connector.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "mem.h"
 #include "pg/cluster.h"
 #include "pg/turn.h"
@@ -136,6 +140,74 @@ static void survives_each_refused_allocation(void **state) {
     rl_loop_free(shared_loop);
 }
 
+static uint16_t find_port(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+/* By `host`, trusting what `authority` signed; "" when it connects, over TLS. */
+static void dial_securely(const cluster *secure, uint16_t port, const char *host, const char *authority,
+                          const char *complaint) {
+    char url[512];
+    snprintf(url, sizeof url,
+             "host=%s hostaddr=127.0.0.1 port=%u user=rille dbname=postgres sslmode=verify-full sslrootcert=%s/%s", host,
+             port, secure->dir, authority);
+    answer got = dial(url);
+    if (complaint == NULL) {
+        assert_string_equal(got.why, "");
+        assert_int_equal(PQsslInUse(got.pg), 1);
+    } else {
+        assert_null(got.pg);
+        assert_non_null(strstr(got.why, complaint));
+    }
+    PQfinish(got.pg);
+}
+
+static void verifies_who_the_server_is(void **state) {
+    (void)state;
+    cluster secure;
+    char command[256];
+    uint16_t port = find_port();
+    assert_int_equal(cluster_start(&secure), 0);
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " tls %s %u", secure.dir, port);
+    assert_int_equal(system(command), 0);
+    dial_securely(&secure, port, "localhost", "ca.pem", NULL);
+    dial_securely(&secure, port, "localhost", "other.pem", "certificate verify failed");
+    dial_securely(&secure, port, "127.0.0.1", "ca.pem", "does not match host name");
+    dial_securely(&secure, port, "localhost", "none.pem", "does not exist");
+    cluster_stop(&secure);
+}
+
+static void goes_on_to_the_next_host(void **state) {
+    (void)state;
+    char url[512];
+    snprintf(url, sizeof url, "host=127.0.0.1,%s port=1,5432 user=rille dbname=postgres", server.dir);
+    answer got = dial(url);
+    assert_non_null(got.pg);
+    assert_string_equal(PQhost(got.pg), server.dir);
+    PQfinish(got.pg);
+}
+
+static void refuses_a_host_that_cannot_be_written_to(void **state) {
+    (void)state;
+    char url[512];
+    assert_int_equal(cluster_run(&server, "create role reader login", NULL, 0), 0);
+    assert_int_equal(cluster_run(&server, "alter role reader set default_transaction_read_only = on", NULL, 0), 0);
+    snprintf(url, sizeof url, "host=%s user=reader dbname=postgres", server.dir);
+    answer got = dial(url);
+    assert_non_null(got.pg);
+    PQfinish(got.pg);
+    snprintf(url, sizeof url, "host=%s user=reader dbname=postgres target_session_attrs=read-write", server.dir);
+    got = dial(url);
+    assert_null(got.pg);
+    assert_non_null(strstr(got.why, "read-only"));
+}
+
 static int set_up(void **state) {
     (void)state;
     return cluster_start(&server);
@@ -156,6 +228,9 @@ int main(void) {
         cmocka_unit_test(says_in_one_line_why_it_failed),
         cmocka_unit_test(names_a_missing_database),
         cmocka_unit_test(refuses_what_is_no_url),
+        cmocka_unit_test(verifies_who_the_server_is),
+        cmocka_unit_test(goes_on_to_the_next_host),
+        cmocka_unit_test(refuses_a_host_that_cannot_be_written_to),
         cmocka_unit_test(forgets_a_dial_that_is_under_way_when_closed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -423,6 +423,45 @@ static void loses_nothing_when_the_backend_is_terminated(void **state) {
     answers_each_once_when_the_backend_goes(SIGTERM);
 }
 
+/* Reads come through it, on whichever lane; of the writes each hears how it ended. */
+static void survive_restart(const char *how) {
+    admin("create table if not exists acknowledged (a int); truncate acknowledged");
+    static const char insert[] = "insert into acknowledged values ($1::int)", read[] = "select $1::text";
+    trust(insert);
+    trust(read);
+    errand *some[MANY];
+    char value[8];
+    for (int i = 0; i < MANY; i++) {
+        snprintf(value, sizeof value, "%d", i);
+        some[i] = start(&scope, i % 2 ? read : insert, value);
+    }
+    assert_int_equal(cluster_restart(&server, how), 0);
+    for (int i = 0; i < MANY; i++) {
+        answer got = finish(some[i]);
+        assert_int_equal(got.times, 1);
+        if (i % 2 == 0 && got.sqlstate[0] != '\0')
+            assert_true(got.lost && got.sent);
+        char sql[80], found[8];
+        snprintf(sql, sizeof sql, "select count(*) from acknowledged where a = %d", i);
+        assert_int_equal(cluster_run(&server, sql, found, sizeof found), 0);
+        if (i % 2 == 0)
+            assert_true(got.sqlstate[0] == '\0' ? strcmp(found, "1") == 0 : atoi(found) <= 1);
+        else
+            assert_string_equal(got.sqlstate, "");
+    }
+    string_wires(2);
+}
+
+static void comes_through_a_fast_restart(void **state) {
+    (void)state;
+    survive_restart("fast");
+}
+
+static void comes_through_an_immediate_restart(void **state) {
+    (void)state;
+    survive_restart("immediate");
+}
+
 static void loses_nothing_when_the_backend_is_killed(void **state) {
     (void)state;
     answers_each_once_when_the_backend_goes(SIGKILL);
@@ -590,6 +629,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(closes_a_connection_whose_session_was_changed, one, close_all),
         cmocka_unit_test_setup_teardown(never_gives_an_answer_to_somebody_else, two, close_all),
         cmocka_unit_test(survives_each_refused_allocation),
+        cmocka_unit_test_setup_teardown(comes_through_a_fast_restart, two, close_all),
+        cmocka_unit_test_setup_teardown(comes_through_an_immediate_restart, two, close_all),
         cmocka_unit_test_setup_teardown(loses_nothing_when_the_backend_is_killed, one, close_all),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

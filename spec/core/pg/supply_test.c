@@ -290,6 +290,35 @@ static void makes_do_with_what_the_server_grants(void **state) {
     close_bench(&b);
 }
 
+/* 25006: what was the primary follows another server now. */
+static void trusts_no_connection_of_a_primary_that_is_none(void **state) {
+    (void)state;
+    cluster demoted;
+    char command[256];
+    assert_int_equal(cluster_start(&demoted), 0);
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " standby %s", demoted.dir);
+    assert_int_equal(system(command), 0);
+    rl_pool_options options = options_of(2);
+    options.url = demoted.url;
+    workers at;
+    open_workers(&at, &options);
+    rl_backend *writes = borrow(&at.a), *reads = borrow(&at.b);
+    rl_pool_release(at.b.pool, reads); /* idle */
+    statement one;
+    start(writes, &one, "create table refused (a int)");
+    turn_until_set(at.a.loop, &one.done);
+    assert_string_equal(one.query.failure.sqlstate, "25006");
+    rl_query_clear(&one.query);
+    rl_pool_release(at.a.pool, writes);
+    while (rl_pool_stats_of(at.a.pool).in_use > 0)
+        rl_loop_turn(at.a.loop, true);
+    rl_backend *next = borrow_turning_both(&at, &at.b);
+    assert_int_equal(rl_pool_stats_of(at.b.pool).connects, 3);
+    rl_pool_release(at.b.pool, next);
+    close_workers(&at);
+    cluster_stop(&demoted);
+}
+
 /* ---- threads ------------------------------------------------------------------ */
 
 enum { THREADS = 3, CLIENTS = 4, ROUNDS = 60, MOST = 3 };
@@ -494,6 +523,7 @@ int main(void) {
         cmocka_unit_test(waits_for_a_place_when_others_hold_all),
         cmocka_unit_test(keeps_the_least_number_open),
         cmocka_unit_test(makes_do_with_what_the_server_grants),
+        cmocka_unit_test(trusts_no_connection_of_a_primary_that_is_none),
         cmocka_unit_test(serves_all_threads_while_connections_die),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -3,6 +3,7 @@
 local cluster = require "rille.cluster"
 local core = require "rille.core"
 local rille = require "rille"
+local statements = require "rille.test.statements"
 local db = rille.db
 
 local app = rille.app()
@@ -44,6 +45,45 @@ end)
 app:post("/background", function()
   rille.background(function() db:exec "insert into thing (name) values ('background')" end)
 end)
+app:post("/hooks", function()
+  local seen = rille.array {}
+  db:after_commit(function() seen[#seen + 1] = "at once" end)
+  pcall(db.transaction, db, function()
+    db:after_commit(function() seen[#seen + 1] = "never" end)
+    error "no"
+  end)
+  db:transaction(function()
+    db:after_commit(function() seen[#seen + 1] = "committed" end)
+    pcall(db.transaction, db, function()
+      db:after_commit(function() seen[#seen + 1] = "never either" end)
+      error "no"
+    end)
+    rille.spawn(function() db:exec "insert into thing (name) values ('by a task')" end)
+    seen[#seen + 1] = "inside"
+  end)
+  seen[#seen + 1] = tostring(count())
+  return seen
+end)
+app:post("/streams", function()
+  local loaded = db:copy_in("copy thing (name) from stdin", { { "c" }, { "d" } })
+  local names = {}
+  for row in db:with({ chunk = 2 }):each "select name from thing order by name" do
+    names[#names + 1] = row.name .. db:one("select 1 as n").n
+  end
+  local text = {}
+  for rows in db:copy_out "copy (select name from thing order by name limit 1) to stdout" do
+    text[#text + 1] = rows
+  end
+  return { loaded = loaded, names = table.concat(names, ","), text = table.concat(text) }
+end)
+app:post("/batches", function()
+  local ok, err = pcall(db.batch, db, {
+    { "insert into thing (name) values ('e')" }, { "insert into thing (name) values ('e')" }, { "insert into thing (name) values ('f')" },
+  })
+  local whole = pcall(db.batch, db, { atomic = true, { "insert into thing (name) values ('g')" }, { "select 1/0" } })
+  return { ok = ok, index = err.index, whole = whole, count = db:one("select count(*) from thing").count }
+end)
+app:post("/locked", function() return { got = db:lock("k", function() return count() end) } end)
 app:get("/both", function()
   return rille.all { a = function() return count() end, b = function() return count() end }
 end)
@@ -72,6 +112,27 @@ describe("an example", function()
   before_each(function()
     db:exec "insert into thing (name) values ('from before_each')"
     api = t:client()
+  end)
+
+  it("runs after the code's own commit what waits for it", function()
+    assert.same({ "at once", "inside", "committed", "2" }, api:post("/hooks").json)
+  end)
+
+  it("streams, and copies, in its transaction", function()
+    local seen
+    local sent = statements.during(function() seen = api:post("/streams").json end)
+    assert.same({ loaded = 2, names = "c1,d1,from before_each1", text = "c\n" }, seen)
+    assert.equal("copy thing (name) from stdin", sent[1])
+    assert.equal("select name from thing order by name", sent[2])
+    assert.equal(6, #sent)
+  end)
+
+  it("keeps the statements of a batch apart, or together, as they are", function()
+    assert.same({ ok = false, index = 2, whole = false, count = 3 }, api:post("/batches").json)
+  end)
+
+  it("locks in its transaction", function()
+    assert.equal(1, api:post("/locked").json.got)
   end)
 
   for round = 1, 2 do
