@@ -121,7 +121,7 @@ local function send(handle, first, count)
   end
 end
 
-local OPTIONS = { type = true, download = true, max_age = true }
+local OPTIONS = { type = true, download = true, max_age = true, root = true }
 
 local function check(path, options, level)
   if type(path) ~= "string" or path == "" or path:find("%z") then
@@ -132,11 +132,10 @@ local function check(path, options, level)
   end
   for key in pairs(options) do
     if not OPTIONS[key] then
-      error(("file has no option '%s': there are type, download, max_age"):format(tostring(key)), level + 1)
+      error(("file has no option '%s': there are type, download, max_age, root"):format(tostring(key)), level + 1)
     end
   end
 end
-
 
 -- What the request's headers make of the file: all, a part, or none of it.
 local function resolved(answer, c)
@@ -178,23 +177,43 @@ local function resolved(answer, c)
   }
 end
 
---- A file as an answer: `return rille.file("files/report.pdf", { download = "report.pdf" })`.
--- Answers conditional requests and one range; 404 when there is no such file.
--- @tparam string path from the app's folder, or absolute; never from outside unchecked
--- @tparam[opt] table options type (else by the name's ending), download (a file name to save as), max_age (how long
--- to cache: seconds or "1d")
--- @treturn answer
-function file.answer(path, options)
-  options = options or {}
-  check(path, options, 2)
+local function answer(path, options)
   local headers = {}
   if options.max_age then
-    headers["Cache-Control"] = ("max-age=%d"):format(unit.seconds(options.max_age, 2))
+    headers["Cache-Control"] = ("max-age=%d"):format(unit.seconds(options.max_age, 3))
   end
   if options.download then
     headers["Content-Disposition"] = ('attachment; filename="%s"'):format((options.download:gsub("[^%w%._ %-]", "_")))
   end
   return answers.new { status = 200, headers = headers, path = path, options = options, run = resolved, is_late = true }
+end
+
+-- Parts of a path often come from outside, whatever the guide says.
+local function leads_up(path)
+  for part in (path .. "/"):gmatch "([^/]*)/" do
+    if part == ".." then
+      return true
+    end
+  end
+  return false
+end
+
+--- A file as an answer: `return rille.file("files/report.pdf", { download = "report.pdf" })`.
+-- Answers conditional requests and one range; 404 when there is no such file.
+-- @tparam string path from the app's folder, or from `root`; one with a `..` in it is not there
+-- @tparam[opt] table options type (else by the name's ending), download (a file name to save as), max_age (how long
+-- to cache: seconds or "1d"), root (another folder)
+-- @treturn answer
+function file.answer(path, options)
+  options = options or {}
+  check(path, options, 2)
+  if path:sub(1, 1) == "/" then
+    error(("file takes a path below the app's folder, or below another one: rille.file(name, { root = %q })"):format(
+      path:match "^(.-)/?[^/]*$"), 2)
+  elseif leads_up(path) then
+    errors.fail(404, "there is nothing here")
+  end
+  return answer(options.root and options.root .. "/" .. path or path, options)
 end
 
 -- A name from outside: no way up, nothing hidden, no other separator.
@@ -220,7 +239,7 @@ function file.static(dir, options)
     if not is_harmless(name) then
       errors.fail(404, "there is nothing here")
     end
-    return file.answer(dir .. "/" .. name, options)
+    return answer(dir .. "/" .. name, options or {})
   end
 end
 

@@ -21,15 +21,18 @@ put(".git/config", "secret")
 lfs.touch(dir .. "/ten.txt", 784111777, 784111777) -- Sun, 06 Nov 1994 08:49:37 GMT
 
 local app = rille.app()
-local SHARED = rille.file(dir .. "/ten.txt")
+local SHARED = rille.file("ten.txt", { root = dir })
 app:static("/static", dir, { max_age = "1h" })
 app:get("/ten", function() return SHARED end)
 app:post("/ten", function() return SHARED, 201, { ["X-A"] = "a" } end)
 app:get("/late", function() return SHARED, 404, { ["X-A"] = "a" } end)
-app:get("/download", function() return rille.file(dir .. "/ten.txt", { download = 'a "b"\r\n.txt', type = "text/x" }) end)
-app:get("/dir", function() return rille.file(dir) end)
+app:get("/download", function() return rille.file("ten.txt", { root = dir, download = 'a "b"\r\n.txt', type = "text/x" }) end)
+app:get("/named/:name", function(c) return rille.file("sub/" .. c.params.name, { root = dir }) end)
+app:get("/any/:name", function(c) return rille.file(c.params.name) end)
+app:get("/dir", function() return rille.file("sub", { root = dir }) end)
 
-local api = rille.test(app):client()
+local t = rille.test(app)
+local api = t:client()
 
 local function get(path, headers)
   return api:get(path, { headers = headers })
@@ -45,6 +48,16 @@ describe("a file", function()
     assert.same({ "", "0", "text/css; charset=utf-8", "max-age=3600" }, { get("/static/empty.css").body,
       get("/static/empty.css").headers["content-length"], get("/static/empty.css").headers["content-type"],
       get("/static/empty.css").headers["cache-control"] })
+  end)
+
+  it("is not found outside of its folder", function()
+    assert.equal(200, get("/named/index.html").status)
+    for _, name in ipairs { "..%2ften.txt", "x%2f..%2f..%2ften.txt", "..%2f..%2f..%2fetc%2fpasswd" } do
+      assert.same({ name, 404 }, { name, get("/named/" .. name).status })
+      assert.same({ name, 404 }, { name, get("/any/" .. name).status })
+    end
+    t.expect_fault()
+    assert.equal(500, get("/any/%2fetc%2fpasswd").status)
   end)
 
   it("answers HEAD with the head alone", function()
