@@ -221,6 +221,17 @@ static bool waits_for_itself(const rl_errand *errand, const rl_transaction *tran
     return running != NULL && running->query.copy != NULL && running->scope == errand->scope;
 }
 
+/* What it says would hold for a connection that goes back at once, and the next
+ * statements would be committed one by one. */
+static bool is_stray_control(rl_errand *errand) {
+    if (errand->kind != RL_ERRAND_STATEMENT || errand->lesson == NULL || !errand->lesson->shape.control)
+        return false;
+    rl_query_fail(&errand->query, RL_EINVAL, "25P01",
+                  "there is no transaction here, and a statement alone cannot begin or end one: use db:transaction");
+    finish(errand);
+    return true;
+}
+
 void rl_errand_start(rl_errand *errand) {
     rl_transaction *transaction = rl_transaction_find(errand->pool, errand->scope);
     bool is_end = errand->kind == RL_ERRAND_END;
@@ -241,7 +252,8 @@ void rl_errand_start(rl_errand *errand) {
         rl_transaction_next(transaction);
     } else {
         recall(errand);
-        seek_place(errand);
+        if (!is_stray_control(errand))
+            seek_place(errand);
     }
 }
 

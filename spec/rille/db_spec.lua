@@ -234,6 +234,16 @@ describe("rille.db", function()
     absent:close()
   end)
 
+  it("begins no transaction by a statement alone", function()
+    for _, sql in ipairs { "begin", "start transaction", "commit", "/* now */ rollback", "savepoint a" } do
+      fails("db.25P01", db.exec, db, sql)
+    end
+    db:transaction(function()
+      db:exec "savepoint a"
+      db:exec "rollback to savepoint a"
+    end)
+  end)
+
   it("says whether a statement had been sent when the connection broke", function()
     local task = rille.spawn(pcall, db.query, db, "select pg_sleep(60) /* killed */")
     repeat
