@@ -95,11 +95,9 @@ local function server_user(dir)
   return prefix, user
 end
 
+-- As the system names it: a running server is known by its working directory.
 local function absolute(dir)
-  if dir:sub(1, 1) == "/" then
-    return dir
-  end
-  return must("no working directory", "pwd") .. "/" .. dir
+  return must("no working directory", "realpath -m --", quote(dir))
 end
 
 local function locate(dir)

@@ -40,6 +40,7 @@ describe("rille.cluster", function()
     assert.is_false(cluster.stop(b))
     assert.equal("stopped", cluster.status(b))
     assert.equal("running", cluster.status(a))
+    assert.equal("running", cluster.status(a .. "/../" .. a:match "[^/]+$" .. "/.")) -- whatever it is called by
   end)
 
   it("lets nobody in without the password, and shows it to nobody", function()

@@ -5,7 +5,14 @@ local cluster = require "rille.cluster"
 local ACTIONS = {
   start = function(dir) print(cluster.start(dir)) end,
   stop = function(dir) cluster.stop(dir) end,
-  url = function(dir) print(cluster.url(dir)) end,
+  url = function(dir)
+    local url = cluster.url(dir)
+    if not url then
+      io.stderr:write(("rille: there is no database cluster in %s: `rille db start` makes one\n"):format(dir))
+      return 1
+    end
+    print(url)
+  end,
   status = function(dir) print(cluster.status(dir)) end,
 }
 
@@ -15,6 +22,5 @@ return function(action, dir)
     io.stderr:write "usage: rille db start|stop|url|status [FOLDER]\n"
     return 2
   end
-  act(dir or ".rille/pg")
-  return 0
+  return act(dir or ".rille/pg") or 0
 end
