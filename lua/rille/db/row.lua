@@ -24,7 +24,8 @@ local function shape(names)
   end
   function meta.__newindex(row, key, value)
     if not known[key] then
-      error(unknown_column(key, names), 2)
+      error(("a row takes no field but its columns (%s): put '%s' beside it, in a table of your own that holds both")
+        :format(table.concat(names, ", "), tostring(key)), 2)
     end
     rawset(row, key, value)
   end
