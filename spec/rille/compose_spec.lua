@@ -158,15 +158,17 @@ describe("middleware", function()
     other:use(steps[1])
     other:get("/one", function() return "x" end)
     local many, one = rille.test(app):client(), rille.test(other):client()
-    local function garbage(client, path)
-      for _ = 1, 20 do client:get(path) end
-      collectgarbage()
-      collectgarbage "stop"
-      local before = collectgarbage "count"
-      for _ = 1, 100 do client:get(path) end
-      local made = collectgarbage "count" - before
-      collectgarbage "restart"
-      return made * 1024 / 100
+    local function garbage(client, path) -- the least of some rounds: what the compiler takes meanwhile counts as well
+      local least = math.huge
+      for _ = 1, 8 do
+        collectgarbage()
+        collectgarbage "stop"
+        local before = collectgarbage "count"
+        for _ = 1, 100 do client:get(path) end
+        least = math.min(least, collectgarbage "count" - before)
+        collectgarbage "restart"
+      end
+      return least * 1024 / 100
     end
     local difference = garbage(many, "/many") - garbage(one, "/one") -- a closure for each of nine is 360 bytes at least
     assert.is_true(difference < 200, ("%d bytes"):format(difference))
