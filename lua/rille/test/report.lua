@@ -2,13 +2,6 @@
 -- collects them. It is one of busted's output handlers.
 local core = require "rille.core"
 
-local function trace_of(trace)
-  return trace and {
-    short_src = trace.short_src, currentline = trace.currentline, traceback = trace.traceback,
-    message = type(trace.message) == "string" and trace.message or nil,
-  } or nil
-end
-
 -- JSON holds text that is UTF-8; what specs compare may be anything.
 local function printable(text)
   if text == nil then
@@ -17,6 +10,13 @@ local function printable(text)
   text = tostring(text)
   local ok = pcall(core.json_encode, text)
   return ok and text or (text:gsub("[\128-\255]", function(byte) return ("\\x%02X"):format(byte:byte()) end))
+end
+
+local function trace_of(trace)
+  return trace and {
+    short_src = trace.short_src, currentline = trace.currentline, traceback = printable(trace.traceback),
+    message = type(trace.message) == "string" and printable(trace.message) or nil,
+  } or nil
 end
 
 return function(given)

@@ -53,6 +53,14 @@ describe("rille spec", function()
     assert.matches("1..5\n", output, 1, true)
   end)
 
+  it("tells of names and messages that are no text, too", function()
+    write("spec/a_spec.lua", "it('takes \\255', function() end) it('fails', function() assert.equal('\\255', '\\254') end)")
+    write("spec/b_spec.lua", "it('raises \\255', function() error 'no \\255' end)")
+    local output = run "-o TAP"
+    assert.matches("ok 1 - takes \\xFF\nnot ok 2 - fails\n", output, 1, true)
+    assert.matches("not ok 3 - raises \\xFF\n# spec/b_spec.lua @ 1\n# Failure message: spec/b_spec.lua:1: no \\xFF", output, 1, true)
+  end)
+
   local APP = [[
     local rille = require "rille"
     local app, v = rille.app(), rille.schema
