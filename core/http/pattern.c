@@ -40,20 +40,42 @@ static bool holds(rl_slice text, const char *bytes) {
     return false;
 }
 
+/* {id}, <int:id> and [id] are parameters elsewhere. */
+static bool is_bracketed(const rl_part *part) {
+    rl_slice end = part->kind == RL_PART_STATIC ? part->prefix : part->suffix;
+    char first = part->prefix.len > 0 ? part->prefix.ptr[0] : '\0';
+    char last = end.len > 0 ? end.ptr[end.len - 1] : '\0';
+    return (first == '{' && last == '}') || (first == '<' && last == '>') || (first == '[' && last == ']');
+}
+
+/* What stands behind a parameter's name, and means more than itself elsewhere. */
+static const char *problem_of_suffix(rl_slice suffix) {
+    if (suffix.len == 0)
+        return NULL;
+    if (suffix.ptr[0] == '(')
+        return "has an expression behind a parameter: "
+               "what it must look like says the route's option `params`";
+    if (suffix.len == 1 && suffix.ptr[0] == '?')
+        return "has an optional parameter: write a route for each of the two paths";
+    if (suffix.len == 1 && (suffix.ptr[0] == '+' || suffix.ptr[0] == '*'))
+        return "has a repeated parameter: *path at the end takes the rest, slashes too";
+    return holds(suffix, ":*") ? "has more than one parameter in a segment" : NULL;
+}
+
 static const char *problem_of(const rl_part *part, bool last) {
     if (part->prefix.len > RL_PATTERN_MAX_TEXT || part->suffix.len > RL_PATTERN_MAX_TEXT)
         return "has a segment that is too long";
+    if (is_bracketed(part))
+        return "has a segment in brackets: a parameter is written :id";
     if (part->kind == RL_PART_STATIC)
         return NULL;
-    if (part->name.len == 0)
-        return "has a parameter or wildcard without a name, such as :id or *path";
-    if (holds(part->suffix, ":*"))
-        return "has more than one parameter in a segment";
     if (part->kind == RL_PART_PARAM)
-        return NULL;
+        return part->name.len == 0 ? "has a parameter without a name" : problem_of_suffix(part->suffix);
+    if (part->name.len == 0)
+        return "has a wildcard without a name: write *path";
     if (part->prefix.len > 0 || part->suffix.len > 0)
         return "has text around a wildcard in its segment";
-    return last ? NULL : "has a wildcard that is not at its end";
+    return last ? NULL : "has a wildcard that is not at its end: it takes the rest, slashes too";
 }
 
 static bool is_name_taken(rl_slice pattern, rl_slice until, rl_slice name) {
@@ -64,28 +86,37 @@ static bool is_name_taken(rl_slice pattern, rl_slice until, rl_slice name) {
     return false;
 }
 
-rl_err rl_pattern_check(rl_slice pattern, const char **problem) {
+static const char *problem_of_segments(rl_slice pattern) {
     size_t params = 0;
     rl_part part;
+    for (rl_slice rest = pattern; rl_pattern_next(&rest, &part);) {
+        const char *problem = problem_of(&part, rest.len == 0);
+        if (problem != NULL)
+            return problem;
+        if (part.kind == RL_PART_STATIC)
+            continue;
+        if (is_name_taken(pattern, rest, part.name))
+            return "has two parameters of the same name";
+        if (++params > RL_ROUTER_MAX_PARAMS)
+            return "has too many parameters";
+    }
+    return NULL;
+}
+
+static const char *problem_of_bytes(rl_slice pattern) {
+    if (holds(pattern, "?#"))
+        return "holds a ? or #, which are never part of a path";
+    if (holds(pattern, "%"))
+        return "holds a %: patterns are written decoded, as in /caf\xc3\xa9";
+    if (rl_target_check_path(pattern) != RL_OK)
+        return "can never match: it holds a dot segment, a backslash, a NUL or bytes that are not UTF-8";
+    return NULL;
+}
+
+rl_err rl_pattern_check(rl_slice pattern, const char **problem) {
     if (pattern.len == 0 || pattern.ptr[0] != '/')
         *problem = "does not begin with /";
-    else if (holds(pattern, "?#"))
-        *problem = "holds a ? or #, which are never part of a path";
-    else if (holds(pattern, "%"))
-        *problem = "holds a %: patterns are written decoded, as in /caf\xc3\xa9";
-    else if (rl_target_check_path(pattern) != RL_OK)
-        *problem = "can never match: it holds a dot segment, a backslash, a NUL or bytes that are not UTF-8";
-    else {
-        *problem = NULL;
-        for (rl_slice rest = pattern; *problem == NULL && rl_pattern_next(&rest, &part);) {
-            *problem = problem_of(&part, rest.len == 0);
-            if (part.kind == RL_PART_STATIC || *problem != NULL)
-                continue;
-            if (is_name_taken(pattern, rest, part.name))
-                *problem = "has two parameters of the same name";
-            else if (++params > RL_ROUTER_MAX_PARAMS)
-                *problem = "has too many parameters";
-        }
-    }
+    else if ((*problem = problem_of_segments(pattern)) == NULL)
+        *problem = problem_of_bytes(pattern);
     return *problem == NULL ? RL_OK : RL_EINVAL;
 }
