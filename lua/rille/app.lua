@@ -1,13 +1,12 @@
 --- An app: its routes, and what happens around every one of them.
 local compose = require "rille.compose"
 local config = require "rille.config"
-local Context = require "rille.context"
 local core = require "rille.core"
-local errors = require "rille.error"
 local fault = require "rille.fault"
 local Group = require "rille.group"
 local lifecycle = require "rille.lifecycle"
 local method = require "rille.method"
+local miss = require "rille.miss"
 local module = require "rille.module"
 local mw = require "rille.mw"
 local nearest = require "rille.nearest"
@@ -77,6 +76,13 @@ function App:config(declaration) -- luacheck: no self
   config.current:declare(declaration, 2)
 end
 
+-- What is heard and asked is settled with the routes.
+local function check_open(app, call, level)
+  if app.root.is_built then
+    error(Group.CLOSED:format(call), level + 1)
+  end
+end
+
 local function check_function(fn, call, level)
   if type(fn) ~= "function" then
     error(("%s: got a %s"):format(call, type(fn)), level + 1)
@@ -88,6 +94,7 @@ end
 -- @tparam[opt] string|integer code
 -- @tparam function fn(c, err) returns as a handler does, or nothing to pass it on
 function App:on_error(code, fn)
+  check_open(self, "app:on_error", 2)
   if fn == nil then
     code, fn = nil, code
   end
@@ -101,6 +108,7 @@ end
 --- See every answer before it is sent, also 404, 405, OPTIONS and faults.
 -- @tparam function fn(c, res): res has status, headers, body
 function App:on_response(fn)
+  check_open(self, "app:on_response", 2)
   check_function(fn, "app:on_response(function(c, res))", 2)
   self.response_hooks[#self.response_hooks + 1] = fn
 end
@@ -142,6 +150,7 @@ end
 --- Run `fn` when a worker begins to serve.
 -- @tparam function fn
 function App:on_start(fn)
+  check_open(self, "app:on_start", 2)
   check_function(fn, "app:on_start(function())", 2)
   self.start_hooks[#self.start_hooks + 1] = fn
 end
@@ -149,6 +158,7 @@ end
 --- Run `fn` when a worker has stopped to serve.
 -- @tparam function fn
 function App:on_stop(fn)
+  check_open(self, "app:on_stop", 2)
   check_function(fn, "app:on_stop(function())", 2)
   self.stop_hooks[#self.stop_hooks + 1] = fn
 end
@@ -197,52 +207,12 @@ local function note_name(route, named)
     local full = before == "" and name or before .. "." .. name
     named[app] = named[app] or {}
     local other = named[app][full]
-    if other and other.where ~= route.where then
+    if other and other.note ~= route.note then
       error(("two routes are named '%s': %s and %s"):format(full, other.where, route.where), 0)
     end
     named[app][full] = other or route
     app.names[full] = app.names[full] or route.path
   end
-end
-
-local function is_below(path, prefix)
-  return path:sub(1, #prefix) == prefix and (#path == #prefix or prefix:sub(-1) == "/" or path:byte(#prefix + 1) == 47)
-end
-
--- The apps whose on_error and on_response concern a path without a route: those
--- mounted around it.
-local function apps_at(path, mounts, apps)
-  local longest = 0
-  for _, mount in ipairs(mounts) do
-    if #mount.prefix > longest and is_below(path, mount.prefix) then
-      longest, apps = #mount.prefix, mount.apps
-    end
-  end
-  return apps
-end
-
--- A request that no route took: told as an error, so that on_error and
--- on_response see it like any other.
-local function miss(app, mounts)
-  local root = { app }
-  return function(slot, epoch, status, code, message)
-    local apps = apps_at(core.path(slot, epoch), mounts, root)
-    local c = Context.new(slot, epoch, apps[#apps])
-    if status == 204 then
-      return compose.answer_options(c, apps)
-    end
-    return compose.answer_error(c, errors.new { status = status, code = code, message = message, is_public = true }, apps)
-  end
-end
-
--- Whether any app wants to know of requests that no route took: else C answers them.
-local function sees_misses(apps)
-  for _, app in ipairs(apps) do
-    if #app.error_handlers > 0 or #app.response_hooks > 0 then
-      return true
-    end
-  end
-  return false
 end
 
 -- A path whose routes stand behind rille.mw.cors answers preflights, too.
@@ -278,7 +248,7 @@ end
 function App:build()
   local registered, named, routes, mounts = {}, {}, compose.routes(self)
   for _, route in ipairs(routes) do
-    local number = core.route(route.method, route.path, proxy.named(compose.entry(route)), route.where)
+    local number = core.route(route.method, route.path, proxy.named(compose.entry(route)), route.where .. route.mounted)
     registered[number] = route
     note_name(route, named)
   end
@@ -294,8 +264,8 @@ function App:build()
   local on_fault = fault.handler(registered, self)
   core.hook("fault", on_fault)
   core.hook("stream", stream.handler(on_fault, registered, self))
-  if proxy.is_trusting() or sees_misses(apps) then
-    core.hook("miss", proxy.named(miss(self, mounts)))
+  if proxy.is_trusting() or miss.is_heard(apps) then
+    core.hook("miss", proxy.named(miss.handler(self, mounts)))
   end
 end
 

@@ -46,21 +46,29 @@ local function lengthened(at, more)
   return chain, owners
 end
 
+local function contains(list, value)
+  for i = 1, #list do
+    if list[i] == value then
+      return true
+    end
+  end
+  return false
+end
+
 local function flatten_mount(note, at, out)
   local what, options = note.what, note.options
   local chain, owners = lengthened(at, options.use)
   local inner = {
     prefix = Group.join(at.prefix, note.path), chain = chain, owners = owners, apps = at.apps,
     names = append(at.names, options.name and { options.name }), bases = at.bases, mounts = at.mounts,
+    around = at.around, mounted = (" (mounted at %s)"):format(note.where) .. at.mounted,
   }
-  local group = what
+  local group = what.root or what
+  if contains(at.around, group) then
+    error(("%s: %s is mounted into itself"):format(note.where, what.root and "an app" or "a bag of routes"), 0)
+  end
   if what.root then
-    for _, app in ipairs(at.apps) do
-      if app == what then
-        error(("%s: an app is mounted into itself"):format(note.where), 0)
-      end
-    end
-    inner.apps, inner.bases, group = append(at.apps, { what }), append(at.bases, { #inner.names }), what.root
+    inner.apps, inner.bases = append(at.apps, { what }), append(at.bases, { #inner.names })
     table.insert(at.mounts, { prefix = inner.prefix, apps = inner.apps })
   end
   flatten(group, inner, out)
@@ -68,13 +76,14 @@ end
 
 -- `at`: prefix; chain of middleware, and whose they are; apps from the outside in; names
 -- of the mounts so far, and for each app how many of them lie outside of it; mounts: of
--- apps, filled in.
+-- apps, filled in; around: the groups on the way; mounted: where, for people.
 function flatten(group, at, out)
   local chain, owners = lengthened(at, group.middleware)
   local inside = {
     prefix = Group.join(at.prefix, group.prefix), chain = chain, owners = owners, apps = at.apps,
-    names = at.names, bases = at.bases, mounts = at.mounts,
+    names = at.names, bases = at.bases, mounts = at.mounts, around = append(at.around, { group }), mounted = at.mounted,
   }
+  group.is_built = true
   for _, note in ipairs(group.notes) do
     if note.kind == "group" then
       flatten(note.group, inside, out)
@@ -86,19 +95,23 @@ function flatten(group, at, out)
       out[#out + 1] = {
         method = note.method, path = path == "" and "/" or path, options = note.options, handler = note.handler,
         where = note.where, chain = whole, owners = whose, apps = inside.apps, names = inside.names, bases = inside.bases,
+        note = note, mounted = inside.mounted,
       }
     end
   end
 end
 
 --- All routes of an app, mounted ones included, in the order in which they were written.
+-- From now on nothing can be added to it.
 -- @treturn {table,...} method, path, handler, where, options, chain, owners (the app of each of
--- the chain), apps (from the outside in), names, bases
+-- the chain), apps (from the outside in), names, bases, note (the same in each mount of a bag), mounted
+-- (" (mounted at …)", or "")
 -- @treturn {table,...} where apps are mounted: prefix, apps (from the outside in)
 function compose.routes(app)
   local out, mounts = {}, {}
   flatten(app.root, {
-    prefix = "", chain = {}, owners = {}, apps = { app }, names = {}, bases = { 0 }, mounts = mounts,
+    prefix = "", chain = {}, owners = {}, apps = { app }, names = {}, bases = { 0 }, mounts = mounts, around = {},
+    mounted = "",
   }, out)
   return out, mounts
 end

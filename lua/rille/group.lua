@@ -117,9 +117,22 @@ function Group.join(prefix, path)
 end
 
 local function check_path(path, level)
-  if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
-    error(("a route's path is a text that begins with '/': got %s"):format(
-      type(path) == "string" and ("%q"):format(path) or "a " .. type(path)), level + 1)
+  if type(path) ~= "string" then
+    error(("a route's path is a text that begins with '/': got a %s"):format(type(path)), level + 1)
+  elseif path == "" then
+    error("a route's path begins with '/': got \"\". The path \"/\" of a group or mount is its prefix alone", level + 1)
+  elseif path:sub(1, 1) ~= "/" then
+    error(("a route's path begins with '/': got %q, write \"/%s\""):format(path, path == "*" and "*path" or path), level + 1)
+  end
+end
+
+--- What is said of whatever comes too late.
+-- @local
+Group.CLOSED = "%s: the app serves already. What it consists of is written while its app.lua runs"
+
+local function check_open(group, call, level)
+  if group.is_built then
+    error(Group.CLOSED:format(call), level + 1)
   end
 end
 
@@ -142,6 +155,7 @@ local function add(group, verb, path, options, handler)
     error(("%s: the handler is a function, got a %s"):format(call, type(handler)), 3)
   end
   check_options(options, 3)
+  check_open(group, "app:" .. verb:lower(), 3)
   note(group, {
     kind = "route", method = verb, path = path, options = options, handler = handler, where = caller(3),
   })
@@ -158,6 +172,7 @@ for _, verb in ipairs { "GET", "POST", "PUT", "PATCH", "DELETE", "ANY" } do
 end
 
 local function use(group, level, ...)
+  check_open(group, "app:use", level + 1)
   if group.first then
     error(("use comes before the group's first route, which is at %s: a middleware added now would miss it"):format(
       group.first), level + 1)
@@ -212,6 +227,7 @@ end
 function Group:group(prefix, options)
   check_prefix(prefix, "group", 2)
   check_named(options, { use = true }, "group", 2)
+  check_open(self, "app:group", 2)
   local group = Group.new(prefix)
   use(group, 2, unpack(options and options.use or {}))
   note(self, { kind = "group", group = group, path = prefix, where = caller(2) })
@@ -229,6 +245,7 @@ function Group:mount(prefix, what, options)
     error(("mount(prefix, what): what is an app or rille.routes(), got a %s: does its file return it?"):format(type(what)), 2)
   end
   check_named(options, { name = true, use = true }, "mount", 2)
+  check_open(self, "app:mount", 2)
   options = options or {}
   note(self, { kind = "mount", what = what, path = prefix, options = options, where = caller(2) })
 end
