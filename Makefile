@@ -14,11 +14,12 @@
 # chromium chromium-driver   the shop's pages, seen as people see them; its driver speaks WebDriver
 # wrk                   load for `make bench`
 # clang libclang-rt-14-dev   libFuzzer
+# pgbouncer             the pooler that many databases stand behind, for its specs
 # curl ca-certificates  the three lines that `make run` prints
 BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev
 RUN_PACKAGES := postgresql-15 iso-codes curl ca-certificates
 TEST_PACKAGES := lua-busted lua-check lua-socket lua-filesystem libcmocka-dev chromium chromium-driver wrk clang \
-	libclang-rt-14-dev
+	libclang-rt-14-dev pgbouncer
 
 # ---- flags ------------------------------------------------------------------
 CC := gcc

@@ -79,6 +79,7 @@ typedef struct rl_settings {
     uint64_t db_max_lifetime_ms;
     uint64_t db_leak_after_ms; /* 0: never */
     uint64_t db_statements; /* prepared ones kept on a connection */
+    bool db_prepared;       /* false: a pooler lends a session for one transaction */
 } rl_settings;
 
 /* What the layers above the defaults are read from. */

@@ -7,6 +7,7 @@
 #include "loop/clock.h"
 #include "pg/backend_state.h"
 #include "pg/copy.h"
+#include "pg/sql.h"
 
 static void on_ready(void *owner, int ready);
 static void on_timer(rl_timer *timer);
@@ -247,6 +248,20 @@ static void on_ready(void *owner, int ready) {
     tell(backend);
 }
 
+/* Behind a pooler the session may be another one after each transaction, and what a statement says
+ * about it would hold for strangers. */
+static rl_err suit_pooler(const rl_backend *backend, rl_query *query) {
+    if (!backend->options.is_sessionless)
+        return RL_OK;
+    query->unprepared = true;
+    if (!rl_sql_classify(rl_slice_of(rl_query_sql(query), query->sql_len)).stays)
+        return RL_OK;
+    rl_query_fail(query, RL_EINVAL, "0A000",
+                  "this statement changes its session (SET without LOCAL, a temporary table, a session's lock, LISTEN), "
+                  "and with db_prepared = false a session lasts for one transaction");
+    return RL_EINVAL;
+}
+
 rl_err rl_backend_run(rl_backend *backend, rl_query *query) {
     assert(!query->script || rl_list_is_empty(&backend->in_flight));
     rl_query_reset_answer(query);
@@ -256,6 +271,9 @@ rl_err rl_backend_run(rl_backend *backend, rl_query *query) {
         query->failure.lost = true;
         return RL_ERESET;
     }
+    rl_err unsuited = suit_pooler(backend, query);
+    if (unsuited != RL_OK)
+        return unsuited;
     rl_dispatch_queue(backend, query);
     rl_err err = rl_dispatch_send(backend, query);
     if (err == RL_OK && !backend->sync_due)

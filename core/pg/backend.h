@@ -40,6 +40,7 @@ typedef struct rl_backend_options {
     uint32_t max_statements;
     uint64_t cancel_grace_ms;
     rl_crew *canceller; /* outlives the connection */
+    bool is_sessionless; /* a pooler stands between: nothing is prepared, and no session is ours to reset */
 } rl_backend_options;
 
 typedef enum rl_tx_state { RL_TX_NONE, RL_TX_OPEN, RL_TX_FAILED } rl_tx_state;

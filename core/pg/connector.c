@@ -1,6 +1,7 @@
 #include "pg/connector.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,17 +9,22 @@
 #include "pg/crew.h"
 
 enum {
+    NS_PER_S = 1000 * 1000 * 1000,
+    WHY_CAP = 512,
     THREADS = 2,          /* a stuck host must not keep the other one waiting */
     MAX_DIALS = 256,      /* more than any pool's bound */
     SETTINGS_LEN = 16384, /* ceiling of a connection string with everything in it */
     LEAST_TIMEOUT_S = 2   /* libpq takes 1 for 2 */
 };
 
+#define SESSION_SQL "set timezone = 'UTC'; set datestyle = 'ISO'"
+
 /* What one dial hands to libpq; a thread may hold it after the connector went. */
 struct rl_connector {
     rl_crew *crew;
     char *url, *options;
-    char timeout_s[24];
+    uint64_t timeout_s;
+    bool is_sessionless;
 };
 
 typedef struct dial {
@@ -26,7 +32,8 @@ typedef struct dial {
     rl_connected_fn *connected;
     void *owner;
     char *url, *options;
-    char timeout_s[24];
+    uint64_t timeout_s;
+    bool is_sessionless, has_settled;
     PGconn *pg;
 } dial;
 
@@ -36,15 +43,43 @@ static void free_dial(dial *call) {
     rl_mem_free(call);
 }
 
+/* Wait for the answer to SESSION_SQL: a pooler may keep it until a server's session is free. */
+static bool await_settled(PGconn *pg, uint64_t until_ns) {
+    struct pollfd socket = {.fd = PQsocket(pg), .events = POLLIN};
+    while (PQisBusy(pg)) {
+        uint64_t now_ns = rl_clock_ns();
+        int left_ms = now_ns < until_ns ? (int)((until_ns - now_ns) / 1000000) + 1 : 0;
+        if (left_ms == 0 || poll(&socket, 1, left_ms) < 0 || PQconsumeInput(pg) != 1)
+            return false;
+    }
+    return true;
+}
+
+static bool settle(PGconn *pg, uint64_t timeout_s) {
+    uint64_t until_ns = rl_clock_ns() + timeout_s * NS_PER_S;
+    bool is_well = PQsendQuery(pg, SESSION_SQL) == 1;
+    while (is_well && await_settled(pg, until_ns)) {
+        PGresult *result = PQgetResult(pg);
+        if (result == NULL)
+            return true;
+        is_well = PQresultStatus(result) == PGRES_COMMAND_OK;
+        PQclear(result);
+    }
+    return false;
+}
+
 /* Those before `dbname` are defaults that the URL may override; those after it
  * override the URL. */
 static void connect_on_thread(rl_crew_job *job) {
     dial *call = RL_CONTAINER(job, dial, job);
+    char timeout_s[24];
+    snprintf(timeout_s, sizeof timeout_s, "%" PRIu64, call->timeout_s);
     const char *const keys[] = {"application_name", "tcp_user_timeout", "keepalives_idle", "dbname",
                                 "connect_timeout",  "client_encoding",  "options",         NULL};
     const char *const values[] = {"rille",         "10000", "30",          call->url,
-                                  call->timeout_s, "UTF8",  call->options, NULL};
+                                  timeout_s, "UTF8",  call->options, NULL};
     call->pg = PQconnectdbParams(keys, values, 1);
+    call->has_settled = !call->is_sessionless || (PQstatus(call->pg) == CONNECTION_OK && settle(call->pg, call->timeout_s));
 }
 
 /* libpq's messages span lines and end in one: ours are one line. */
@@ -60,11 +95,25 @@ static void one_line(const char *text, char *out, size_t cap) {
     out[len] = '\0';
 }
 
+/* A pooler's refusal names neither the pooler nor what to do. */
+static void explain(const dial *call, char *why, size_t cap) {
+    one_line(PQerrorMessage(call->pg), why, cap);
+    if (why[0] == '\0')
+        snprintf(why, cap, "the session's settings were not answered within %" PRIu64 " s", call->timeout_s);
+    if (strstr(why, "unsupported startup parameter") == NULL)
+        return;
+    size_t len = strlen(why);
+    snprintf(why + len, cap - len, "%s",
+             call->is_sessionless ? ": take `options` out of database_url, or add them to the pooler's "
+                                    "ignore_startup_parameters"
+                                  : ": with a pooler such as PgBouncer set db_prepared = false");
+}
+
 static void hand_over(rl_crew_job *job) {
     dial *call = RL_CONTAINER(job, dial, job);
-    char why[512] = "out of memory";
-    if (call->pg != NULL && PQstatus(call->pg) != CONNECTION_OK) {
-        one_line(PQerrorMessage(call->pg), why, sizeof why);
+    char why[WHY_CAP] = "out of memory";
+    if (call->pg != NULL && (PQstatus(call->pg) != CONNECTION_OK || !call->has_settled)) {
+        explain(call, why, sizeof why);
         PQfinish(call->pg);
         call->pg = NULL;
     }
@@ -97,14 +146,17 @@ static rl_err options_of_url(const char *url, char *out, size_t cap) {
     return len >= 0 && (size_t)len < cap ? RL_OK : RL_EINVAL;
 }
 
-/* `defaults` give way to what the URL says, `musts` do not. */
+/* `defaults` give way to what the URL says, `musts` do not; NULL for `defaults`: the URL's alone. */
 static rl_err compose_options(const char *url, const char *defaults, const char *musts, char **out) {
     char own[SETTINGS_LEN / 2], all[SETTINGS_LEN];
     rl_err err = options_of_url(url, own, sizeof own);
     if (err != RL_OK)
         return err;
-    snprintf(all, sizeof all, "%s %s -c timezone=UTC -c datestyle=ISO -c bytea_output=hex %s", defaults, own,
-             musts);
+    if (defaults == NULL)
+        snprintf(all, sizeof all, "%s", own);
+    else
+        snprintf(all, sizeof all, "%s %s -c timezone=UTC -c datestyle=ISO -c bytea_output=hex %s", defaults, own,
+                 musts);
     *out = rl_mem_strndup(all, strlen(all));
     return *out == NULL ? RL_ENOMEM : RL_OK;
 }
@@ -115,8 +167,8 @@ static rl_err new_connector(rl_loop *loop, const char *url, uint64_t connect_tim
     if (connector == NULL)
         return RL_ENOMEM;
     uint64_t timeout_s = (connect_timeout_ms + 999) / 1000;
-    snprintf(connector->timeout_s, sizeof connector->timeout_s, "%" PRIu64,
-             timeout_s < LEAST_TIMEOUT_S ? LEAST_TIMEOUT_S : timeout_s);
+    connector->timeout_s = timeout_s < LEAST_TIMEOUT_S ? LEAST_TIMEOUT_S : timeout_s;
+    connector->is_sessionless = defaults == NULL;
     rl_err err = compose_options(url, defaults, musts, &connector->options);
     if (err != RL_OK)
         goto fail;
@@ -151,6 +203,11 @@ rl_err rl_connector_new_shared(rl_loop *loop, const char *url, uint64_t connect_
     return new_connector(loop, url, connect_timeout_ms, "", musts, out);
 }
 
+rl_err rl_connector_new_sessionless(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
+                                    rl_connector **out) {
+    return new_connector(loop, url, connect_timeout_ms, NULL, "", out);
+}
+
 rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner) {
     dial *call = rl_mem_zalloc(1, sizeof *call);
     if (call == NULL)
@@ -158,7 +215,8 @@ rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, vo
     call->job = (rl_crew_job){.work = connect_on_thread, .done = hand_over, .drop = drop};
     call->connected = connected;
     call->owner = owner;
-    memcpy(call->timeout_s, connector->timeout_s, sizeof call->timeout_s);
+    call->timeout_s = connector->timeout_s;
+    call->is_sessionless = connector->is_sessionless;
     call->url = rl_mem_strndup(connector->url, strlen(connector->url));
     call->options = rl_mem_strndup(connector->options, strlen(connector->options));
     rl_err err = RL_ENOMEM;

@@ -29,6 +29,11 @@ RL_MUST_USE rl_err rl_connector_new(rl_loop *loop, const char *url, uint64_t con
 RL_MUST_USE rl_err rl_connector_new_shared(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
                                            uint64_t statement_timeout_ms, uint64_t lock_timeout_ms,
                                            rl_connector **out);
+/* Through a pooler that lends a server's session for one transaction (PgBouncer): nothing is asked
+ * for at the start but what the URL says, since it would refuse that, and the server's backstop is
+ * not ours to set. UTC and ISO dates are set afterwards: those the pooler takes to each session. */
+RL_MUST_USE rl_err rl_connector_new_sessionless(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
+                                                rl_connector **out);
 /* Calls `connected` once, later, on the loop. RL_EFULL when too many are being
  * made already. */
 RL_MUST_USE rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner);

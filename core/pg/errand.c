@@ -115,9 +115,9 @@ void rl_errand_init(rl_errand *errand, rl_errand_kind kind, rl_pool *pool, rl_sc
 
 static rl_err run_on(rl_errand *errand, rl_backend *backend) {
     uint64_t timeout_ms = errand->timeout_ms; /* which the server knows nothing of */
-    uint64_t general_ms = rl_pool_options_of(errand->pool)->query_timeout_ms;
-    if (timeout_ms == 0 && general_ms > 0)
-        timeout_ms = general_ms + TIMEOUT_SLACK_MS;
+    const rl_pool_options *options = rl_pool_options_of(errand->pool);
+    if (timeout_ms == 0 && options->query_timeout_ms > 0)
+        timeout_ms = options->query_timeout_ms + (options->is_sessionless ? 0 : TIMEOUT_SLACK_MS);
     errand->state = RL_ERRAND_RUNNING;
     errand->query.autocommit = errand->query.shares = false;
     bool is_long = errand->query.script || errand->query.copy != NULL;

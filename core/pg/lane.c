@@ -268,7 +268,7 @@ static bool send(rl_lane *lane, wire *to, rl_query *query) {
 }
 
 bool rl_lane_run(rl_lane *lane, rl_query *query, const rl_lesson *lesson) {
-    if (!lesson->is_quick || !lesson->shape.plain || lesson->shape.control)
+    if (lane->options.max == 0 || !lesson->is_quick || !lesson->shape.plain || lesson->shape.control)
         return false;
     want_wires(lane);
     query->timeout_ms = 0;

@@ -34,7 +34,7 @@ typedef struct rl_lane rl_lane;
 
 typedef struct rl_lane_options {
     const char *url; /* copied */
-    uint32_t max;    /* wires */
+    uint32_t max;    /* wires; 0: nothing runs here, and only what is known of statements is kept */
     uint32_t depth;  /* statements in flight on each */
     uint32_t max_waiting;
     uint32_t max_statements; /* prepared, per wire */

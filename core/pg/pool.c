@@ -43,7 +43,7 @@ static rl_err join(rl_pool *pool, const rl_pool_options *o) {
     char *key = rl_mem_alloc(cap);
     if (key == NULL)
         return RL_ENOMEM;
-    snprintf(key, cap, "%u %u %u %u %llu %llu %llu %llu %s", o->exclusive, o->min_idle, o->max_waiters, o->max_statements,
+    snprintf(key, cap, "%d %u %u %u %u %llu %llu %llu %llu %s", o->is_sessionless, o->exclusive, o->min_idle, o->max_waiters, o->max_statements,
              (unsigned long long)o->query_timeout_ms, (unsigned long long)o->cancel_grace_ms,
              (unsigned long long)o->idle_timeout_ms, (unsigned long long)o->max_lifetime_ms, o->url);
     rl_budget_limits limits = {.max = o->exclusive,
@@ -59,7 +59,7 @@ static rl_err open_lane(rl_pool *pool, const rl_pool_options *options) {
         return RL_OK;
     rl_lane_options lane = rl_lane_defaults();
     lane.url = options->url;
-    lane.max = options->shared;
+    lane.max = options->is_sessionless ? 0 : options->shared; /* none: it only learns what statements are */
     lane.depth = options->depth;
     lane.max_waiting = options->max_waiters;
     lane.max_statements = options->max_statements;
@@ -81,8 +81,10 @@ rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out
     rl_list_init(&pool->away);
     rl_list_init(&pool->waiting);
     rl_supply_init(pool);
-    rl_err err = rl_connector_new(loop, options->url, options->connect_timeout_ms, options->query_timeout_ms,
-                                  &pool->connector);
+    rl_err err = options->is_sessionless
+                     ? rl_connector_new_sessionless(loop, options->url, options->connect_timeout_ms, &pool->connector)
+                     : rl_connector_new(loop, options->url, options->connect_timeout_ms, options->query_timeout_ms,
+                                        &pool->connector);
     if (err != RL_OK)
         goto fail;
     err = rl_canceller_new(loop, &pool->canceller);

@@ -70,7 +70,8 @@ void rl_seat_tidy(rl_seat *seat) {
         if (usable)
             return;
     }
-    if (usable && rl_backend_is_dirty(backend) && !seat->was_reset) {
+    bool is_ours = !rl_pool_options_of(seat->pool)->is_sessionless;
+    if (usable && is_ours && rl_backend_is_dirty(backend) && !seat->was_reset) {
         seat->was_reset = true;
         usable = run_step(seat, RL_LIT(RESET_SQL), true);
         if (usable)

@@ -176,6 +176,18 @@ static bool is_control(const char *word) {
     return is_one_of(word, list);
 }
 
+static bool is_session_verb(const char *word) {
+    static const char *const list[] = {"set",     "reset",      "listen",  "unlisten", "load",
+                                       "prepare", "deallocate", "discard", "execute",  NULL};
+    return is_one_of(word, list);
+}
+
+/* SET LOCAL, SET TRANSACTION, PREPARE TRANSACTION: the word behind a session's verb that takes it back. */
+static bool is_of_transaction(const char *word) {
+    static const char *const list[] = {"local", "transaction", "constraints", NULL};
+    return is_one_of(word, list);
+}
+
 static bool is_row_verb(const char *word) {
     static const char *const list[] = {"select", "insert", "update", "delete",
                                        "with",   "values", "table",  NULL};
@@ -216,6 +228,22 @@ static bool is_harmless_call(const name *n) {
     return names_a_table(n->before) || (!n->dotted && is_harmless(n->last));
 }
 
+/* pg_advisory_xact_lock and its like go with the transaction. */
+static bool is_session_lock(const name *n) {
+    return strncmp(n->last, "pg_advisory_lock", 16) == 0 || strncmp(n->last, "pg_try_advisory_lock", 20) == 0;
+}
+
+static void judge_stay(rl_sql_shape *shape, const name *n) {
+    static const char *const makers[] = {"create", "replace", "local", "global", "into", NULL};
+    bool is_temporary = strcmp(n->last, "temp") == 0 || strcmp(n->last, "temporary") == 0;
+    if ((is_temporary && is_one_of(n->before, makers)) || (strcmp(n->before, "with") == 0 && strcmp(n->last, "hold") == 0))
+        shape->stays = true;
+    else if (is_session_verb(n->before) && is_of_transaction(n->last))
+        shape->stays = false;
+    else if (strcmp(n->before, "commit") == 0 && strcmp(n->last, "drop") == 0)
+        shape->stays = false;
+}
+
 static void judge_word(rl_sql_shape *shape, const name *n) {
     if (is_write(n->last) || strcmp(n->last, "for") == 0)
         shape->reads = false; /* FOR UPDATE takes locks: not to be run again */
@@ -234,15 +262,17 @@ rl_sql_shape rl_sql_classify(rl_slice sql) {
     if (is_control(s.word))
         return (rl_sql_shape){.plain = true, .control = true};
     bool rows = is_row_verb(s.word);
-    rl_sql_shape shape = {.plain = rows, .reads = rows};
+    rl_sql_shape shape = {.plain = rows, .reads = rows, .stays = is_session_verb(s.word)};
     name n = {0};
     for (token previous = T_OTHER; kind != T_END; previous = kind, kind = next_token(&s)) {
         bool is_name = kind == T_WORD || kind == T_NAME;
         if (is_name) {
             note_word(&n, kind, previous, s.word);
             judge_word(&shape, &n);
+            judge_stay(&shape, &n);
         } else if (kind == T_OPEN && (previous == T_WORD || previous == T_NAME)) {
             shape.plain = shape.plain && is_harmless_call(&n);
+            shape.stays = shape.stays || is_session_lock(&n);
         }
     }
     return shape;

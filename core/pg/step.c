@@ -238,12 +238,11 @@ static bool send_copy(rl_backend *backend, rl_query *query) {
 
 rl_err rl_step_send(rl_backend *backend, rl_query *query) {
     query->step = query->step_count = 0;
-    if (query->unprepared)
-        return send_unprepared(backend, query);
-    if (query->copy == NULL && !query->script)
-        return send_statement(backend, query);
-    backend->broken = query->copy != NULL ? !send_copy(backend, query) : !send_script(backend, query);
-    return RL_OK;
+    if (query->copy != NULL || query->script) {
+        backend->broken = query->copy != NULL ? !send_copy(backend, query) : !send_script(backend, query);
+        return RL_OK;
+    }
+    return query->unprepared ? send_unprepared(backend, query) : send_statement(backend, query);
 }
 
 bool rl_step_is_sent(const rl_query *query, rl_step step) {

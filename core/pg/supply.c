@@ -57,7 +57,8 @@ static const rl_backend_events backend_events = {.quiet = on_quiet, .lost = on_l
 static rl_err seat_connection(rl_pool *pool, PGconn *pg, rl_seat **out) {
     rl_backend_options options = {.max_statements = pool->options.max_statements,
                                   .cancel_grace_ms = pool->options.cancel_grace_ms,
-                                  .canceller = pool->canceller};
+                                  .canceller = pool->canceller,
+                                  .is_sessionless = pool->options.is_sessionless};
     rl_seat *seat = NULL;
     rl_err err = rl_seat_new_take(pool, pool->loop, pg, &options, &backend_events, &seat);
     if (err != RL_OK)

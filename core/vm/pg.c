@@ -72,12 +72,15 @@ static rl_pool_options read_options(lua_State *L) {
     o.idle_timeout_ms = option(L, "idle_timeout_ms", o.idle_timeout_ms);
     o.max_lifetime_ms = option(L, "max_lifetime_ms", o.max_lifetime_ms);
     o.leak_after_ms = option(L, "leak_after_ms", o.leak_after_ms);
+    lua_getfield(L, 1, "prepared");
+    o.is_sessionless = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+    lua_pop(L, 1);
     lua_getfield(L, 1, "url");
     o.url = luaL_checkstring(L, -1); /* stays on the stack */
     return o;
 }
 
-/* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, ..._timeout_ms } -> pool, or nil
+/* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, prepared, ..._timeout_ms } -> pool, or nil
  * when the URL is none. Connects to nothing yet. */
 static int open_pool(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);

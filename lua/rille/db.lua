@@ -58,6 +58,10 @@ local function pool_options(given)
     local seconds = given[name] or settings[setting]
     options[name .. "_ms"] = seconds and seconds * 1000
   end
+  options.prepared = given.prepared
+  if given.prepared == nil then
+    options.prepared = settings.db_prepared
+  end
   return options
 end
 
@@ -91,8 +95,8 @@ end
 -- `connect_timeout`, `acquire_timeout`, `query_timeout`, `cancel_grace`, `idle_timeout`,
 -- `max_lifetime`, `leak_after`;
 -- `bigint = "string"` reads integers beyond 2^53 as text instead of raising;
--- `prepared = false` prepares no statements, for a pooler that lends a server
--- connection for one transaction (PgBouncer)
+-- `prepared = false` keeps nothing in sessions, for a pooler that lends one for a
+-- transaction (PgBouncer)
 -- @treturn Db
 -- @local
 function Db.open(options)
@@ -103,10 +107,6 @@ function Db.open(options)
     options = options, bigint_is_string = options.bigint == "string", streams = 0, asked = {},
   }, Db)
   self.root = self
-  if options.prepared == false then
-    self.asked = { prepared = false }
-    self.how = core.pg_how(false, true, false, 0)
-  end
   return self
 end
 
@@ -127,6 +127,16 @@ end
 -- @treturn table
 function Db:stats()
   return core.pg_stats(self:lanes())
+end
+
+--- Whether a session is ours for more than a transaction; raises when it is not.
+-- @tparam string what "db:hold keeps a session": who wants one
+-- @local
+function Db:want_session(what)
+  statement.lanes(self)
+  if self.root.opened_with.prepared == false then
+    error(what .. ", and with db_prepared = false a pooler lends one for a transaction only", 3)
+  end
 end
 
 -- ---- handles with another manner ---------------------------------------------------

@@ -302,8 +302,12 @@ function commands.status(handle, files, by_version, out)
 end
 
 local function run_command(options, out)
+  if not options.url and core.settings and core.settings.db_prepared == false then
+    fail("migrations keep a session, and with db_prepared = false database_url is a pooler's, which lends them: "
+      .. "give the server's own address, url=postgres://…")
+  end
   local files, by_version = load_files(options.dir)
-  local handle = db.open { url = options.url, exclusive = 1, query_timeout = 0 }
+  local handle = db.open { url = options.url, exclusive = 1, query_timeout = 0, prepared = true }
   local ok, err = pcall(handle.hold, handle, function()
     prepare_session(handle)
     if options.command ~= "status" then

@@ -6,8 +6,16 @@ local streams = require "rille.db.streams"
 local transactions = require "rille.db.transaction"
 local wait = require "rille.wait"
 
--- A COPY may take longer than a statement should: its progress is what counts.
-local UNHURRIED = "set statement_timeout = 0"
+-- The first and last statement around one that stands alone. It may take longer than
+-- a statement should: its progress is what counts. A pooler's session is not ours to
+-- set so; there the transaction keeps all on one.
+local function frame_of(self)
+  self:lanes()
+  if self.root.opened_with.prepared == false then
+    return "begin", "commit"
+  end
+  return "set statement_timeout = 0", "select 1"
+end
 
 -- ---- the statement, on the connection of this task --------------------------------------
 
@@ -134,12 +142,13 @@ end
 
 local function copy_in_aside(self, sql, next_item)
   local to, count
+  local first, last = frame_of(self)
   local keeper = streams.open(self, function(serve)
-    transactions.begin(self, UNHURRIED)
+    transactions.begin(self, first)
     to = sink(self, sql)
     serve()
     count = to.finish()
-    transactions.finish(self, "select 1")
+    transactions.finish(self, last)
   end)
   local ok, err = pcall(feed, next_item, function(items)
     keeper:ask(function() to.put_all(items) end)
@@ -208,11 +217,12 @@ end
 
 local function copy_out_aside(self, sql)
   local fetch_there
+  local first, last = frame_of(self)
   local keeper = streams.open(self, function(serve)
-    transactions.begin(self, UNHURRIED)
+    transactions.begin(self, first)
     fetch_there = source(self, sql)
     serve()
-    transactions.finish(self, "select 1")
+    transactions.finish(self, last)
   end)
   keeper:ask(function() end) -- has it begun? a mistake is raised here, not in the loop
   return setmetatable({

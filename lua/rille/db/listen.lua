@@ -89,6 +89,7 @@ local Db = {}
 -- @raise `db.08001` when the database cannot be reached within the connect timeout
 function Db:listen(channel)
   local pool = statement.lanes(self)
+  self:want_session "db:listen hears in a session of its own"
   if type(channel) ~= "string" or channel == "" or #channel > 63 or channel:find("%z") then
     error("a channel's name is a text of 1 to 63 bytes: got " .. tostring(channel), 2)
   end

@@ -94,6 +94,9 @@ function Db:lock(key, fn, options)
   check(key, fn, options)
   local seconds = options and options.timeout and unit.seconds(options.timeout, 2) or DEFAULT_TIMEOUT
   local is_held, is_open = core.pg_transaction(pool)
+  if not is_open then
+    self:want_session "outside of db:transaction db:lock is a session's lock"
+  end
   local how = is_open and in_transaction or is_held and under_held or under_own
   return (how(self, key, fn, seconds))
 end

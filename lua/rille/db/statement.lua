@@ -25,6 +25,8 @@ end
 local function explain(err)
   if err.code == "db.42601" and err.message:find("multiple commands", 1, true) then
     err.hint = "one statement a call; for several that belong together there are db:batch and db:transaction"
+  elseif err.code == "db.26000" or err.code == "db.42P05" then
+    err.hint = "a prepared statement is not where it was made: with a pooler such as PgBouncer set db_prepared = false"
   elseif err.code == "db.08P01" and err.message:find("^bind message supplies") then
     local given, wanted = err.message:match "supplies (%d+) parameters.*requires (%d+)"
     err.message = ("the statement has %s values as $1, $2, …, and was given %s"):format(wanted or "other", given or "others")

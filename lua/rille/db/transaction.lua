@@ -254,6 +254,7 @@ end
 -- @return the first result of `fn`
 -- @raise what `fn` raised
 function Db:hold(fn)
+  self:want_session "db:hold keeps a session"
   if core.pg_transaction(statement.lanes(self)) then
     error("this task holds a connection of this database already", 2)
   end

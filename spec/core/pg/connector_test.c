@@ -23,17 +23,26 @@ static void take_answer(void *owner, PGconn *pg, const char *why) {
     snprintf(got->why, sizeof got->why, "%s", why == NULL ? "" : why);
 }
 
-static answer dial(const char *url) {
+/* With `meanwhile`, after the dial has begun. */
+static answer dial_by(bool is_sessionless, const char *url, void (*meanwhile)(int fd), int fd) {
     answer got = {.here = false};
     rl_loop *loop;
     rl_connector *connector;
     assert_int_equal(rl_loop_new(&loop), RL_OK);
-    assert_int_equal(rl_connector_new(loop, url, 2000, 12345, &connector), RL_OK);
+    assert_int_equal(is_sessionless ? rl_connector_new_sessionless(loop, url, 2000, &connector)
+                                    : rl_connector_new(loop, url, 2000, 12345, &connector),
+                     RL_OK);
     assert_int_equal(rl_connector_dial(connector, take_answer, &got), RL_OK);
+    if (meanwhile != NULL)
+        meanwhile(fd);
     turn_until_set(loop, &got.here);
     rl_connector_close(connector);
     rl_loop_free(loop);
     return got;
+}
+
+static answer dial(const char *url) {
+    return dial_by(false, url, NULL, -1);
 }
 
 static void expect_setting(PGconn *pg, const char *name, const char *value) {
@@ -71,6 +80,48 @@ static void keeps_the_options_of_the_url(void **state) {
     expect_setting(got.pg, "application_name", "mine");
     expect_setting(got.pg, "timezone", "UTC");
     PQfinish(got.pg);
+}
+
+static void asks_a_pooler_for_nothing_but_what_the_url_says(void **state) {
+    (void)state;
+    char url[512];
+    snprintf(url, sizeof url, "%s options='-c timezone=Asia/Tokyo -c statement_timeout=777'", server.url);
+    answer got = dial_by(true, url, NULL, -1);
+    assert_non_null(got.pg);
+    expect_setting(got.pg, "statement_timeout", "777ms");
+    expect_setting(got.pg, "timezone", "UTC");
+    expect_setting(got.pg, "datestyle", "ISO, MDY");
+    expect_setting(got.pg, "client_encoding", "UTF8");
+    PQfinish(got.pg);
+    got = dial_by(true, server.url, NULL, -1);
+    assert_non_null(got.pg);
+    expect_setting(got.pg, "statement_timeout", "0");
+    PQfinish(got.pg);
+}
+
+/* A pooler whose server has gone: it lets us in, and answers no statement. */
+static void let_in_and_be_silent(int fd) {
+    static const char welcome[] = "R\0\0\0\10\0\0\0\0Z\0\0\0\5I";
+    int client = accept(fd, NULL, NULL);
+    char hello[1024];
+    assert_true(recv(client, hello, sizeof hello, 0) > 0);
+    assert_int_equal(send(client, welcome, sizeof welcome - 1, 0), sizeof welcome - 1);
+}
+
+static void gives_up_a_pooler_that_is_silent(void **state) {
+    (void)state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    char url[128];
+    snprintf(url, sizeof url, "host=127.0.0.1 port=%u user=rille sslmode=disable", ntohs(address.sin_port));
+    answer got = dial_by(true, url, let_in_and_be_silent, fd);
+    assert_null(got.pg);
+    assert_string_equal(got.why, "the session's settings were not answered within 2 s");
+    close(fd);
 }
 
 static void says_in_one_line_why_it_failed(void **state) {
@@ -225,6 +276,8 @@ int main(void) {
         cmocka_unit_test(survives_each_refused_allocation),
         cmocka_unit_test(begins_sessions_in_utc_and_returns_there),
         cmocka_unit_test(keeps_the_options_of_the_url),
+        cmocka_unit_test(asks_a_pooler_for_nothing_but_what_the_url_says),
+        cmocka_unit_test(gives_up_a_pooler_that_is_silent),
         cmocka_unit_test(says_in_one_line_why_it_failed),
         cmocka_unit_test(names_a_missing_database),
         cmocka_unit_test(refuses_what_is_no_url),

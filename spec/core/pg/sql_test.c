@@ -66,6 +66,39 @@ static void knows_the_control_of_transactions(void **state) {
     assert_false(rl_sql_classify(RL_LIT("select 1")).control);
 }
 
+static void knows_what_says_that_it_stays_in_the_session(void **state) {
+    (void)state;
+    static const char *const stay[] = {"set search_path = x",
+                                       "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+                                       "reset all",
+                                       "listen a",
+                                       "prepare p as select 1",
+                                       "discard all",
+                                       "create temp table t (a int)",
+                                       "create or replace temporary view v as select 1",
+                                       "select 1 into temp t",
+                                       "declare c cursor with hold for select 1",
+                                       "select pg_catalog.pg_advisory_lock(1)",
+                                       "select pg_try_advisory_lock_shared(1)"};
+    static const char *const go[] = {"set local search_path = x",
+                                     "set transaction read only",
+                                     "set constraints all deferred",
+                                     "prepare transaction 'a'",
+                                     "create temp table t (a int) on commit drop",
+                                     "create table t (a int)",
+                                     "update t set a = 1",
+                                     "insert into t (temp) values (1)",
+                                     "select 'set x', pg_advisory_xact_lock(1)",
+                                     "select pg_try_advisory_xact_lock(1)",
+                                     "declare c cursor for select 1"};
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++)
+        if (!rl_sql_classify(rl_slice_str(stay[i])).stays)
+            fail_msg("%s: stays", stay[i]);
+    for (size_t i = 0; i < sizeof go / sizeof *go; i++)
+        if (rl_sql_classify(rl_slice_str(go[i])).stays)
+            fail_msg("%s: does not stay", go[i]);
+}
+
 static void ends_on_text_that_does_not(void **state) {
     (void)state;
     static const char *const open[] = {"select 'abc",    "select \"abc",   "select /* abc",
@@ -81,6 +114,7 @@ int main(void) {
         cmocka_unit_test(takes_reads_and_writes_of_rows_for_plain),
         cmocka_unit_test(takes_what_may_mark_the_session_for_not_plain),
         cmocka_unit_test(knows_the_control_of_transactions),
+        cmocka_unit_test(knows_what_says_that_it_stays_in_the_session),
         cmocka_unit_test(ends_on_text_that_does_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
