@@ -6,15 +6,14 @@
 #include "loop/timer.h"
 #include "pg/backend.h"
 #include "pg/connector.h"
+#include "pg/jitter.h"
 
 enum {
     NS_PER_MS = 1000 * 1000,
     STUCK_NS = 2 * NS_PER_MS,
     WATCH_MS = 500,
     DEAD_AFTER_MS = 5000, /* past the session's own statement_timeout: then nobody is there */
-    BACKOFF_LEAST_MS = 20,
-    BACKOFF_MOST_MS = 500, /* a restarted server serves again within a second */
-    MAX_LESSONS = 1024     /* an app writes fewer; beyond it somebody composes texts */
+    MAX_LESSONS = 1024    /* an app writes fewer; beyond it somebody composes texts */
 };
 
 typedef struct wire {
@@ -37,7 +36,7 @@ struct rl_lane {
     rl_turn turn;
     uint64_t awake_ns, asleep_ns; /* when the last turn began and ended */
     uint32_t failures;            /* dials in a row */
-    uint64_t random;
+    rl_jitter jitter;
     rl_lane_stats stats;
 };
 
@@ -55,14 +54,6 @@ rl_lane_options rl_lane_defaults(void) {
 }
 
 /* ---- wires come and go --------------------------------------------------------- */
-
-/* xorshift64: spreads retries and lifetimes, decides nothing that matters. */
-static uint64_t random_below(rl_lane *lane, uint64_t bound) {
-    lane->random ^= lane->random << 13;
-    lane->random ^= lane->random >> 7;
-    lane->random ^= lane->random << 17;
-    return bound == 0 ? 0 : lane->random % bound;
-}
 
 static void hang_up(wire *self) {
     rl_list_remove(&self->link);
@@ -134,8 +125,7 @@ static rl_err string_wire(rl_lane *lane, PGconn *pg) {
     }
     uint64_t life_ms = lane->options.max_lifetime_ms;
     if (life_ms > 0)
-        self->retire_ms =
-            rl_loop_now_ms(lane->loop) + life_ms - life_ms / 10 + random_below(lane, life_ms / 5 + 1);
+        self->retire_ms = rl_loop_now_ms(lane->loop) + rl_jitter_about_ms(&lane->jitter, life_ms);
     if (lane->wire_count >= lane->options.max)
         retire_one(lane);
     rl_list_push_back(&lane->wires, &self->link);
@@ -143,16 +133,10 @@ static rl_err string_wire(rl_lane *lane, PGconn *pg) {
     return RL_OK;
 }
 
-/* Doubling, half of it jittered, so that workers do not knock all at once on a
- * server that is just coming back. */
 static void back_off(rl_lane *lane) {
-    uint32_t doublings = lane->failures < 6 ? lane->failures : 6;
-    uint64_t delay_ms = (uint64_t)BACKOFF_LEAST_MS << doublings;
-    if (delay_ms > BACKOFF_MOST_MS)
-        delay_ms = BACKOFF_MOST_MS;
-    lane->failures++;
+    uint64_t delay_ms = rl_jitter_backoff_ms(&lane->jitter, lane->failures++, RL_BACKOFF_MOST_MS);
     lane->stats.connect_failures++;
-    rl_timer_start(lane->loop, &lane->backoff, delay_ms / 2 + random_below(lane, delay_ms / 2 + 1));
+    rl_timer_start(lane->loop, &lane->backoff, delay_ms);
 }
 
 /* Who wanted it has gone to the other lane meanwhile, and will ask again. */
@@ -347,7 +331,7 @@ rl_err rl_lane_open(rl_loop *loop, const rl_lane_options *options, rl_lane **out
     lane->loop = loop;
     lane->options = *options;
     lane->options.url = NULL; /* the connector has its own copy */
-    lane->random = rl_clock_ns() | 1;
+    rl_jitter_init(&lane->jitter);
     rl_list_init(&lane->wires);
     rl_list_init(&lane->waiting);
     rl_timer_init(&lane->backoff, on_backoff);

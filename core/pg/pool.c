@@ -1,6 +1,7 @@
 #include "pg/pool.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,14 +29,6 @@ rl_pool_options rl_pool_defaults(void) {
     };
 }
 
-/* xorshift64: spreads retries and lifetimes, decides nothing that matters. */
-uint64_t rl_pool_random_below(rl_pool *pool, uint64_t bound) {
-    pool->random ^= pool->random << 13;
-    pool->random ^= pool->random >> 7;
-    pool->random ^= pool->random << 17;
-    return bound == 0 ? 0 : pool->random % bound;
-}
-
 /* A connection may go to any pool of its budget, so that they must agree in all
  * that it was made with. */
 static rl_err join(rl_pool *pool, const rl_pool_options *o) {
@@ -43,9 +36,9 @@ static rl_err join(rl_pool *pool, const rl_pool_options *o) {
     char *key = rl_mem_alloc(cap);
     if (key == NULL)
         return RL_ENOMEM;
-    snprintf(key, cap, "%d %u %u %u %u %llu %llu %llu %llu %s", o->is_sessionless, o->exclusive, o->min_idle, o->max_waiters, o->max_statements,
-             (unsigned long long)o->query_timeout_ms, (unsigned long long)o->cancel_grace_ms,
-             (unsigned long long)o->idle_timeout_ms, (unsigned long long)o->max_lifetime_ms, o->url);
+    snprintf(key, cap, "%d %u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s", o->is_sessionless,
+             o->exclusive, o->min_idle, o->max_waiters, o->max_statements, o->query_timeout_ms,
+             o->cancel_grace_ms, o->idle_timeout_ms, o->max_lifetime_ms, o->url);
     rl_budget_limits limits = {.max = o->exclusive,
                                .max_waiters = o->max_waiters,
                                .min_open = o->min_idle < o->exclusive ? o->min_idle : o->exclusive};
@@ -76,7 +69,7 @@ rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out
     pool->loop = loop;
     pool->options = *options;
     pool->options.url = NULL; /* the connector has its own copy */
-    pool->random = rl_clock_ns() | 1;
+    rl_jitter_init(&pool->jitter);
     rl_list_init(&pool->idle);
     rl_list_init(&pool->away);
     rl_list_init(&pool->waiting);
@@ -201,7 +194,7 @@ static void time_idleness(rl_seat *seat) {
     rl_pool *pool = seat->pool;
     uint64_t idle_ms = pool->options.idle_timeout_ms, left_ms = UINT64_MAX;
     if (idle_ms > 0)
-        left_ms = idle_ms - rl_pool_random_below(pool, idle_ms / 10 + 1);
+        left_ms = idle_ms - rl_jitter_below(&pool->jitter, idle_ms / 10 + 1);
     if (seat->retire_ms > 0) {
         uint64_t now_ms = rl_loop_now_ms(pool->loop);
         uint64_t life_ms = seat->retire_ms > now_ms ? seat->retire_ms - now_ms : 0;

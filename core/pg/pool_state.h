@@ -6,6 +6,7 @@
 #define RL_PG_POOL_STATE_H
 
 #include "pg/connector.h"
+#include "pg/jitter.h"
 #include "pg/lane.h"
 #include "pg/pool.h"
 #include "pg/seat.h"
@@ -23,14 +24,13 @@ struct rl_pool {
     rl_timer impatience; /* until connections that were called are counted on no more */
     uint32_t seats;
     uint32_t failures; /* dials in a row */
-    uint64_t random;
+    rl_jitter jitter;
     bool is_slow;    /* the backoff: nobody waited when it began */
     bool is_warming; /* a dial has succeeded: min_idle are worth having */
     bool closed;
     char connect_error[512];
 };
 
-uint64_t rl_pool_random_below(rl_pool *pool, uint64_t bound);
 /* A usable seat that nobody holds: to the oldest waiter, here or elsewhere, or idle. */
 void rl_pool_offer(rl_seat *seat);
 /* Close its connection, in whatever state. */

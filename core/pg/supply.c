@@ -3,11 +3,8 @@
 #include "pg/pool_state.h"
 
 enum {
-    BACKOFF_LEAST_MS = 20,
-    BACKOFF_MOST_MS = 500,       /* a restarted server serves again within a second */
     BACKOFF_SLOW_MOST_MS = 10000, /* while nobody waits */
-    MOST_DOUBLINGS = 9,
-    IMPATIENCE_MS = 50 /* a loop that turns has sent what was called long before */
+    IMPATIENCE_MS = 50            /* a loop that turns has sent what was called long before */
 };
 
 /* ---- connections of our own ------------------------------------------------- */
@@ -16,17 +13,12 @@ static void on_backoff(rl_timer *timer) {
     rl_supply_pump(RL_CONTAINER(timer, rl_pool, backoff));
 }
 
-/* Doubling from 20 ms, half of it jittered, so that workers do not knock all
- * at once on a server that is just coming back. */
 static void back_off(rl_pool *pool) {
     bool are_called;
     pool->is_slow = rl_member_queued(&pool->member, &are_called) == 0;
-    uint64_t most_ms = pool->is_slow ? BACKOFF_SLOW_MOST_MS : BACKOFF_MOST_MS;
-    uint64_t delay_ms = (uint64_t)BACKOFF_LEAST_MS << (pool->failures < MOST_DOUBLINGS ? pool->failures : MOST_DOUBLINGS);
-    if (delay_ms > most_ms)
-        delay_ms = most_ms;
-    pool->failures++;
-    rl_timer_start(pool->loop, &pool->backoff, delay_ms / 2 + rl_pool_random_below(pool, delay_ms / 2 + 1));
+    uint64_t most_ms = pool->is_slow ? BACKOFF_SLOW_MOST_MS : RL_BACKOFF_MOST_MS;
+    uint64_t delay_ms = rl_jitter_backoff_ms(&pool->jitter, pool->failures++, most_ms);
+    rl_timer_start(pool->loop, &pool->backoff, delay_ms);
 }
 
 static void dial_failed(rl_pool *pool, const char *why) {
@@ -66,8 +58,7 @@ static rl_err seat_connection(rl_pool *pool, PGconn *pg, rl_seat **out) {
     rl_timer_init(&seat->timer, rl_pool_on_seat_timer);
     uint64_t life_ms = pool->options.max_lifetime_ms;
     if (life_ms > 0)
-        seat->retire_ms =
-            rl_loop_now_ms(pool->loop) + life_ms - life_ms / 10 + rl_pool_random_below(pool, life_ms / 5 + 1);
+        seat->retire_ms = rl_loop_now_ms(pool->loop) + rl_jitter_about_ms(&pool->jitter, life_ms);
     pool->seats++;
     *out = seat;
     return RL_OK;
