@@ -211,7 +211,8 @@ static void flush(rl_backend *backend) {
     if (left < 0)
         backend->broken = true;
     else if (backend->poll != NULL)
-        rl_poll_watch(backend->poll, (backend->is_paused ? 0 : RL_POLL_READ) | (left > 0 ? RL_POLL_WRITE : 0));
+        rl_poll_watch(backend->poll,
+                      (backend->is_paused ? 0 : RL_POLL_READ) | (left > 0 ? RL_POLL_WRITE : 0));
     rl_query *first = RL_CONTAINER(backend->in_flight.next, rl_query, link);
     if (had_unsent && left == 0 && !rl_list_is_empty(&backend->in_flight) && first->copy != NULL)
         rl_copy_drained(first->copy);

@@ -96,7 +96,8 @@ struct rl_berth {
 /* Members with the same key share a budget; the first one's limits hold. With
  * NULL for `budgets` it is a budget of its own. */
 RL_MUST_USE rl_err rl_member_join(rl_member *member, rl_budgets *budgets, const char *key,
-                                  const rl_budget_limits *limits, rl_loop *loop, void (*on_bell)(rl_member *member));
+                                  const rl_budget_limits *limits, rl_loop *loop,
+                                  void (*on_bell)(rl_member *member));
 /* Nothing more will be sent to it. Its tickets have been forgotten; its dials
  * will not be reported by anybody else. It then empties idle, called and arrived. */
 void rl_member_leave(rl_member *member);

@@ -59,8 +59,9 @@ void rl_dispatch_detach(rl_backend *backend, rl_query *query) {
     if (query->copy != NULL)
         rl_copy_end(query->copy);
     backend->dirty = backend->dirty || query->script;
+    rl_slice sql = rl_slice_of(rl_query_sql(query), query->sql_len);
     if (query->unprepared)
-        backend->dirty = backend->dirty || !rl_sql_classify(rl_slice_of(rl_query_sql(query), query->sql_len)).plain;
+        backend->dirty = backend->dirty || !rl_sql_classify(sql).plain;
     release_statement(backend, query);
 }
 
@@ -75,7 +76,8 @@ static void learn_types(rl_statement *statement, const PGresult *described) {
  * transaction, whose earlier statements saw the old table. */
 static bool wants_new_plan(const rl_query *query) {
     const char *code = query->failure.sqlstate;
-    return query->was_ready && !query->retried && !query->in_order && query->was_idle && query->failure.err != RL_OK &&
+    bool may_run_again = !query->retried && !query->in_order && query->was_idle;
+    return query->was_ready && may_run_again && query->failure.err != RL_OK &&
            (strcmp(code, "0A000") == 0 || strcmp(code, "26000") == 0);
 }
 

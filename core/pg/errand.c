@@ -122,7 +122,9 @@ static rl_err run_on(rl_errand *errand, rl_backend *backend) {
     errand->query.autocommit = errand->query.shares = false;
     bool is_long = errand->query.script || errand->query.copy != NULL;
     errand->query.timeout_ms = is_long ? 0 : timeout_ms;
-    return errand->batch != NULL ? rl_batch_run(errand->batch, backend) : rl_backend_run(backend, &errand->query);
+    if (errand->batch != NULL)
+        return rl_batch_run(errand->batch, backend);
+    return rl_backend_run(backend, &errand->query);
 }
 
 static void run_borrowed(rl_errand *errand, rl_backend *backend) {
@@ -227,7 +229,8 @@ static bool is_stray_control(rl_errand *errand) {
     if (errand->kind != RL_ERRAND_STATEMENT || errand->lesson == NULL || !errand->lesson->shape.control)
         return false;
     rl_query_fail(&errand->query, RL_EINVAL, "25P01",
-                  "there is no transaction here, and a statement alone cannot begin or end one: use db:transaction");
+                  "there is no transaction here, and a statement alone cannot begin or end one: "
+                  "use db:transaction");
     finish(errand);
     return true;
 }

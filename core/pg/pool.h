@@ -32,7 +32,7 @@ struct rl_scope;
 
 typedef struct rl_pool_options {
     const char *url;    /* a PostgreSQL URL or key=value string; copied */
-    uint32_t exclusive; /* connections lent to one owner each, of all pools of the process with these options */
+    uint32_t exclusive; /* lent to one owner each, of all pools of the process with these options */
     uint32_t shared;    /* pipelined ones of this worker */
     uint32_t depth;     /* statements in flight on each of those */
     uint32_t min_idle;  /* exclusive ones that stay open when nobody asks */

@@ -74,7 +74,7 @@ struct rl_query {
     uint8_t step_count, step;          /* and which of it answers now */
     bool heard;                        /* that step has given a result */
     bool prepares;                     /* sent the statement's PREPARE, and no answer came yet */
-    bool was_ready;                    /* the statement had been prepared by another run, or was about to be */
+    bool was_ready;                    /* another run had prepared the statement, or was about to */
     bool retried;                      /* prepared anew once already */
     bool was_idle;                     /* no transaction was open when it began */
     bool aborted;                      /* not run: one before it under the same Sync failed */

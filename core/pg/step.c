@@ -101,8 +101,8 @@ static rl_err values_fill(values *v, rl_query *query) {
         const rl_param *param = &query->params[i];
         if (param->kind == RL_PARAM_NULL)
             continue;
-        bool binary = param->kind == RL_PARAM_BYTES ||
-                      (param->kind == RL_PARAM_STRING && statement != NULL && statement->types[i] == RL_OID_BYTEA);
+        bool wants_bytes = statement != NULL && statement->types[i] == RL_OID_BYTEA;
+        bool binary = param->kind == RL_PARAM_BYTES || (param->kind == RL_PARAM_STRING && wants_bytes);
         if (!binary && memchr(base + param->offset, '\0', param->len) != NULL) {
             rl_query_fail(query, RL_EINVAL, "22021",
                           "parameter $%u holds a NUL byte: a text cannot (rille.bytea is for bytes)", i + 1);

@@ -7,8 +7,6 @@
 #include "pg/cluster.h"
 #include "pg/turn.h"
 
-static cluster server;
-
 /* One backend on its own loop, and the statement that it runs. */
 typedef struct bench {
     rl_loop *loop;
@@ -454,17 +452,6 @@ static void survives_each_refused_allocation(void **state) {
     close_bench(&b);
 }
 
-static int set_up(void **state) {
-    (void)state;
-    return cluster_start(&server);
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    cluster_stop(&server);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(carries_values_both_ways),
@@ -486,5 +473,5 @@ int main(void) {
         cmocka_unit_test(carries_large_values),
         cmocka_unit_test(survives_each_refused_allocation),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -62,6 +62,8 @@ static void turn(desk *at) {
 /* Berths are the test's own, and need no freeing. */
 static void close_desk(desk *at) {
     rl_berth *berth;
+    if (at->loop == NULL)
+        return;
     rl_member_leave(&at->member);
     while ((berth = rl_member_next_idle(&at->member)) != NULL)
         rl_member_remove(&at->member, berth);
@@ -75,25 +77,7 @@ static void close_desk(desk *at) {
         turn(at);
     rl_member_clear(&at->member);
     rl_loop_free(at->loop);
-}
-
-typedef struct bench {
-    rl_budgets *budgets;
-    desk a, b;
-    rl_berth berths[2];
-} bench;
-
-static void open_bench(bench *at) {
-    *at = (bench){.budgets = NULL};
-    assert_int_equal(rl_budgets_new(&at->budgets), RL_OK);
-    open_desk(&at->a, at->budgets, "db", &small);
-    open_desk(&at->b, at->budgets, "db", &small);
-}
-
-static void close_bench(bench *at) {
-    close_desk(&at->a);
-    close_desk(&at->b);
-    rl_budgets_free(at->budgets);
+    at->loop = NULL;
 }
 
 static void ask(desk *at, visitor *one) {
@@ -108,295 +92,255 @@ static void dial(desk *at, rl_berth *berth) {
     place(at, berth);
 }
 
+/* The fixtures: two workers of one budget, and what `a` has at first. What a test
+ * leaves lent is its own storage, and nobody misses it. */
+static struct {
+    rl_budgets *budgets;
+    desk a, b;
+    rl_berth berths[2];
+    visitor holders[2];
+} both;
+
+static int nothing_open(void **state) {
+    (void)state;
+    assert_int_equal(rl_budgets_new(&both.budgets), RL_OK);
+    open_desk(&both.a, both.budgets, "db", &small);
+    open_desk(&both.b, both.budgets, "db", &small);
+    return 0;
+}
+
+static int one_idle(void **state) {
+    nothing_open(state);
+    dial(&both.a, &both.berths[0]);
+    return 0;
+}
+
+static int both_held(void **state) {
+    nothing_open(state);
+    for (int i = 0; i < 2; i++) {
+        ask(&both.a, &both.holders[i]);
+        dial(&both.a, &both.berths[i]);
+    }
+    return 0;
+}
+
+static int close_all(void **state) {
+    (void)state;
+    close_desk(&both.a);
+    close_desk(&both.b);
+    rl_budgets_free(both.budgets);
+    return 0;
+}
+
 static void a_member_lends_at_once_what_is_idle_at_home(void **state) {
     (void)state;
-    bench at;
     visitor one = {0};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.a, &one);
-    assert_ptr_equal(one.got, &at.berths[0]);
-    assert_int_equal(rl_member_stats(&at.a.member).handovers, 0);
-    place(&at.a, one.got);
-    close_bench(&at);
+    ask(&both.a, &one);
+    assert_ptr_equal(one.got, &both.berths[0]);
+    assert_int_equal(rl_member_stats(&both.a.member).handovers, 0);
 }
 
 static void an_idle_one_moves_to_who_asks_elsewhere(void **state) {
     (void)state;
-    bench at;
     visitor one = {0};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.b, &one);
+    ask(&both.b, &one);
     assert_null(one.got);
-    assert_false(rl_member_may_dial(&at.b.member, false, false)); /* one is on its way */
-    turn(&at.b);
+    assert_false(rl_member_may_dial(&both.b.member, false, false)); /* one is on its way */
+    turn(&both.b);
     assert_null(one.got);
-    turn(&at.a);
-    turn(&at.b);
-    assert_ptr_equal(one.got, &at.berths[0]);
-    assert_int_equal(rl_member_stats(&at.b.member).handovers, 1);
-    place(&at.b, one.got);
-    ask(&at.b, &one); /* and stays there */
-    assert_ptr_equal(one.got, &at.berths[0]);
-    place(&at.b, one.got);
-    close_bench(&at);
+    turn(&both.a);
+    turn(&both.b);
+    assert_ptr_equal(one.got, &both.berths[0]);
+    assert_int_equal(rl_member_stats(&both.b.member).handovers, 1);
+    place(&both.b, one.got);
+    ask(&both.b, &one); /* and stays there */
+    assert_ptr_equal(one.got, &both.berths[0]);
 }
 
 static void the_oldest_is_served_first_wherever_it_waits(void **state) {
     (void)state;
-    bench at;
     visitor holder = {0}, some[4] = {{.got = NULL}};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.a, &holder);
+    ask(&both.a, &holder);
     for (int i = 0; i < 4; i++)
-        ask(i % 2 == 0 ? &at.b : &at.a, &some[i]);
-    place(&at.a, holder.got);
+        ask(i % 2 == 0 ? &both.b : &both.a, &some[i]);
+    place(&both.a, holder.got);
     for (int i = 0; i < 4; i++) {
-        turn(&at.a);
-        turn(&at.b);
+        turn(&both.a);
+        turn(&both.b);
         for (int k = 0; k < 4; k++)
             assert_true((some[k].got != NULL) == (k == i));
         rl_berth *berth = some[i].got;
         some[i].got = NULL;
-        place(i % 2 == 0 ? &at.b : &at.a, berth);
+        place(i % 2 == 0 ? &both.b : &both.a, berth);
     }
-    close_bench(&at);
 }
 
 static void the_queue_is_bounded_for_all_together(void **state) {
     (void)state;
-    bench at;
     visitor some[5] = {{.got = NULL}};
-    open_bench(&at);
     for (int i = 0; i < 4; i++)
-        ask(i % 2 == 0 ? &at.a : &at.b, &some[i]);
-    assert_int_equal(rl_member_take(&at.a.member, &some[4].ticket, &some[4].got), RL_EFULL);
-    assert_int_equal(rl_member_take(&at.b.member, &some[4].ticket, &some[4].got), RL_EFULL);
+        ask(i % 2 == 0 ? &both.a : &both.b, &some[i]);
+    assert_int_equal(rl_member_take(&both.a.member, &some[4].ticket, &some[4].got), RL_EFULL);
+    assert_int_equal(rl_member_take(&both.b.member, &some[4].ticket, &some[4].got), RL_EFULL);
     rl_ticket_forget(&some[1].ticket, true);
-    ask(&at.a, &some[4]);
-    rl_budget_stats now = rl_member_stats(&at.a.member);
+    ask(&both.a, &some[4]);
+    rl_budget_stats now = rl_member_stats(&both.a.member);
     assert_int_equal(now.waiting, 4);
     assert_int_equal(now.refused, 2);
     assert_int_equal(now.timeouts, 1);
     for (int i = 0; i < 5; i++)
         if (i != 1)
             rl_ticket_forget(&some[i].ticket, false);
-    close_bench(&at);
 }
 
-static void one_that_nobody_wants_any_more_arrives_and_rests(void **state) {
+static void one_that_nobody_wants_any_more_rests_there(void **state) {
     (void)state;
-    bench at;
     visitor one = {0};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.b, &one);
-    turn(&at.a); /* sent: promised, and under way */
+    ask(&both.b, &one);
+    turn(&both.a); /* sent: promised, and under way */
     rl_ticket_forget(&one.ticket, true);
-    turn(&at.b);
-    assert_int_equal(at.b.arrivals, 1);
-    assert_int_equal(rl_member_stats(&at.b.member).idle, 1);
-    ask(&at.b, &one);
-    assert_ptr_equal(one.got, &at.berths[0]);
-    place(&at.b, one.got);
-    close_bench(&at);
+    turn(&both.b);
+    assert_int_equal(both.b.arrivals, 1);
+    assert_int_equal(rl_member_stats(&both.b.member).idle, 1);
+    ask(&both.b, &one);
+    assert_ptr_equal(one.got, &both.berths[0]);
 }
 
 static void who_gives_up_under_way_leaves_it_to_the_next(void **state) {
     (void)state;
-    bench at;
     visitor first = {0}, second = {0};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.b, &first);
-    ask(&at.a, &second);
-    turn(&at.a);
+    ask(&both.b, &first);
+    ask(&both.a, &second);
+    turn(&both.a);
     rl_ticket_forget(&first.ticket, true);
-    turn(&at.b);
-    turn(&at.a);
-    assert_ptr_equal(second.got, &at.berths[0]);
-    place(&at.a, second.got);
-    close_bench(&at);
+    turn(&both.b);
+    turn(&both.a);
+    assert_ptr_equal(second.got, &both.berths[0]);
 }
 
-static void one_that_dies_under_way_leaves_its_waiter_the_oldest(void **state) {
+static void one_that_dies_under_way_leaves_its_waiter_first(void **state) {
     (void)state;
-    bench at;
     visitor first = {0}, second = {0};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.b, &first);
-    ask(&at.a, &second);
-    turn(&at.a);
-    at.b.drops_arrivals = true;
-    turn(&at.b);
-    at.b.drops_arrivals = false;
+    ask(&both.b, &first);
+    ask(&both.a, &second);
+    turn(&both.a);
+    both.b.drops_arrivals = true;
+    turn(&both.b);
+    both.b.drops_arrivals = false;
     assert_null(first.got);
-    dial(&at.a, &at.berths[1]); /* by the second one's worker, for the first */
-    turn(&at.b);
-    assert_ptr_equal(first.got, &at.berths[1]);
+    dial(&both.a, &both.berths[1]); /* by the second one's worker, for the first */
+    turn(&both.b);
+    assert_ptr_equal(first.got, &both.berths[1]);
     assert_null(second.got);
-    place(&at.b, first.got);
-    turn(&at.a);
-    assert_ptr_equal(second.got, &at.berths[1]);
-    place(&at.a, second.got);
-    close_bench(&at);
+    place(&both.b, first.got);
+    turn(&both.a);
+    assert_ptr_equal(second.got, &both.berths[1]);
 }
 
 static void a_worker_that_is_stuck_keeps_nobody_waiting(void **state) {
     (void)state;
-    bench at;
     visitor one = {0};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.b, &one);
-    assert_true(rl_member_may_dial(&at.b.member, false, true)); /* a's loop does not turn */
-    rl_member_dialed(&at.b.member, &at.berths[1]);
-    place(&at.b, &at.berths[1]);
-    assert_ptr_equal(one.got, &at.berths[1]);
-    turn(&at.a); /* called in vain */
-    assert_int_equal(rl_member_stats(&at.a.member).idle, 1);
-    place(&at.b, one.got);
-    close_bench(&at);
+    ask(&both.b, &one);
+    assert_true(rl_member_may_dial(&both.b.member, false, true)); /* a's loop does not turn */
+    rl_member_dialed(&both.b.member, &both.berths[1]);
+    place(&both.b, &both.berths[1]);
+    assert_ptr_equal(one.got, &both.berths[1]);
+    turn(&both.a); /* called in vain */
+    assert_int_equal(rl_member_stats(&both.a.member).idle, 1);
 }
 
 static void whoever_found_it_full_hears_of_a_place(void **state) {
     (void)state;
-    bench at;
-    visitor some[3] = {{.got = NULL}};
-    open_bench(&at);
-    for (int i = 0; i < 2; i++) {
-        ask(&at.a, &some[i]);
-        dial(&at.a, &at.berths[i]);
-    }
-    ask(&at.b, &some[2]);
-    assert_false(rl_member_may_dial(&at.b.member, true, true));
-    rl_member_remove(&at.a.member, some[0].got);
-    assert_false(rl_member_is_silent(&at.b.member));
-    assert_true(rl_member_may_dial(&at.b.member, false, false));
-    assert_false(rl_member_may_dial(&at.b.member, false, false)); /* one waits, one is dialled */
-    rl_member_dialed(&at.b.member, NULL);
-    turn(&at.b);
-    assert_int_equal(rl_member_stats(&at.b.member).connect_failures, 1);
-    rl_ticket_forget(&some[2].ticket, false);
-    place(&at.a, some[1].got);
-    close_bench(&at);
+    visitor late = {.got = NULL};
+    ask(&both.b, &late);
+    assert_false(rl_member_may_dial(&both.b.member, true, true));
+    rl_member_remove(&both.a.member, both.holders[0].got);
+    assert_false(rl_member_is_silent(&both.b.member));
+    assert_true(rl_member_may_dial(&both.b.member, false, false));
+    assert_false(rl_member_may_dial(&both.b.member, false, false)); /* one waits, one is dialled */
+    rl_member_dialed(&both.b.member, NULL);
+    turn(&both.b);
+    assert_int_equal(rl_member_stats(&both.b.member).connect_failures, 1);
+    rl_ticket_forget(&late.ticket, false);
 }
 
 static void idleness_alone_leaves_the_least_number(void **state) {
     (void)state;
-    bench at;
-    visitor some[2] = {{.got = NULL}};
-    open_bench(&at);
-    for (int i = 0; i < 2; i++) {
-        ask(&at.a, &some[i]);
-        dial(&at.a, &at.berths[i]);
-    }
     for (int i = 0; i < 2; i++)
-        place(&at.a, some[i].got);
-    assert_true(rl_member_retire(&at.a.member, &at.berths[0], false));
-    assert_false(rl_member_retire(&at.a.member, &at.berths[1], false));
-    assert_false(rl_member_may_dial(&at.a.member, true, false));
-    assert_true(rl_member_retire(&at.a.member, &at.berths[1], true));
-    assert_true(rl_member_may_dial(&at.a.member, true, false)); /* warm again */
-    rl_member_dialed(&at.a.member, NULL);
-    close_bench(&at);
+        place(&both.a, both.holders[i].got);
+    assert_true(rl_member_retire(&both.a.member, &both.berths[0], false));
+    assert_false(rl_member_retire(&both.a.member, &both.berths[1], false));
+    assert_false(rl_member_may_dial(&both.a.member, true, false));
+    assert_true(rl_member_retire(&both.a.member, &both.berths[1], true));
+    assert_true(rl_member_may_dial(&both.a.member, true, false)); /* warm again */
+    rl_member_dialed(&both.a.member, NULL);
 }
 
 static void a_called_one_is_not_retired(void **state) {
     (void)state;
-    bench at;
     visitor one = {0};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.b, &one);
-    assert_false(rl_member_retire(&at.a.member, &at.berths[0], true));
-    rl_member_remove(&at.a.member, &at.berths[0]); /* but it may die */
-    assert_true(rl_member_may_dial(&at.b.member, false, false));
-    rl_member_dialed(&at.b.member, &at.berths[1]);
-    place(&at.b, &at.berths[1]);
-    assert_ptr_equal(one.got, &at.berths[1]);
-    place(&at.b, one.got);
-    close_bench(&at);
+    ask(&both.b, &one);
+    assert_false(rl_member_retire(&both.a.member, &both.berths[0], true));
+    rl_member_remove(&both.a.member, &both.berths[0]); /* but it may die */
+    assert_true(rl_member_may_dial(&both.b.member, false, false));
+    rl_member_dialed(&both.b.member, &both.berths[1]);
+    place(&both.b, &both.berths[1]);
+    assert_ptr_equal(one.got, &both.berths[1]);
 }
 
-static void a_member_that_leaves_passes_on_what_was_sent_to_it(void **state) {
+static void a_member_that_leaves_passes_on_what_was_sent(void **state) {
     (void)state;
-    bench at;
     visitor first = {0}, second = {0};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.b, &first);
-    ask(&at.a, &second);
-    turn(&at.a); /* under way to b */
+    ask(&both.b, &first);
+    ask(&both.a, &second);
+    turn(&both.a); /* under way to b */
     rl_ticket_forget(&first.ticket, false);
-    close_desk(&at.b);
-    turn(&at.a);
-    assert_ptr_equal(second.got, &at.berths[0]);
-    place(&at.a, second.got);
-    close_desk(&at.a);
-    rl_budgets_free(at.budgets);
+    close_desk(&both.b);
+    turn(&both.a);
+    assert_ptr_equal(second.got, &both.berths[0]);
 }
 
 static void a_member_that_leaves_hands_over_what_was_called(void **state) {
     (void)state;
-    bench at;
     visitor one = {0};
-    open_bench(&at);
-    dial(&at.a, &at.berths[0]);
-    ask(&at.b, &one);
-    close_desk(&at.a); /* its bell has not run yet */
-    turn(&at.b);
-    assert_ptr_equal(one.got, &at.berths[0]);
-    assert_int_equal(rl_member_stats(&at.b.member).open, 1);
-    place(&at.b, one.got);
-    close_desk(&at.b);
-    rl_budgets_free(at.budgets);
+    ask(&both.b, &one);
+    close_desk(&both.a); /* its bell has not run yet */
+    turn(&both.b);
+    assert_ptr_equal(one.got, &both.berths[0]);
+    assert_int_equal(rl_member_stats(&both.b.member).open, 1);
 }
 
 static void none_from_before_a_renewal_is_lent_again(void **state) {
     (void)state;
-    bench at;
-    visitor some[2] = {{.got = NULL}}, late = {.got = NULL};
-    open_bench(&at);
-    for (int i = 0; i < 2; i++) {
-        ask(&at.a, &some[i]);
-        dial(&at.a, &at.berths[i]);
-    }
-    place(&at.a, some[0].got); /* one is idle, the other lent */
-    rl_member_renew(&at.b.member);
-    turn(&at.a);
-    assert_int_equal(rl_member_stats(&at.a.member).open, 1);
-    ask(&at.b, &late);
-    place(&at.a, some[1].got);
-    assert_int_equal(rl_member_stats(&at.a.member).open, 0);
-    dial(&at.b, &at.berths[0]);
-    rl_member_renew(&at.b.member); /* so soon again: as good as said once */
-    assert_ptr_equal(late.got, &at.berths[0]);
-    place(&at.b, late.got);
-    assert_int_equal(rl_member_stats(&at.a.member).idle, 1);
-    close_bench(&at);
+    visitor late = {.got = NULL};
+    place(&both.a, both.holders[0].got); /* one is idle, the other lent */
+    rl_member_renew(&both.b.member);
+    turn(&both.a);
+    assert_int_equal(rl_member_stats(&both.a.member).open, 1);
+    ask(&both.b, &late);
+    place(&both.a, both.holders[1].got);
+    assert_int_equal(rl_member_stats(&both.a.member).open, 0);
+    dial(&both.b, &both.berths[0]);
+    rl_member_renew(&both.b.member); /* so soon again: as good as said once */
+    assert_ptr_equal(late.got, &both.berths[0]);
+    place(&both.b, late.got);
+    assert_int_equal(rl_member_stats(&both.a.member).idle, 1);
 }
 
 static void members_of_one_key_share_and_others_do_not(void **state) {
     (void)state;
-    bench at;
     desk other, alone;
     rl_berth berths[2];
-    open_bench(&at);
-    open_desk(&other, at.budgets, "another db", &small);
+    open_desk(&other, both.budgets, "another db", &small);
     open_desk(&alone, NULL, "db", &small);
-    dial(&at.a, &at.berths[0]);
+    dial(&both.a, &both.berths[0]);
     dial(&other, &berths[0]);
     dial(&alone, &berths[1]);
-    assert_int_equal(rl_member_stats(&at.b.member).open, 1);
+    assert_int_equal(rl_member_stats(&both.b.member).open, 1);
     assert_int_equal(rl_member_stats(&other.member).open, 1);
     close_desk(&alone);
     close_desk(&other);
-    assert_int_equal(rl_member_stats(&at.b.member).open, 1);
-    close_bench(&at);
+    assert_int_equal(rl_member_stats(&both.b.member).open, 1);
 }
 
 /* ---- threads ------------------------------------------------------------------ */
@@ -518,21 +462,21 @@ static void survives_each_refused_allocation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_member_lends_at_once_what_is_idle_at_home),
-        cmocka_unit_test(an_idle_one_moves_to_who_asks_elsewhere),
-        cmocka_unit_test(the_oldest_is_served_first_wherever_it_waits),
-        cmocka_unit_test(the_queue_is_bounded_for_all_together),
-        cmocka_unit_test(one_that_nobody_wants_any_more_arrives_and_rests),
-        cmocka_unit_test(who_gives_up_under_way_leaves_it_to_the_next),
-        cmocka_unit_test(one_that_dies_under_way_leaves_its_waiter_the_oldest),
-        cmocka_unit_test(a_worker_that_is_stuck_keeps_nobody_waiting),
-        cmocka_unit_test(whoever_found_it_full_hears_of_a_place),
-        cmocka_unit_test(idleness_alone_leaves_the_least_number),
-        cmocka_unit_test(a_called_one_is_not_retired),
-        cmocka_unit_test(a_member_that_leaves_passes_on_what_was_sent_to_it),
-        cmocka_unit_test(a_member_that_leaves_hands_over_what_was_called),
-        cmocka_unit_test(none_from_before_a_renewal_is_lent_again),
-        cmocka_unit_test(members_of_one_key_share_and_others_do_not),
+        cmocka_unit_test_setup_teardown(a_member_lends_at_once_what_is_idle_at_home, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(an_idle_one_moves_to_who_asks_elsewhere, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(the_oldest_is_served_first_wherever_it_waits, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(the_queue_is_bounded_for_all_together, nothing_open, close_all),
+        cmocka_unit_test_setup_teardown(one_that_nobody_wants_any_more_rests_there, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(who_gives_up_under_way_leaves_it_to_the_next, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(one_that_dies_under_way_leaves_its_waiter_first, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(a_worker_that_is_stuck_keeps_nobody_waiting, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(whoever_found_it_full_hears_of_a_place, both_held, close_all),
+        cmocka_unit_test_setup_teardown(idleness_alone_leaves_the_least_number, both_held, close_all),
+        cmocka_unit_test_setup_teardown(a_called_one_is_not_retired, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(a_member_that_leaves_passes_on_what_was_sent, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(a_member_that_leaves_hands_over_what_was_called, one_idle, close_all),
+        cmocka_unit_test_setup_teardown(none_from_before_a_renewal_is_lent_again, both_held, close_all),
+        cmocka_unit_test_setup_teardown(members_of_one_key_share_and_others_do_not, nothing_open, close_all),
         cmocka_unit_test(many_threads_never_hold_one_together),
         cmocka_unit_test(survives_each_refused_allocation),
     };

@@ -1,6 +1,8 @@
 /* cluster -- a real PostgreSQL for a test program, and a plain connection to it.
  *
- * Start it in the group's setup and stop it in its teardown. */
+ *     cmocka_run_group_tests(tests, start_server, stop_server)
+ *
+ * gives all tests of the program the cluster `server`. */
 #ifndef RL_SPEC_PG_CLUSTER_H
 #define RL_SPEC_PG_CLUSTER_H
 
@@ -36,6 +38,19 @@ static inline void cluster_stop(cluster *self) {
     snprintf(command, sizeof command, CLUSTER_SCRIPT " stop %s", self->dir);
     if (system(command) != 0)
         fprintf(stderr, "cluster.sh could not stop %s\n", self->dir);
+}
+
+static cluster server; /* while the group's tests run */
+
+static inline int start_server(void **state) {
+    (void)state;
+    return cluster_start(&server);
+}
+
+static inline int stop_server(void **state) {
+    (void)state;
+    cluster_stop(&server);
+    return 0;
 }
 
 /* `how` is "fast" or "immediate". Returns when the server serves again. */

@@ -8,8 +8,6 @@
 #include "pg/cluster.h"
 #include "pg/turn.h"
 
-static cluster server;
-
 typedef struct answer {
     bool here;
     PGconn *pg;
@@ -206,7 +204,9 @@ static void dial_securely(const cluster *secure, uint16_t port, const char *host
                           const char *complaint) {
     char url[512];
     snprintf(url, sizeof url,
-             "host=%s hostaddr=127.0.0.1 port=%u user=rille dbname=postgres sslmode=verify-full sslrootcert=%s/%s", host,
+             "host=%s hostaddr=127.0.0.1 port=%u user=rille dbname=postgres sslmode=verify-full "
+              "sslrootcert=%s/%s",
+              host,
              port, secure->dir, authority);
     answer got = dial(url);
     if (complaint == NULL) {
@@ -248,26 +248,17 @@ static void refuses_a_host_that_cannot_be_written_to(void **state) {
     (void)state;
     char url[512];
     assert_int_equal(cluster_run(&server, "create role reader login", NULL, 0), 0);
-    assert_int_equal(cluster_run(&server, "alter role reader set default_transaction_read_only = on", NULL, 0), 0);
+    const char *sql = "alter role reader set default_transaction_read_only = on";
+    assert_int_equal(cluster_run(&server, sql, NULL, 0), 0);
     snprintf(url, sizeof url, "host=%s user=reader dbname=postgres", server.dir);
     answer got = dial(url);
     assert_non_null(got.pg);
     PQfinish(got.pg);
-    snprintf(url, sizeof url, "host=%s user=reader dbname=postgres target_session_attrs=read-write", server.dir);
+    snprintf(url, sizeof url, "host=%s user=reader dbname=postgres target_session_attrs=read-write",
+             server.dir);
     got = dial(url);
     assert_null(got.pg);
     assert_non_null(strstr(got.why, "read-only"));
-}
-
-static int set_up(void **state) {
-    (void)state;
-    return cluster_start(&server);
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    cluster_stop(&server);
-    return 0;
 }
 
 int main(void) {
@@ -286,5 +277,5 @@ int main(void) {
         cmocka_unit_test(refuses_a_host_that_cannot_be_written_to),
         cmocka_unit_test(forgets_a_dial_that_is_under_way_when_closed),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -5,7 +5,6 @@
 #include "pg/errand.h"
 #include "pg/turn.h"
 
-static cluster server;
 static rl_loop *loop;
 static rl_pool *pool;
 
@@ -140,8 +139,8 @@ static void gives_all_rows_and_holds_few(void **state) {
 
 static void is_ended_by_the_end_of_its_scope(void **state) {
     (void)state;
-    static const char *const statements[] = {"copy t (a, b) from stdin",
-                                             "copy (select repeat('x', 999) from generate_series(1, 9000000)) to stdout"};
+    static const char *const statements[] = {
+        "copy t (a, b) from stdin", "copy (select repeat('x', 999) from generate_series(1, 9000000)) to stdout"};
     for (size_t i = 0; i < 2; i++) {
         for (int begun = 0; begun < 2; begun++) {
             copying self;
@@ -165,8 +164,7 @@ static bool is_idle(void *arg) {
 }
 
 static int set_up(void **state) {
-    (void)state;
-    if (cluster_start(&server) != 0 || rl_loop_new(&loop) != RL_OK ||
+    if (start_server(state) != 0 || rl_loop_new(&loop) != RL_OK ||
         cluster_run(&server, "create table t (a int, b text)", NULL, 0) != 0)
         return -1;
     rl_pool_options options = rl_pool_defaults();
@@ -177,12 +175,10 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
-    (void)state;
     turn_until(loop, is_idle, NULL);
     rl_pool_close(pool);
     rl_loop_free(loop);
-    cluster_stop(&server);
-    return 0;
+    return stop_server(state);
 }
 
 int main(void) {

@@ -7,7 +7,6 @@
 #include "pg/cluster.h"
 #include "pg/turn.h"
 
-static cluster server;
 static rl_loop *loop;
 static rl_pool *pool;
 
@@ -380,8 +379,7 @@ static void survives_each_refused_allocation(void **state) {
 }
 
 static int set_up(void **state) {
-    (void)state;
-    if (cluster_start(&server) != 0 || rl_loop_new(&loop) != RL_OK)
+    if (start_server(state) != 0 || rl_loop_new(&loop) != RL_OK)
         return -1;
     rl_pool_options options = rl_pool_defaults();
     options.url = server.url;
@@ -391,11 +389,9 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
-    (void)state;
     rl_pool_close(pool);
     rl_loop_free(loop);
-    cluster_stop(&server);
-    return 0;
+    return stop_server(state);
 }
 
 int main(void) {

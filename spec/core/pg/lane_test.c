@@ -8,7 +8,6 @@
 #include "pg/errand.h"
 #include "pg/turn.h"
 
-static cluster server;
 static rl_loop *loop;
 static rl_pool *pool;
 
@@ -249,8 +248,8 @@ static void learns_which_statements_are_quick(void **state) {
 
 static void fails_none_for_what_a_neighbour_did(void **state) {
     (void)state;
-    admin("create table parent (id int primary key); create table child (id int, parent int references parent "
-          "deferrable initially deferred)");
+    admin("create table parent (id int primary key);"
+          "create table child (id int, parent int references parent deferrable initially deferred)");
     static const char divide[] = "select 100 / $1::int", insert[] = "insert into child values (1, $1::int)",
                       count[] = "select count(*) + $1::int from child";
     trust(divide);
@@ -285,12 +284,13 @@ static void prepares_anew_with_many_in_flight(void **state) {
     assert_int_equal(stats().wires, 2);
 }
 
-static void holds_back_what_has_no_room_and_forgets_it_unsent(void **state) {
+static void holds_back_what_has_no_room_and_forgets_it(void **state) {
     (void)state;
     trust("select pg_sleep(0.05)");
     trust("insert into written values ($1::int)");
     admin("create table written (a int)");
-    errand *a = start(&scope, "select pg_sleep(0.05)", NULL), *b = start(&scope, "select pg_sleep(0.05)", NULL);
+    errand *a = start(&scope, "select pg_sleep(0.05)", NULL);
+    errand *b = start(&scope, "select pg_sleep(0.05)", NULL);
     errand *gone = start(&scope, "insert into written values ($1::int)", "1");
     assert_int_equal(stats().in_flight, 2);
     assert_int_equal(stats().waiting, 1);
@@ -602,15 +602,12 @@ static void survives_each_refused_allocation(void **state) {
 }
 
 static int set_up(void **state) {
-    (void)state;
-    return cluster_start(&server) == 0 && rl_loop_new(&loop) == RL_OK ? 0 : -1;
+    return start_server(state) == 0 && rl_loop_new(&loop) == RL_OK ? 0 : -1;
 }
 
 static int tear_down(void **state) {
-    (void)state;
     rl_loop_free(loop);
-    cluster_stop(&server);
-    return 0;
+    return stop_server(state);
 }
 
 int main(void) {
@@ -620,7 +617,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(learns_which_statements_are_quick, two, close_all),
         cmocka_unit_test_setup_teardown(fails_none_for_what_a_neighbour_did, one, close_all),
         cmocka_unit_test_setup_teardown(prepares_anew_with_many_in_flight, two, close_all),
-        cmocka_unit_test_setup_teardown(holds_back_what_has_no_room_and_forgets_it_unsent, shallow, close_all),
+        cmocka_unit_test_setup_teardown(holds_back_what_has_no_room_and_forgets_it, shallow, close_all),
         cmocka_unit_test_setup_teardown(throws_away_answers_that_nobody_waits_for, two, close_all),
         cmocka_unit_test_setup_teardown(gives_way_to_a_lock_that_is_held_for_long, one, close_all),
         cmocka_unit_test_setup_teardown(runs_again_elsewhere_what_its_timeout_stopped, one, close_all),

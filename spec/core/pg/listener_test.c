@@ -5,7 +5,6 @@
 #include "pg/cluster.h"
 #include "pg/turn.h"
 
-static cluster server;
 static rl_loop *loop;
 
 typedef struct ear {
@@ -141,15 +140,12 @@ static void survives_each_refused_allocation(void **state) {
 }
 
 static int set_up(void **state) {
-    (void)state;
-    return cluster_start(&server) == 0 && rl_loop_new(&loop) == RL_OK ? 0 : -1;
+    return start_server(state) == 0 && rl_loop_new(&loop) == RL_OK ? 0 : -1;
 }
 
 static int tear_down(void **state) {
-    (void)state;
     rl_loop_free(loop);
-    cluster_stop(&server);
-    return 0;
+    return stop_server(state);
 }
 
 int main(void) {

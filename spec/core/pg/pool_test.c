@@ -8,8 +8,6 @@
 #include "pg/borrower.h"
 #include "pg/cluster.h"
 
-static cluster server;
-
 static rl_pool_options options_of(uint32_t max) {
     rl_pool_options options = rl_pool_defaults();
     options.url = server.url;
@@ -206,7 +204,8 @@ static void refuses_a_second_one_to_who_holds_one(void **state) {
     rl_scope scope, other;
     rl_scope_init(&scope, b.loop, NULL, NULL);
     rl_scope_init(&other, b.loop, NULL, NULL);
-    borrower first = {.acquire = {.granted = on_granted, .scope = &scope, .holds = true, .where = "app.lua:1"}};
+    borrower first = {
+        .acquire = {.granted = on_granted, .scope = &scope, .holds = true, .where = "app.lua:1"}};
     assert_int_equal(rl_pool_acquire(b.pool, &first.acquire, &first.backend), RL_OK);
     turn_until_set(b.loop, &first.answered);
     borrower second = {.acquire = {.granted = on_granted, .scope = &scope}};
@@ -404,17 +403,6 @@ static void survives_each_refused_allocation(void **state) {
     rl_loop_free(shared_loop);
 }
 
-static int set_up(void **state) {
-    (void)state;
-    return cluster_start(&server);
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    cluster_stop(&server);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         /* first: later ones leave threads behind that free their job some time */
@@ -437,5 +425,5 @@ int main(void) {
         cmocka_unit_test(closes_with_waiters_and_borrowers),
         cmocka_unit_test(closes_while_it_connects),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -16,8 +16,6 @@ const char *__tsan_default_suppressions(void) {
 }
 #endif
 
-static cluster server;
-
 /* Two workers of a process, one database. */
 typedef struct workers {
     rl_budgets *budgets;
@@ -64,9 +62,8 @@ static rl_backend *borrow_turning_both(workers *at, bench *b) {
 
 static uint32_t count_sessions(void) {
     char count[16];
-    assert_int_equal(cluster_run(&server, "select count(*) from pg_stat_activity where application_name = 'rille'", count,
-                                 sizeof count),
-                     0);
+    const char *sql = "select count(*) from pg_stat_activity where application_name = 'rille'";
+    assert_int_equal(cluster_run(&server, sql, count, sizeof count), 0);
     return (uint32_t)atoi(count);
 }
 
@@ -78,11 +75,9 @@ static void await_sessions(uint32_t count) {
 }
 
 static void terminate_all(void) {
-    assert_int_equal(cluster_run(&server,
-                                 "select pg_terminate_backend(pid) from pg_stat_activity "
-                                 "where application_name = 'rille'",
-                                 NULL, 0),
-                     0);
+    const char *sql = "select pg_terminate_backend(pid) from pg_stat_activity "
+                      "where application_name = 'rille'";
+    assert_int_equal(cluster_run(&server, sql, NULL, 0), 0);
 }
 
 static void moves_an_idle_connection_to_who_asks(void **state) {
@@ -99,8 +94,8 @@ static void moves_an_idle_connection_to_who_asks(void **state) {
         backend = borrow_turning_both(&at, to);
         run(to, backend, "select pg_backend_pid()", second, sizeof second);
         assert_string_equal(first, second);
-        run(to, backend, "select count(*) from pg_prepared_statements where statement like '%pid()'", prepared,
-            sizeof prepared);
+        run(to, backend, "select count(*) from pg_prepared_statements where statement like '%pid()'",
+            prepared, sizeof prepared);
         assert_string_equal(prepared, "1"); /* its statements came along */
         rl_pool_release(to->pool, backend);
     }
@@ -130,34 +125,41 @@ static void cancels_on_the_loop_it_moved_to(void **state) {
     close_workers(&at);
 }
 
-/* Whether it died before, while or after it moved: somebody notices. */
+/* An idle connection of `a` that `b` has asked for; it has gone so many loops of its way. */
+typedef enum way { STILL_THERE, UNDER_WAY, ARRIVED } way;
+
+static void set_out(workers *at, borrower *one, way how_far) {
+    rl_pool_release(at->a.pool, borrow(&at->a));
+    ask(&at->b, one);
+    if (how_far >= UNDER_WAY)
+        rl_loop_turn(at->a.loop, false);
+    if (how_far >= ARRIVED)
+        rl_loop_turn(at->b.loop, false);
+}
+
+/* Nothing is promised of a connection whose server process was ended. */
+static void use_and_return(bench *b, rl_backend *backend) {
+    statement ping = {.done = false};
+    rl_query_init(&ping.query, on_done);
+    assert_int_equal(rl_query_set_sql(&ping.query, RL_LIT("select 1")), RL_OK);
+    if (rl_backend_run(backend, &ping.query) == RL_OK)
+        turn_until_set(b->loop, &ping.done);
+    rl_query_clear(&ping.query);
+    rl_pool_release(b->pool, backend);
+}
+
 static void replaces_one_that_dies_while_it_moves(void **state) {
     (void)state;
-    for (int turns = 0; turns < 3; turns++) {
+    for (way died = STILL_THERE; died <= ARRIVED; died++) {
         rl_pool_options options = options_of(1);
         workers at;
-        open_workers(&at, &options);
-        rl_pool_release(at.a.pool, borrow(&at.a));
         borrower one = {.order = NULL};
-        ask(&at.b, &one);
-        if (turns == 0)
-            terminate_all(); /* still on the old loop */
-        rl_loop_turn(at.a.loop, false);
-        if (turns == 1)
-            terminate_all(); /* on no loop */
-        rl_loop_turn(at.b.loop, false);
-        if (turns == 2)
-            terminate_all(); /* on the new one, lent */
+        open_workers(&at, &options);
+        set_out(&at, &one, died);
+        terminate_all();
         turn_both_until_set(&at, &one.answered);
         assert_int_equal(one.err, RL_OK);
-        statement ping;
-        rl_query_init(&ping.query, on_done);
-        ping.done = false;
-        assert_int_equal(rl_query_set_sql(&ping.query, RL_LIT("select 1")), RL_OK);
-        if (rl_backend_run(one.backend, &ping.query) == RL_OK)
-            turn_until_set(at.b.loop, &ping.done);
-        rl_query_clear(&ping.query);
-        rl_pool_release(at.b.pool, one.backend);
+        use_and_return(&at.b, one.backend);
         rl_backend *next = borrow_turning_both(&at, &at.b);
         run(&at.b, next, "select 1", NULL, 0);
         rl_pool_release(at.b.pool, next);
@@ -167,33 +169,36 @@ static void replaces_one_that_dies_while_it_moves(void **state) {
     }
 }
 
-static void closes_while_a_connection_is_under_way(void **state) {
+static void closes_while_a_connection_is_on_its_way_there(void **state) {
     (void)state;
-    for (int turns = 0; turns < 3; turns++) {
+    for (way far = STILL_THERE; far <= UNDER_WAY; far++) {
         rl_pool_options options = options_of(1);
         workers at;
-        open_workers(&at, &options);
-        rl_pool_release(at.a.pool, borrow(&at.a));
         borrower one = {.order = NULL};
-        ask(&at.b, &one);
-        if (turns > 0)
-            rl_loop_turn(at.a.loop, false);
-        rl_pool *first = turns < 2 ? at.b.pool : at.a.pool;
-        rl_pool_close(first);
-        if (turns < 2) {
-            assert_int_equal(one.err, RL_ECLOSED);
-            rl_pool_close(at.a.pool);
-        } else {
-            turn_until_set(at.b.loop, &one.answered);
-            assert_int_equal(one.err, RL_OK);
-            rl_pool_release(at.b.pool, one.backend);
-            rl_pool_close(at.b.pool);
-        }
-        rl_loop_free(at.a.loop);
-        rl_loop_free(at.b.loop);
+        open_workers(&at, &options);
+        set_out(&at, &one, far);
+        close_bench(&at.b);
+        assert_int_equal(one.err, RL_ECLOSED);
+        close_bench(&at.a);
         rl_budgets_free(at.budgets);
         await_sessions(0);
     }
+}
+
+static void closes_after_a_connection_has_left(void **state) {
+    (void)state;
+    rl_pool_options options = options_of(1);
+    workers at;
+    borrower one = {.order = NULL};
+    open_workers(&at, &options);
+    set_out(&at, &one, UNDER_WAY);
+    close_bench(&at.a);
+    turn_until_set(at.b.loop, &one.answered);
+    assert_int_equal(one.err, RL_OK);
+    rl_pool_release(at.b.pool, one.backend);
+    close_bench(&at.b);
+    rl_budgets_free(at.budgets);
+    await_sessions(0);
 }
 
 /* Two generations of a VM on one loop, as during a reload. */
@@ -500,17 +505,6 @@ static void survives_each_refused_allocation(void **state) {
         rl_loop_free(loops[i]);
 }
 
-static int set_up(void **state) {
-    (void)state;
-    return cluster_start(&server);
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    cluster_stop(&server);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         /* first: later ones leave threads behind that free their job some time */
@@ -518,7 +512,8 @@ int main(void) {
         cmocka_unit_test(moves_an_idle_connection_to_who_asks),
         cmocka_unit_test(cancels_on_the_loop_it_moved_to),
         cmocka_unit_test(replaces_one_that_dies_while_it_moves),
-        cmocka_unit_test(closes_while_a_connection_is_under_way),
+        cmocka_unit_test(closes_while_a_connection_is_on_its_way_there),
+        cmocka_unit_test(closes_after_a_connection_has_left),
         cmocka_unit_test(a_pool_that_closes_leaves_the_others_alone),
         cmocka_unit_test(waits_for_a_place_when_others_hold_all),
         cmocka_unit_test(keeps_the_least_number_open),
@@ -526,5 +521,5 @@ int main(void) {
         cmocka_unit_test(trusts_no_connection_of_a_primary_that_is_none),
         cmocka_unit_test(serves_all_threads_while_connections_die),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, start_server, stop_server);
 }
