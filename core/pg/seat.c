@@ -55,25 +55,32 @@ static bool run_step(rl_seat *seat, rl_slice sql, bool script) {
     return false;
 }
 
+/* A plain statement may have called what is not, by a trigger: the server tells of it. */
+static bool has_traces(const rl_seat *seat) {
+    if (rl_pool_options_of(seat->pool)->is_sessionless)
+        return false;
+    bool is_dirty = rl_backend_is_dirty(seat->backend) && !seat->was_reset;
+    return is_dirty || rl_backend_is_altered(seat->backend);
+}
+
 void rl_seat_tidy(rl_seat *seat) {
     rl_backend *backend = seat->backend;
     bool usable = !seat->failed && !rl_backend_is_lost(backend);
     if (usable && !rl_backend_is_quiet(backend))
         return;
-    if (usable && rl_backend_tx_state(backend) != RL_TX_NONE && !seat->holds) {
+    bool is_open = usable && rl_backend_tx_state(backend) != RL_TX_NONE;
+    if (is_open && !seat->holds) {
         rl_seat_strayed(seat);
         usable = false;
-    }
-    if (usable && rl_backend_tx_state(backend) != RL_TX_NONE) {
+    } else if (is_open) {
         usable = !seat->rolled_back && run_step(seat, RL_LIT("rollback"), false);
         seat->rolled_back = true;
         if (usable)
             return;
     }
-    bool is_ours = !rl_pool_options_of(seat->pool)->is_sessionless;
-    if (usable && is_ours && rl_backend_is_dirty(backend) && !seat->was_reset) {
+    if (usable && has_traces(seat)) {
+        usable = !seat->was_reset && run_step(seat, RL_LIT(RESET_SQL), true);
         seat->was_reset = true;
-        usable = run_step(seat, RL_LIT(RESET_SQL), true);
         if (usable)
             return;
     }

@@ -274,6 +274,28 @@ static void wipes_the_traces_of_a_session(void **state) {
     close_bench(&b);
 }
 
+static void wipes_what_a_trigger_left_behind_a_plain_statement(void **state) {
+    (void)state;
+    rl_pool_options options = options_of(1);
+    bench b = open_bench(&options);
+    char text[64];
+    const char *sql = "create table marked (a int);"
+                      "create function mark() returns trigger language plpgsql as "
+                      "$$ begin set timezone = 'Asia/Tokyo'; return new; end $$;"
+                      "create trigger mark before insert on marked for each row execute function mark()";
+    assert_int_equal(cluster_run(&server, sql, NULL, 0), 0);
+    rl_backend *backend = borrow(&b);
+    run(&b, backend, "insert into marked values (1)", NULL, 0);
+    rl_pool_release(b.pool, backend);
+    backend = borrow(&b);
+    run(&b, backend, "select current_setting('timezone')", text, sizeof text);
+    assert_string_equal(text, "UTC");
+    rl_pool_release(b.pool, backend);
+    assert_int_equal(rl_pool_stats_of(b.pool).resets, 1);
+    assert_int_equal(rl_pool_stats_of(b.pool).connects, 1);
+    close_bench(&b);
+}
+
 static void does_not_reset_after_plain_statements(void **state) {
     (void)state;
     rl_pool_options options = options_of(1);
@@ -418,6 +440,7 @@ int main(void) {
         cmocka_unit_test(refuses_a_second_one_to_who_holds_one),
         cmocka_unit_test(cancels_what_runs_on_return),
         cmocka_unit_test(wipes_the_traces_of_a_session),
+        cmocka_unit_test(wipes_what_a_trigger_left_behind_a_plain_statement),
         cmocka_unit_test(does_not_reset_after_plain_statements),
         cmocka_unit_test(drops_an_idle_connection_that_died),
         cmocka_unit_test(closes_what_is_idle_or_old),
