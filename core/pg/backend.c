@@ -9,6 +9,8 @@
 #include "pg/copy.h"
 #include "pg/sql.h"
 
+enum { RECANCEL_LEAST_MS = 20 /* then doubling: a server that works has begun the statement by then */ };
+
 static void on_ready(void *owner, int ready);
 static void on_timer(rl_timer *timer);
 
@@ -153,8 +155,17 @@ static void set_quiet(rl_backend *backend, bool quiet) {
     (quiet ? rl_loop_heard : rl_loop_expect)(backend->loop);
 }
 
+static const char *text_of(rl_err why) {
+    switch (why) {
+    case RL_ETIMEOUT: return "the database gave no answer in time";
+    case RL_ECLOSED: return "the database pool was closed";
+    case RL_EINVAL: return "COPY ended this connection";
+    default: return "the connection to the database broke";
+    }
+}
+
 /* The rest of a dead connection's queries would hear nothing from libpq. */
-static void fail_in_flight(rl_backend *backend, rl_err why, const char *text) {
+static void fail_in_flight(rl_backend *backend, rl_err why) {
     bool before = backend->telling;
     backend->telling = true;
     rl_list failing;
@@ -163,7 +174,8 @@ static void fail_in_flight(rl_backend *backend, rl_err why, const char *text) {
     rl_list_splice(&failing, &backend->in_flight);
     while (!rl_list_is_empty(&failing)) {
         rl_query *query = RL_CONTAINER(failing.next, rl_query, link);
-        rl_query_fail(query, why, "08006", "%s", text);
+        rl_query_fail(query, why, "08006", "%s: outcome unknown, the statement may have been done",
+                      text_of(why));
         query->failure.sent = query->failure.lost = true;
         rl_dispatch_detach(backend, query);
         query->done(query);
@@ -173,7 +185,7 @@ static void fail_in_flight(rl_backend *backend, rl_err why, const char *text) {
 
 /* The poll goes first: libpq has closed the descriptor, or is about to, and its
  * number may be somebody else's in a moment. */
-static void lose(rl_backend *backend, rl_err why, const char *text) {
+static void lose(rl_backend *backend, rl_err why) {
     if (backend->lost)
         return;
     backend->lost = true;
@@ -185,7 +197,7 @@ static void lose(rl_backend *backend, rl_err why, const char *text) {
         backend->cancel->done = NULL;
     backend->cancel = NULL;
     set_quiet(backend, true);
-    fail_in_flight(backend, why, text);
+    fail_in_flight(backend, why);
 }
 
 /* Last in every handler: the events may close the connection. */
@@ -242,9 +254,9 @@ static void on_ready(void *owner, int ready) {
     if (alive && understood)
         flush(backend);
     if (!understood)
-        lose(backend, RL_EINVAL, "COPY ended this connection");
+        lose(backend, RL_EINVAL);
     else if (!alive || backend->broken || PQstatus(backend->pg) == CONNECTION_BAD)
-        lose(backend, RL_ERESET, "the connection to the database broke");
+        lose(backend, RL_ERESET);
     backend->telling = false;
     tell(backend);
 }
@@ -268,7 +280,7 @@ rl_err rl_backend_run(rl_backend *backend, rl_query *query) {
     rl_query_reset_answer(query);
     query->retried = query->heard = false;
     if (backend->lost || backend->broken) {
-        rl_query_fail(query, RL_ERESET, "08006", "the connection to the database is gone");
+        rl_query_fail(query, RL_ERESET, "08006", "the connection to the database is gone: nothing was done");
         query->failure.lost = true;
         return RL_ERESET;
     }
@@ -285,7 +297,7 @@ rl_err rl_backend_run(rl_backend *backend, rl_query *query) {
         /* Told later, by the poll: the caller's own failure needs no event, and
          * a failed flush may still have let the server see the statement. */
         if (err != RL_OK && backend->load == 0)
-            lose(backend, RL_ERESET, "the connection to the database broke");
+            lose(backend, RL_ERESET);
         else
             rl_timer_start(backend->loop, &backend->timer, 0);
         return err;
@@ -308,43 +320,62 @@ void rl_backend_sync(rl_backend *backend) {
         rl_timer_start(backend->loop, &backend->timer, 0);
 }
 
+/* At most until the grace is over. */
+static void time_grace(rl_backend *backend, uint64_t most_ms) {
+    uint64_t now_ms = rl_loop_now_ms(backend->loop);
+    uint64_t left_ms = backend->give_up_ms > now_ms ? backend->give_up_ms - now_ms : 0;
+    rl_timer_start(backend->loop, &backend->timer, left_ms < most_ms ? left_ms : most_ms);
+}
+
 static void on_cancelled(void *owner) {
     rl_backend *backend = owner;
     backend->cancel = NULL;
+    time_grace(backend, backend->recancel_ms);
+    backend->recancel_ms *= 2;
     tell(backend);
 }
 
 /* libpq 15 would send the cancel in clear text even beside a TLS connection:
  * there, and when no thread is free, the connection is given up instead. */
+static void send_cancel(rl_backend *backend) {
+    if (PQsslInUse(backend->pg) || rl_cancel_start(backend->options.canceller, backend->pg, on_cancelled,
+                                                   backend, &backend->cancel) != RL_OK)
+        backend->give_up_ms = 0;
+    time_grace(backend, UINT64_MAX);
+}
+
 void rl_backend_cancel(rl_backend *backend) {
     if (backend->lost || backend->cancelling || backend->load == 0)
         return;
     backend->cancelling = true;
-    uint64_t grace_ms = backend->options.cancel_grace_ms;
-    if (PQsslInUse(backend->pg) || rl_cancel_start(backend->options.canceller, backend->pg, on_cancelled,
-                                                   backend, &backend->cancel) != RL_OK)
-        grace_ms = 0;
-    rl_timer_start(backend->loop, &backend->timer, grace_ms);
+    backend->give_up_ms = rl_loop_now_ms(backend->loop) + backend->options.cancel_grace_ms;
+    backend->recancel_ms = RECANCEL_LEAST_MS;
+    send_cancel(backend);
 }
 
 static void on_timer(rl_timer *timer) {
     rl_backend *backend = RL_CONTAINER(timer, rl_backend, timer);
-    if (!backend->broken && !backend->cancelling) {
+    if (backend->broken) {
+        lose(backend, RL_ERESET);
+    } else if (!backend->cancelling) {
         rl_backend_cancel(backend);
         return;
+    } else if (backend->cancel == NULL && rl_loop_now_ms(backend->loop) < backend->give_up_ms) {
+        send_cancel(backend);
+        return;
+    } else {
+        lose(backend, RL_ETIMEOUT);
     }
-    lose(backend, backend->broken ? RL_ERESET : RL_ETIMEOUT,
-         backend->broken ? "the connection to the database broke" : "the database gave no answer in time");
     tell(backend);
 }
 
-void rl_backend_abort(rl_backend *backend) {
-    lose(backend, RL_ECLOSED, "the database pool was closed");
+void rl_backend_abort(rl_backend *backend, rl_err why) {
+    lose(backend, why);
 }
 
 void rl_backend_close(rl_backend *backend) {
     assert(!backend->telling);
-    rl_backend_abort(backend);
+    lose(backend, RL_ECLOSED);
     for (rl_list *link; (link = rl_list_pop_front(&backend->evicted)) != NULL;)
         rl_statement_free(RL_CONTAINER(link, rl_statement, link));
     rl_statements_clear(&backend->statements);

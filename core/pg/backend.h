@@ -59,10 +59,13 @@ RL_MUST_USE rl_err rl_backend_attach(rl_backend *backend, rl_loop *loop, rl_crew
 /* The query must live until its `done`, which comes later, never from here.
  * On failure there will be no `done`: query->failure says why. */
 RL_MUST_USE rl_err rl_backend_run(rl_backend *backend, rl_query *query);
-/* Have the server stop what runs; its `done` comes all the same. */
+/* Have the server stop what runs; its `done` comes all the same. A cancel that
+ * overtakes its statement is ignored there, so it is told again until that has
+ * ended, or the grace has, and with it the connection. */
 void rl_backend_cancel(rl_backend *backend);
-/* Break the connection now: what is in flight fails, `lost` is not called. */
-void rl_backend_abort(rl_backend *backend);
+/* Break the connection now: what is in flight fails with `why` (RL_ETIMEOUT, RL_ECLOSED), `lost` is not
+ * called. */
+void rl_backend_abort(rl_backend *backend, rl_err why);
 
 void *rl_backend_owner(const rl_backend *backend);
 /* Whether it has refused a write because its server follows another one (25006). */

@@ -15,13 +15,15 @@ struct rl_backend {
     PGconn *pg;
     rl_loop *loop;
     rl_poll *poll;     /* NULL once lost */
-    rl_timer timer;    /* the query's timeout, then the grace of its cancel */
+    rl_timer timer;    /* the query's timeout, then the next cancel or the end of the grace */
     rl_list in_flight; /* rl_query, the one that is answered first */
     rl_list answered;  /* reads whose rows are here, and their common Sync not yet */
     uint32_t load;     /* queries in both lists */
     rl_list evicted;   /* rl_statement to be closed on the server */
     rl_statements statements;
-    rl_cancel *cancel; /* under way, or NULL */
+    rl_cancel *cancel;    /* under way, or NULL */
+    uint64_t give_up_ms;  /* when the cancel's grace ends */
+    uint64_t recancel_ms; /* until the next try */
     const rl_backend_events *events;
     void *owner;
     rl_backend_options options;

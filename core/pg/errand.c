@@ -163,16 +163,17 @@ static void fail_acquire(rl_errand *errand, rl_err err) {
     const char *why = rl_pool_connect_error(errand->pool);
     rl_query *query = &errand->query;
     if (err == RL_ECLOSED)
-        rl_query_fail(query, err, "57P01", "the database pool is closed");
+        rl_query_fail(query, err, "57P01", "the database pool is closed: nothing was done");
     else if (err == RL_EEXIST)
         fail_second(errand);
     else if (why[0] != '\0')
-        rl_query_fail(query, err, "08001", "cannot connect to the database: %s", why);
+        rl_query_fail(query, err, "08001", "cannot connect to the database, nothing was done: %s", why);
     else if (err == RL_EFULL)
-        rl_query_fail(query, err, "", "%u statements wait for a database connection already",
+        rl_query_fail(query, err, "", "%u statements wait for a database connection already: nothing was done",
                       options->max_waiters);
     else
-        rl_query_fail(query, err, "", "none of %u database connections became free within %.3g s",
+        rl_query_fail(query, err, "",
+                      "none of %u database connections became free within %.3g s: nothing was done",
                       options->exclusive, (double)options->acquire_timeout_ms / 1000);
     finish(errand);
 }

@@ -12,8 +12,7 @@ enum {
     NS_PER_MS = 1000 * 1000,
     STUCK_NS = 2 * NS_PER_MS,
     WATCH_MS = 500,
-    DEAD_AFTER_MS = 5000, /* past the session's own statement_timeout: then nobody is there */
-    MAX_LESSONS = 1024    /* an app writes fewer; beyond it somebody composes texts */
+    MAX_LESSONS = 1024 /* an app writes fewer; beyond it somebody composes texts */
 };
 
 typedef struct wire {
@@ -49,6 +48,7 @@ rl_lane_options rl_lane_defaults(void) {
         .connect_timeout_ms = 5000,
         .lock_timeout_ms = 100,
         .statement_timeout_ms = 1000,
+        .dead_after_ms = 5000,
         .max_lifetime_ms = 1800000,
     };
 }
@@ -177,7 +177,7 @@ static void want_wires(rl_lane *lane) {
 
 /* Its head should have been given up by the server itself: nobody is there. */
 static wire *find_dead(const rl_lane *lane) {
-    uint64_t most_ns = (lane->options.statement_timeout_ms + DEAD_AFTER_MS) * NS_PER_MS;
+    uint64_t most_ns = (lane->options.statement_timeout_ms + lane->options.dead_after_ms) * NS_PER_MS;
     for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next) {
         wire *one = RL_CONTAINER(at, wire, link);
         uint64_t since_ns = rl_backend_head_since_ns(one->backend);
@@ -190,7 +190,7 @@ static wire *find_dead(const rl_lane *lane) {
 static void on_watch(rl_timer *timer) {
     rl_lane *lane = RL_CONTAINER(timer, rl_lane, watch);
     for (wire *dead; (dead = find_dead(lane)) != NULL;) {
-        rl_backend_abort(dead->backend);
+        rl_backend_abort(dead->backend, RL_ETIMEOUT);
         on_lost(dead);
     }
     if (rl_lane_stats_of(lane).in_flight > 0)
@@ -277,7 +277,7 @@ static rl_query *pop_waiting(rl_lane *lane) {
 }
 
 static void send_back(rl_query *query, rl_err why) {
-    rl_query_fail(query, why, "08006", "no shared database connection was free");
+    rl_query_fail(query, why, "08006", "no shared database connection was free: nothing was done");
     query->failure.lost = true;
     query->done(query);
 }

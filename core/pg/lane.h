@@ -40,6 +40,7 @@ typedef struct rl_lane_options {
     uint32_t max_statements; /* prepared, per wire */
     uint64_t connect_timeout_ms;
     uint64_t lock_timeout_ms, statement_timeout_ms; /* of the sessions */
+    uint64_t dead_after_ms; /* of silence past statement_timeout_ms, which the server itself would have kept */
     uint64_t max_lifetime_ms;                       /* give or take a tenth; 0: no limit */
     rl_log *log;                                    /* may be NULL */
 } rl_lane_options;

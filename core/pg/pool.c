@@ -315,7 +315,7 @@ void rl_seat_tidied(rl_seat *seat, bool usable) {
 static void close_away(rl_pool *pool) {
     /* First all that runs: an errand that nobody waits for gives its seat back. */
     for (rl_list *at = pool->away.next; at != &pool->away; at = at->next)
-        rl_backend_abort(RL_CONTAINER(at, rl_seat, link)->backend);
+        rl_backend_abort(RL_CONTAINER(at, rl_seat, link)->backend, RL_ECLOSED);
     for (rl_list *at = pool->away.next, *next; at != &pool->away; at = next) {
         next = at->next;
         rl_seat *seat = RL_CONTAINER(at, rl_seat, link);

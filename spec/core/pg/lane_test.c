@@ -490,6 +490,79 @@ static void goes_round_a_connection_that_is_stuck(void **state) {
     turn_until(loop, is_lane_empty, NULL);
 }
 
+/* A lane of its own, whose limits are short enough to wait for. */
+typedef struct lone {
+    rl_lane *lane;
+    rl_query query;
+    rl_lesson *lesson;
+    bool done;
+} lone;
+
+static void on_lone(rl_query *query) {
+    RL_CONTAINER(query, lone, query)->done = true;
+}
+
+static bool is_taken(void *arg) {
+    lone *self = arg;
+    self->lesson->is_quick = true;
+    return rl_lane_run(self->lane, &self->query, self->lesson);
+}
+
+static void run_alone(lone *self, const char *sql) {
+    self->done = false;
+    self->lesson = rl_lane_recall(self->lane, rl_slice_str(sql));
+    rl_query_init(&self->query, on_lone);
+    assert_int_equal(rl_query_set_sql(&self->query, rl_slice_str(sql)), RL_OK);
+    rl_timer timer;
+    rl_timer_init(&timer, look_again);
+    rl_timer_start(loop, &timer, 1);
+    turn_until(loop, is_taken, self); /* from the first on: a connection is made */
+    rl_timer_stop(loop, &timer);
+}
+
+static void end_alone(lone *self) {
+    rl_query_clear(&self->query);
+    rl_lesson_release(self->lesson);
+}
+
+static int pid_alone(lone *self) {
+    rl_slice cell;
+    run_alone(self, "select pg_backend_pid()");
+    turn_until_set(loop, &self->done);
+    assert_true(rl_result_cell(self->query.result, 0, 0, &cell));
+    int pid = atoi(cell.ptr);
+    end_alone(self);
+    return pid;
+}
+
+static void gives_up_a_server_that_says_nothing_long_after_the_timeout(void **state) {
+    (void)state;
+    rl_lane_options options = rl_lane_defaults();
+    options.url = server.url;
+    options.max = 1;
+    options.statement_timeout_ms = 20;
+    options.dead_after_ms = 30;
+    lone head = {.done = false}, behind;
+    assert_int_equal(rl_lane_open(loop, &options, &head.lane), RL_OK);
+    behind.lane = head.lane;
+    int pid = pid_alone(&head);
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    run_alone(&head, "select 'head'");
+    run_alone(&behind, "select 'behind'");
+    turn_until_set(loop, &head.done);
+    turn_until_set(loop, &behind.done);
+    assert_int_equal(head.query.failure.err, RL_ETIMEOUT); /* not RL_ECLOSED: a read may be run again */
+    assert_true(behind.query.failure.sent && behind.query.failure.lost);
+    assert_non_null(strstr(behind.query.failure.message, "outcome unknown"));
+    end_alone(&head);
+    end_alone(&behind);
+    assert_int_not_equal(pid_alone(&head), pid);
+    assert_int_equal(rl_lane_stats_of(head.lane).lost, 1);
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    rl_lane_close(head.lane);
+    rl_loop_turn(loop, false);
+}
+
 static bool has_expelled(void *arg) {
     (void)arg;
     return stats().expelled == 1;
@@ -623,6 +696,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(runs_again_elsewhere_what_its_timeout_stopped, one, close_all),
         cmocka_unit_test_setup_teardown(loses_nothing_when_the_backend_is_terminated, one, close_all),
         cmocka_unit_test_setup_teardown(goes_round_a_connection_that_is_stuck, one, close_all),
+        cmocka_unit_test(gives_up_a_server_that_says_nothing_long_after_the_timeout),
         cmocka_unit_test_setup_teardown(closes_a_connection_whose_session_was_changed, one, close_all),
         cmocka_unit_test_setup_teardown(never_gives_an_answer_to_somebody_else, two, close_all),
         cmocka_unit_test(survives_each_refused_allocation),
