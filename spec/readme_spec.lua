@@ -55,6 +55,30 @@ describe("the guide", function()
   end)
 end)
 
+describe("the guide's table of settings", function()
+  -- "  --max-body SIZE   longest request body (8M)"
+  local function settings_of_help()
+    local pipe = io.popen((os.getenv "RILLE" or "build/rille") .. " --help")
+    local defaults, is_setting = {}, false
+    for line in pipe:lines() do
+      is_setting = is_setting or line:find("^  %-%-host")
+      if is_setting then
+        defaults[line:match("^  %-%-(%S+)"):gsub("-", "_")] = line:match "%((%S+)%)$" or ""
+      end
+    end
+    pipe:close()
+    return defaults
+  end
+
+  it("has all of them, with their defaults", function()
+    local table_of_settings = {}
+    for name, default in text_of("lua/README.md"):match("## Every setting\n(.-)\n## "):gmatch "\n| `(%S+)` | (%S*) ?|" do
+      table_of_settings[name] = default
+    end
+    assert.same(settings_of_help(), table_of_settings)
+  end)
+end)
+
 describe("README.md", function()
   local base
 
