@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "vm/pin.h"
 
 enum {
     MOST_RESUMES = 1000,         /* per turn, and */
@@ -336,9 +337,7 @@ rl_task *rl_task_may_wait(lua_State *L) {
     if (task->scope.why != RL_OK && !task->is_shielded)
         refuse_to_wait(L, task);
     if (!lua_isyieldable(L))
-        luaL_error(L, "this call waits, and it cannot wait inside a C function's callback "
-                      "(table.sort, string.gsub, string.format's tostring, an xpcall handler): "
-                      "make it before or after");
+        rl_pin_raise(L);
     if (rl_waiter_is_parked(&task->waiter) || !rl_list_is_empty(&task->run_link))
         luaL_error(L, "this task waits already, in a coroutine that was made without rille's coroutine library");
     return task;

@@ -154,6 +154,17 @@ describe("the face", function()
     assert.equal("/outside", api:get("/admin/page?around=name").body)
   end)
 
+  it("logs a wait in a handler of xpcall, whose error LuaJIT drops", function()
+    for _, kind in ipairs { "error", "fault" } do
+      local before = #running:log()
+      assert.equal("false error in error handling", api:get("/handler/" .. kind).body)
+      assert.is_truthy(server.wait_for(function()
+        return running:log():find("spec/apps/face/app.lua:%d+: 'sleep' waits, and nothing can wait inside a handler of xpcall: "
+          .. "wait behind the xpcall", before)
+      end))
+    end
+  end)
+
   it("keeps plain Lua from harming the process", function()
     for path, text in pairs {
       ["/global"] = "assigning the global 'leaked': write `local leaked`",

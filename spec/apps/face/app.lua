@@ -77,6 +77,12 @@ app:get("/guards/:name", function(c)
   return tostring(loadstring "return 1" ~= nil and load("return 2")() == 2)
 end)
 
+app:get("/handler/:kind", function(c)
+  local fails = c.params.kind == "error" and error or function() return nil .. "x" end
+  local ok, why = xpcall(fails, function() rille.sleep(0) end)
+  return tostring(ok) .. " " .. tostring(why)
+end)
+
 -- what a request is called
 app:get("/id", function(c) c.log.info "its id" return c.request_id end)
 
