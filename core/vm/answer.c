@@ -162,7 +162,8 @@ static const char *read_status(rl_answerer *answerer, lua_State *co, int index, 
         snprintf(answerer->message, sizeof answerer->message,
                  "handler returned status %.14g: a status is an integer from 200 to 599", number);
     else
-        snprintf(answerer->message, sizeof answerer->message, "handler returned a %s as the status",
+        snprintf(answerer->message, sizeof answerer->message,
+                 "handler returned a %s as the status, which is a number: return body, status, headers",
                  luaL_typename(co, index));
     return answerer->message;
 }
@@ -171,13 +172,18 @@ static const char *read_headers(rl_answerer *answerer, lua_State *co, int index,
                                 rl_answer *answer) {
     if (index == 0 || lua_isnil(co, index))
         return NULL;
-    if (lua_type(co, index) != LUA_TTABLE)
-        return "handler returned headers that are no table";
+    if (lua_type(co, index) != LUA_TTABLE) {
+        snprintf(answerer->message, sizeof answerer->message,
+                 "handler returned a %s as its headers: they are a table, as in "
+                 "return body, 200, { [\"X-Pages\"] = 7 }",
+                 luaL_typename(co, index));
+        return answerer->message;
+    }
     return rl_answer_fields(co, index, &answerer->fields, &request->fields, &answer->type, answerer->message,
                             sizeof answerer->message);
 }
 
-static const char *read_body(rl_answerer *answerer, lua_State *co, int index, rl_answer *answer) {
+static const char *read_body(rl_answerer *answerer, lua_State *co, int index, int status, rl_answer *answer) {
     if (index == 0)
         return NULL;
     switch (lua_type(co, index)) {
@@ -187,7 +193,10 @@ static const char *read_body(rl_answerer *answerer, lua_State *co, int index, rl
             answer->type = TEXT;
         return NULL;
     case LUA_TTABLE: return encode_json(answerer, co, index, answer);
-    case LUA_TNIL: return "handler returned nil: return nothing for 204, or the answer";
+    case LUA_TNIL:
+        if (status != 0 && !lua_isnil(co, status))
+            return "handler returned nil with a status: an empty body is \"\", and an error c:fail(status)";
+        return "handler returned nil: return nothing for 204, or the answer";
     default:
         snprintf(answerer->message, sizeof answerer->message,
                  "handler returned a %s: a body is a string or a table (tostring() makes a text of it)",
@@ -270,7 +279,7 @@ const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_St
     if (wrong == NULL)
         wrong = read_headers(answerer, co, found.headers, request, &answer);
     if (wrong == NULL)
-        wrong = read_body(answerer, co, found.body, &answer);
+        wrong = read_body(answerer, co, found.body, found.status, &answer);
     if (wrong != NULL)
         return wrong;
     answer.fields = rl_buf_live(&answerer->fields);

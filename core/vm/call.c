@@ -203,13 +203,18 @@ static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const cha
 
 /* ---- the route's function ------------------------------------------------------ */
 
+/* `return nil, err` raises err; a number there was meant as a status, which is said of it. */
+static bool returned_an_error(lua_State *co, int count) {
+    return count == 2 && lua_isnil(co, 1) && !lua_isnil(co, 2) && lua_type(co, 2) != LUA_TNUMBER;
+}
+
 static void on_task_ended(rl_task *task, int status, int count) {
     rl_call *call = RL_CONTAINER(task, rl_call, task);
     lua_State *co = task->co;
     if (status == 0 && count > MOST_RESULTS) /* what is pushed below needs room, and a new stack has no catcher here */
         lua_settop(co, count = MOST_RESULTS);
-    if (status != 0 || (count == 2 && lua_isnil(co, 1) && !lua_isnil(co, 2))) {
-        (void)start_follow(call, RL_FOLLOW_FAULT, co, NULL); /* `return nil, err` raises err */
+    if (status != 0 || returned_an_error(co, count)) {
+        (void)start_follow(call, RL_FOLLOW_FAULT, co, NULL);
     } else if (count >= 1 && rl_answer_is_stream(co)) {
         (void)start_follow(call, RL_FOLLOW_STREAM, co, NULL);
     } else {

@@ -89,7 +89,9 @@ function answers.of(...)
     return own
   end
   if select("#", ...) > 0 and body == nil then
-    if status ~= nil then
+    if type(status) == "number" then
+      error('handler returned nil with a status: an empty body is "", and an error c:fail(status)', 0)
+    elseif status ~= nil then
       error(status, 0) -- `return nil, err` raises err
     end
     error("handler returned nil: return nothing for 204, or the answer", 0)
