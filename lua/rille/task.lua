@@ -184,7 +184,7 @@ end
 --- Run all functions at once; the first that succeeds gives the result, the
 -- others are cancelled. **Yields.** When all fail, the last error is raised.
 -- @tparam table functions by any keys
--- @return the first result of the winner, and its key
+-- @return the first result of the winner
 function tasks.any(functions)
   if type(functions) ~= "table" or next(functions) == nil then
     error("any takes a table of functions, at least one", 2)
@@ -201,7 +201,7 @@ function tasks.any(functions)
       elseif task.is_done then
         running[key] = nil
         cancel_all(running)
-        return task.results[1], key
+        return task.results[1]
       end
     end
     if not next(running) then
