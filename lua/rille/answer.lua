@@ -97,7 +97,9 @@ function answers.of(...)
     error("handler returned nil: return nothing for 204, or the answer", 0)
   end
   status = status or (body == nil and 204 or 200)
-  local answer = setmetatable({ body = body, status = status }, Answer)
+  -- Written with values that are constants: as bytecode a template of others has no room for them.
+  local answer = setmetatable({ body = false, status = 200 }, Answer)
+  answer.body, answer.status = body, status
   if headers then
     answer.headers = copied(headers)
   end

@@ -6,6 +6,7 @@ local fault = require "rille.fault"
 local Group = require "rille.group"
 local lifecycle = require "rille.lifecycle"
 local method = require "rille.method"
+local middleware = require "rille.middleware"
 local miss = require "rille.miss"
 local module = require "rille.module"
 local mw = require "rille.mw"
@@ -216,7 +217,7 @@ local function note_name(route, named)
 end
 
 -- A path whose routes stand behind rille.mw.cors answers preflights, too.
-local function add_preflights(routes)
+local function add_preflights(routes, steps)
   local paths, order = {}, {}
   for _, route in ipairs(routes) do
     local shape = route.path:gsub("([:*])[%w_]+", "%1")
@@ -234,11 +235,11 @@ local function add_preflights(routes)
   for _, path in ipairs(order) do
     if path.cors and not table.concat(path.methods):find("ANY", 1, true) then
       local allow = table.concat(path.methods, ", ") .. ", OPTIONS"
-      core.route("OPTIONS", path.route.path, proxy.named(compose.entry {
+      core.route("OPTIONS", path.route.path, proxy.named(compose.entry({
         handler = function(c) c:set_header("Allow", allow) end,
         method = "OPTIONS", path = path.route.path, where = path.route.where,
         chain = { path.cors }, owners = { path.owner }, options = {}, apps = path.route.apps,
-      }), path.route.where)
+      }, steps)), path.route.where)
     end
   end
 end
@@ -247,12 +248,13 @@ end
 -- @local
 function App:build()
   local registered, named, routes, mounts = {}, {}, compose.routes(self)
+  local steps = middleware.steps()
   for _, route in ipairs(routes) do
-    local number = core.route(route.method, route.path, proxy.named(compose.entry(route)), route.where .. route.mounted)
+    local number = core.route(route.method, route.path, proxy.named(compose.entry(route, steps)), route.where .. route.mounted)
     registered[number] = route
     note_name(route, named)
   end
-  add_preflights(routes)
+  add_preflights(routes, steps)
   local apps, seen = { self }, { [self] = true }
   for _, mount in ipairs(mounts) do
     local app = mount.apps[#mount.apps]

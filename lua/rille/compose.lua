@@ -12,6 +12,7 @@ local core = require "rille.core"
 local errors = require "rille.error"
 local Group = require "rille.group"
 local middleware = require "rille.middleware"
+local own = require "rille.own"
 local report = require "rille.report"
 local unit = require "rille.unit"
 local validate = require "rille.validate"
@@ -255,13 +256,6 @@ local function with_hooks(inner, hooks, owners)
   end
 end
 
-local function unfolding(inner)
-  local unfolded = answers.unfolded
-  return function(c)
-    return unfolded(inner(c))
-  end
-end
-
 -- What an option asks for before the handler runs.
 local function preparation(route)
   local options, allow = route.options, allowance.of(route)
@@ -297,34 +291,52 @@ local function is_looked_at(route, hooks)
   return #hooks + handlers > 0
 end
 
+-- The two ways in. Each route has its code for itself (lua/rille/own.lua).
+local function make_entry(inner, app, new)
+  return function(slot, epoch)
+    return inner(new(slot, epoch, app))
+  end
+end
+
+local function make_remembering_entry(inner, app, new, remember)
+  return function(slot, epoch)
+    local c = new(slot, epoch, app)
+    remember(c)
+    return inner(c)
+  end
+end
+
+local function make_unfolding(inner, rest, REST, unfolded)
+  return function(c)
+    c[REST] = rest
+    return unfolded(inner(c))
+  end
+end
+
 --- What C calls for a route. Written out for the common case: a handler alone.
 -- @tparam table route as compose.routes has it
+-- @tparam table steps of middleware, for all routes of an app
 -- @treturn function(slot, epoch)
-function compose.entry(route)
-  local new, prepare = Context.new, preparation(route)
+function compose.entry(route, steps)
+  local prepare = preparation(route)
   local hooks, owners = response_hooks(route.apps)
+  local app = route.apps[#route.apps]
   local inner, shape = route.handler, validate.output(route.options, route.where)
   local check = validate.input(route.options)
   if check then
     inner = before(check, inner) -- behind the middleware: who may not ask need not know what is wrong
   end
   if #route.chain > 0 or #hooks > 0 or shape then
-    inner = unfolding(with_hooks(middleware.fold(inner, route, shape), hooks, owners))
+    inner = own.copy(make_unfolding)(with_hooks(middleware.fold(route, steps), hooks, owners),
+      middleware.innermost(inner, app, shape), Context.REST, answers.unfolded)
   end
   if prepare then
     inner = before(prepare, inner)
   end
-  local app = route.apps[#route.apps]
-  if not is_looked_at(route, hooks) then
-    return function(slot, epoch)
-      return inner(new(slot, epoch, app))
-    end
+  if is_looked_at(route, hooks) then
+    return own.copy(make_remembering_entry)(inner, app, Context.new, Context.remember)
   end
-  return function(slot, epoch)
-    local c = new(slot, epoch, app)
-    Context.remember(c)
-    return inner(c)
-  end
+  return own.copy(make_entry)(inner, app, Context.new)
 end
 
 return compose

@@ -29,8 +29,9 @@ Context.APP = 3
 -- Where in a context each cached part lies.
 local PLACES = { params = 4, query = 5, headers = 6, state = 7, cookies = 8, body = 9, form = 10 }
 
---- The place of what the last next(c) returned: for lua/rille/compose.lua.
-Context.LAST = 11
+--- For lua/rille/middleware.lua: the places of the answer that the last next(c) returned, of the
+-- depth of the step that called it, and of what runs inside of all middleware.
+Context.LAST, Context.DONE, Context.REST = 11, 12, 13
 
 -- The newest context of a slot: a fault handler finds the state of its request there.
 local newest = {}
@@ -38,7 +39,9 @@ local newest = {}
 --- The context of the request in `slot`.
 -- @local
 function Context.new(slot, epoch, app)
-  return setmetatable({ slot, epoch, app, false, false, false, false, false, false, false, false }, Context)
+  return setmetatable({
+    slot, epoch, app, false, false, false, false, false, false, false, false, false, false,
+  }, Context)
 end
 
 --- Have Context.recall find it: only where somebody may ask, since a context

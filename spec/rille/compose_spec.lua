@@ -51,11 +51,11 @@ describe("middleware", function()
       { res.status, res.headers["x-a"], res.headers["x-b"], res.body, res.headers["content-type"] })
   end)
 
-  it("short-circuits by not calling next, with or without a body", function()
+  it("short-circuits by not calling next, with a body or with none", function()
     local api = client_of(function(app)
       app:use(function(c, next)
         if c.query.stop == "1" then return "stopped", 403 end
-        if c.query.stop == "2" then return end
+        if c.query.stop == "2" then return "", 204 end
         if c.query.stop == "3" then return rille.file "LICENSE" end
         return next(c)
       end)
@@ -79,6 +79,17 @@ describe("middleware", function()
     assert.matches("the middleware at spec/rille/compose_spec.lua:%d+ called next%(c%) and returned nothing: write `return next%(c%)`", why)
   end)
 
+  it("must answer, or call next: to do neither is a fault that says so", function()
+    local api = client_of(function(app)
+      app:use(function(c) c.state.began = rille.now() end)
+      app:get("/", function() return "never" end)
+    end)
+    local ok, why = pcall(function() local res = api:get "/" return res end)
+    assert.is_false(ok)
+    assert.matches("the middleware at spec/rille/compose_spec.lua:%d+ neither called next%(c%) nor returned an answer: "
+      .. "write `return next%(c%)`, or return what is to be answered instead", why)
+  end)
+
   it("gives next its context", function()
     local api = client_of(function(app)
       app:use(function(_, next) return next() end)
@@ -89,20 +100,59 @@ describe("middleware", function()
     assert.matches("the middleware at spec/rille/compose_spec.lua:%d+ called next without its context: write `return next%(c%)`", why)
   end)
 
-  it("may run the rest twice", function()
-    local count = 0
+  it("may run the rest again when it failed, however deep", function()
+    local count, entered = 0, 0
     local api = client_of(function(app)
       app:use(function(c, next)
         local ok, res = pcall(next, c)
         return ok and res or next(c)
       end)
-      app:get("/", function(c)
-        count = count + 1
-        if count == 1 then return c:fail(409) end
-        return "second"
+      app:use(function(c, next)
+        entered = entered + 1
+        local res = next(c)
+        if entered == 1 then error "not yet" end
+        return res
       end)
+      app:use(function(c, next) return next(c) end)
+      app:get("/", function() count = count + 1 return "ran " .. count end)
     end)
-    assert.equal("second", api:get("/").body)
+    assert.equal("ran 2", api:get("/").body)
+  end)
+
+  it("runs the handler once: to call next(c) a second time is a fault that says so", function()
+    local count = 0
+    local api = client_of(function(app)
+      app:use(function(c, next) return next(c) end)
+      app:use(function(c, next)
+        if next(c).status == 200 then return next(c) end
+      end)
+      app:use(function(c, next) return next(c) end)
+      app:get("/", function() count = count + 1 return "ran" end)
+    end)
+    local ok, why = pcall(function() local res = api:get "/" return res end)
+    assert.is_false(ok)
+    assert.equal(1, count)
+    assert.matches("the middleware at spec/rille/compose_spec.lua:%d+ called next%(c%) a second time, which would run the "
+      .. "handler twice: keep what it gave, as in `local res = next%(c%)`", why)
+  end)
+
+  it("is shared by routes, and each has its own handler and answer", function()
+    local api = client_of(function(app)
+      local function braced(c, next)
+        local res = next(c)
+        res.body = "(" .. res.body .. ")"
+        return res
+      end
+      app:use(braced, braced)
+      for _, name in ipairs { "a", "b", "c" } do
+        app:get("/" .. name, function() return name end)
+        app:get("/own/" .. name, { use = { braced } }, function() return name end)
+      end
+    end)
+    for _, name in ipairs { "a", "b", "c" } do
+      assert.equal("((" .. name .. "))", api:get("/" .. name).body)
+      assert.equal("(((" .. name .. ")))", api:get("/own/" .. name).body)
+    end
   end)
 
   it("sees errors as errors", function()
