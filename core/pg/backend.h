@@ -63,7 +63,7 @@ RL_MUST_USE rl_err rl_backend_run(rl_backend *backend, rl_query *query);
  * overtakes its statement is ignored there, so it is told again until that has
  * ended, or the grace has, and with it the connection. */
 void rl_backend_cancel(rl_backend *backend);
-/* Break the connection now: what is in flight fails with `why` (RL_ETIMEOUT, RL_ECLOSED), `lost` is not
+/* Break the connection now: what is in flight fails with `why` (RL_ERESET, RL_ETIMEOUT, RL_ECLOSED), `lost` is not
  * called. */
 void rl_backend_abort(rl_backend *backend, rl_err why);
 

@@ -70,7 +70,7 @@ static void send_more(rl_batch *batch) {
 }
 
 /* Among reads the order makes no difference: they leave in one write, under one Sync. */
-static bool is_all_reads(const rl_batch *batch) {
+bool rl_batch_only_reads(const rl_batch *batch) {
     rl_slice previous = RL_LIT("");
     for (uint32_t i = 0; i < batch->count; i++) {
         const rl_query *query = &batch->items[i].query;
@@ -85,9 +85,16 @@ static bool is_all_reads(const rl_batch *batch) {
     return true;
 }
 
+const rl_failure *rl_batch_failure(const rl_batch *batch) {
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (batch->items[i].query.failure.err != RL_OK)
+            return &batch->items[i].query.failure;
+    return &batch->errand->query.failure;
+}
+
 rl_err rl_batch_run(rl_batch *batch, rl_backend *backend) {
     batch->backend = backend;
-    batch->shares = !batch->is_atomic && batch->errand->transaction == NULL && is_all_reads(batch);
+    batch->shares = !batch->is_atomic && batch->errand->transaction == NULL && rl_batch_only_reads(batch);
     batch->sent = batch->answered = 0;
     send_more(batch);
     if (batch->answered < batch->count)

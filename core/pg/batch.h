@@ -39,6 +39,11 @@ RL_MUST_USE rl_err rl_batch_init(rl_batch *batch, struct rl_errand *errand, uint
 /* Not while it runs. */
 void rl_batch_clear(rl_batch *batch);
 
+/* Whether its order makes no difference, and nothing is changed by it. */
+bool rl_batch_only_reads(const rl_batch *batch);
+/* That of the first statement that failed; one that is none, when all went well. */
+const rl_failure *rl_batch_failure(const rl_batch *batch);
+
 /* For errand.c: rl_errand_answered follows, unless this fails: then nothing was
  * sent, and the errand's query says why. */
 RL_MUST_USE rl_err rl_batch_run(rl_batch *batch, struct rl_backend *backend);

@@ -208,6 +208,17 @@ rl_err rl_connector_new_sessionless(rl_loop *loop, const char *url, uint64_t con
     return new_connector(loop, url, connect_timeout_ms, NULL, "", out);
 }
 
+rl_err rl_connector_set_read_only(rl_connector *connector) {
+    static const char setting[] = " -c default_transaction_read_only=on";
+    size_t len = strlen(connector->options);
+    char *longer = rl_mem_realloc(connector->options, len + sizeof setting);
+    if (longer == NULL)
+        return RL_ENOMEM;
+    memcpy(longer + len, setting, sizeof setting);
+    connector->options = longer;
+    return RL_OK;
+}
+
 rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner) {
     dial *call = rl_mem_zalloc(1, sizeof *call);
     if (call == NULL)

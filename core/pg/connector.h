@@ -34,6 +34,8 @@ RL_MUST_USE rl_err rl_connector_new_shared(rl_loop *loop, const char *url, uint6
  * not ours to set. UTC and ISO dates are set afterwards: those the pooler takes to each session. */
 RL_MUST_USE rl_err rl_connector_new_sessionless(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
                                                 rl_connector **out);
+/* Its sessions refuse writes unless told otherwise, also on a server that would take them. Before the first dial. */
+RL_MUST_USE rl_err rl_connector_set_read_only(rl_connector *connector);
 /* Calls `connected` once, later, on the loop. RL_EFULL when too many are being
  * made already. */
 RL_MUST_USE rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner);

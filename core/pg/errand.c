@@ -3,6 +3,7 @@
 #include "pg/backend.h"
 #include "pg/batch.h"
 #include "pg/copy.h"
+#include "pg/errand_state.h"
 #include "pg/sql.h"
 
 enum {
@@ -10,8 +11,6 @@ enum {
     /* The server's statement_timeout comes first: its answer says more than ours. */
     TIMEOUT_SLACK_MS = 1000
 };
-
-static void seek_place(rl_errand *errand);
 
 static void free_errand(rl_errand *errand) {
     rl_query_clear(&errand->query);
@@ -29,8 +28,24 @@ static void forget_lesson(rl_errand *errand) {
     errand->lesson = NULL;
 }
 
-static void finish(rl_errand *errand) {
+void rl_errand_stay_at(rl_errand *errand, rl_pool *pool) {
+    errand->pool = pool;
+    errand->lane = rl_pool_lane(pool);
+}
+
+static void leave_replica(rl_errand *errand) {
+    if (errand->replica == NULL)
+        return;
+    rl_replica_leave(errand->replica, &errand->aboard);
+    errand->replica = NULL;
+    rl_errand_stay_at(errand, errand->home);
+}
+
+void rl_errand_finish(rl_errand *errand) {
     forget_lesson(errand);
+    leave_replica(errand);
+    if (errand->writes && !errand->orphan)
+        rl_replicas_note_write(errand->replicas, errand->scope);
     errand->state = RL_ERRAND_DONE;
     errand->backend = NULL;
     errand->transaction = NULL;
@@ -57,10 +72,68 @@ static bool give_back(rl_errand *errand) {
     return false;
 }
 
+/* ---- at a replica ------------------------------------------------------------ */
+
+static const rl_failure *first_failure(const rl_errand *errand) {
+    const rl_failure *failure = &errand->query.failure;
+    if (failure->err != RL_OK || errand->batch == NULL)
+        return failure;
+    return rl_batch_failure(errand->batch);
+}
+
+/* That it writes is no reason to let it do so on the primary, and one that took its whole time
+ * has none left. A replica that must drop what is being read says so in these words, or with 40001. */
+static bool may_differ_at_home(const rl_failure *failure) {
+    if (failure->err == RL_OK || failure->err == RL_ECLOSED || failure->err == RL_ETIMEOUT)
+        return false;
+    if (failure->server == NULL)
+        return failure->lost;
+    if (strcmp(failure->sqlstate, "57014") == 0)
+        return strstr(failure->message, "conflict with recovery") != NULL;
+    return strcmp(failure->sqlstate, "25006") != 0;
+}
+
+static void go_home(rl_errand *errand) {
+    rl_replica *replica = errand->replica;
+    const rl_failure *failure = first_failure(errand);
+    if (failure->lost)
+        rl_replica_suspect(replica, failure->message);
+    replica->sent_home++;
+    if (errand->place == RL_ERRAND_REPLICA_ONLY) {
+        errand->query.failure.of_replica = true;
+        rl_errand_finish(errand);
+        return;
+    }
+    forget_lesson(errand);
+    leave_replica(errand);
+    rl_query_reset_answer(&errand->query);
+    errand->place = RL_ERRAND_PRIMARY;
+    errand->tries = 0;
+    rl_errand_recall(errand);
+    rl_errand_seek_place(errand);
+}
+
+/* It is not tried again where it ran. */
+static void end(rl_errand *errand) {
+    if (errand->replica != NULL && !errand->orphan && may_differ_at_home(first_failure(errand)))
+        go_home(errand);
+    else
+        rl_errand_finish(errand);
+}
+
+void rl_errand_leave_queue(rl_errand *errand) {
+    if (errand->state != RL_ERRAND_QUEUED)
+        return;
+    rl_acquire_forget(&errand->acquire);
+    rl_query_fail(&errand->query, RL_ERESET, "08001", "cannot connect to the replica: %s",
+                  rl_pool_connect_error(errand->pool));
+    go_home(errand);
+}
+
 /* The connection's quiet comes next, and with it the transaction's next turn. */
 void rl_errand_answered(rl_errand *errand) {
     give_back(errand);
-    finish(errand);
+    end(errand);
 }
 
 static bool was_stopped(const rl_failure *failure) {
@@ -81,7 +154,7 @@ static bool may_repeat(rl_errand *errand) {
     const rl_sql_shape *shape = &errand->lesson->shape;
     bool was_quick = errand->state == RL_ERRAND_SHARED || errand->tries > 0;
     bool is_harmless = !failure->sent || (was_quick && shape->plain && shape->reads);
-    return failure->lost && is_harmless && ++errand->tries < MAX_TRIES;
+    return failure->lost && is_harmless && errand->replica == NULL && ++errand->tries < MAX_TRIES;
 }
 
 static void on_answer(rl_query *query) {
@@ -95,9 +168,9 @@ static void on_answer(rl_query *query) {
     if (errand->state != RL_ERRAND_SHARED)
         give_back(errand);
     if (repeats)
-        seek_place(errand);
+        rl_errand_seek_place(errand);
     else
-        finish(errand);
+        end(errand);
 }
 
 static void on_scope_end(rl_lent *lent) {
@@ -106,8 +179,9 @@ static void on_scope_end(rl_lent *lent) {
 
 void rl_errand_init(rl_errand *errand, rl_errand_kind kind, rl_pool *pool, rl_scope *scope,
                     void (*done)(rl_errand *errand), void (*freed)(rl_errand *errand)) {
-    *errand = (rl_errand){.kind = kind, .pool = pool, .scope = scope, .done = done, .freed = freed};
-    errand->lane = rl_pool_lane(pool);
+    *errand = (rl_errand){.kind = kind, .home = pool, .scope = scope, .done = done, .freed = freed};
+    rl_errand_stay_at(errand, pool);
+    errand->replicas = rl_pool_replicas(pool);
     rl_query_init(&errand->query, on_answer);
     rl_list_init(&errand->acquire.link);
     rl_scope_lend(scope, &errand->lent, "statement", on_scope_end);
@@ -129,10 +203,10 @@ static rl_err run_on(rl_errand *errand, rl_backend *backend) {
 
 static void run_borrowed(rl_errand *errand, rl_backend *backend) {
     if (errand->kind == RL_ERRAND_BEGIN) {
-        if (rl_transaction_open(errand->pool, errand->scope, backend, &errand->transaction) != RL_OK) {
+        if (rl_transaction_open(errand->home, errand->pool, errand->scope, backend, &errand->transaction) != RL_OK) {
             rl_query_fail(&errand->query, RL_ENOMEM, "53200", "out of memory");
             rl_pool_release(errand->pool, backend);
-            finish(errand);
+            rl_errand_finish(errand);
             return;
         }
         errand->transaction->running = errand;
@@ -143,10 +217,11 @@ static void run_borrowed(rl_errand *errand, rl_backend *backend) {
     if (err == RL_OK)
         return;
     give_back(errand);
-    if (err == RL_ERESET && !errand->query.failure.sent && ++errand->tries < MAX_TRIES)
-        seek_place(errand);
+    bool was_dead = err == RL_ERESET && !errand->query.failure.sent && errand->replica == NULL;
+    if (was_dead && ++errand->tries < MAX_TRIES)
+        rl_errand_seek_place(errand);
     else
-        finish(errand);
+        end(errand);
 }
 
 /* Waiting for it while the first one is kept could last for ever. */
@@ -162,6 +237,7 @@ static void fail_acquire(rl_errand *errand, rl_err err) {
     const rl_pool_options *options = rl_pool_options_of(errand->pool);
     const char *why = rl_pool_connect_error(errand->pool);
     rl_query *query = &errand->query;
+    query->failure.lost = why[0] != '\0' && errand->replica != NULL;
     if (err == RL_ECLOSED)
         rl_query_fail(query, err, "57P01", "the database pool is closed: nothing was done");
     else if (err == RL_EEXIST)
@@ -175,7 +251,7 @@ static void fail_acquire(rl_errand *errand, rl_err err) {
         rl_query_fail(query, err, "",
                       "none of %u database connections became free within %.3g s: nothing was done",
                       options->exclusive, (double)options->acquire_timeout_ms / 1000);
-    finish(errand);
+    end(errand);
 }
 
 static void on_granted(rl_acquire *acquire, rl_err err, rl_backend *backend) {
@@ -200,7 +276,7 @@ static void seek_connection(rl_errand *errand) {
         run_borrowed(errand, backend);
 }
 
-static void seek_place(rl_errand *errand) {
+void rl_errand_seek_place(rl_errand *errand) {
     rl_query_reset_answer(&errand->query);
     if (errand->may_share && rl_lane_run(errand->lane, &errand->query, errand->lesson))
         errand->state = RL_ERRAND_SHARED;
@@ -208,71 +284,18 @@ static void seek_place(rl_errand *errand) {
         seek_connection(errand);
 }
 
-/* What runs by itself teaches the lane, on whichever connection. */
-static void recall(rl_errand *errand) {
-    const rl_query *query = &errand->query;
-    bool is_single = errand->kind == RL_ERRAND_STATEMENT && !query->script && query->copy == NULL &&
-                     errand->batch == NULL;
-    if (errand->lane != NULL && is_single)
-        errand->lesson = rl_lane_recall(errand->lane, rl_slice_of(rl_query_sql(query), query->sql_len));
-    errand->may_share = errand->lesson != NULL && !errand->is_exclusive && errand->timeout_ms == 0;
-}
-
-/* A turn that could only come after what this very task does next. */
-static bool waits_for_itself(const rl_errand *errand, const rl_transaction *transaction) {
-    const rl_errand *running = transaction->running;
-    return running != NULL && running->query.copy != NULL && running->scope == errand->scope;
-}
-
-/* What it says would hold for a connection that goes back at once, and the next
- * statements would be committed one by one. */
-static bool is_stray_control(rl_errand *errand) {
-    if (errand->kind != RL_ERRAND_STATEMENT || errand->lesson == NULL || !errand->lesson->shape.control)
-        return false;
-    rl_query_fail(&errand->query, RL_EINVAL, "25P01",
-                  "there is no transaction here, and a statement alone cannot begin or end one: "
-                  "use db:transaction");
-    finish(errand);
-    return true;
-}
-
-void rl_errand_start(rl_errand *errand) {
-    rl_transaction *transaction = rl_transaction_find(errand->pool, errand->scope);
-    bool is_end = errand->kind == RL_ERRAND_END;
-    if (errand->kind == RL_ERRAND_BEGIN && transaction != NULL) {
-        rl_query_fail(&errand->query, RL_EEXIST, "25001", "a transaction is open here already");
-        finish(errand);
-    } else if (is_end && (transaction == NULL || transaction->scope != errand->scope)) {
-        rl_query_fail(&errand->query, RL_ENOTFOUND, "25P01", "no transaction was opened here");
-        finish(errand);
-    } else if (transaction != NULL && waits_for_itself(errand, transaction)) {
-        rl_query_fail(&errand->query, RL_EINVAL, "55006",
-                      "a COPY of this task is under way on the transaction's connection: end it first");
-        finish(errand);
-    } else if (transaction != NULL) {
-        errand->state = RL_ERRAND_TURN;
-        errand->transaction = transaction;
-        rl_list_push_back(&transaction->turns, &errand->query.link);
-        rl_transaction_next(transaction);
-    } else {
-        recall(errand);
-        if (!is_stray_control(errand))
-            seek_place(errand);
-    }
-}
-
 bool rl_errand_take_turn(rl_errand *errand) {
     if (run_on(errand, errand->transaction->backend) == RL_OK)
         return true;
     bool goes_on = give_back(errand);
-    finish(errand);
+    rl_errand_finish(errand);
     return goes_on;
 }
 
 void rl_errand_refuse_turn(rl_errand *errand) {
     rl_query_fail(&errand->query, RL_ECANCELLED, "25P01",
                   "the transaction ended before this statement's turn");
-    finish(errand);
+    rl_errand_finish(errand);
 }
 
 static void become_orphan(rl_errand *errand) {
@@ -300,6 +323,7 @@ void rl_errand_drop(rl_errand *errand) {
     if (errand->state == RL_ERRAND_QUEUED)
         rl_acquire_forget(&errand->acquire);
     forget_lesson(errand);
+    leave_replica(errand);
     rl_list_remove(&errand->query.link); /* its turn */
     free_errand(errand);
 }

@@ -19,7 +19,12 @@
  * A statement that was never sent is run again elsewhere, and so is a quick read
  * whose connection broke. A write that was sent is not: whether it was done is
  * unknown, and its failure says so. What the lane's short timeouts stopped
- * did nothing, and runs once more on a connection of its own. */
+ * did nothing, and runs once more on a connection of its own.
+ *
+ * What may go to a replica (pg/replicas.h) goes the same ways there. The replica's answer counts
+ * when it is one; whatever fails there (it went, it had to drop what was read, it lacks a
+ * table that was made a moment ago) is asked of the primary, but for a statement that
+ * writes and one that took too long. */
 #ifndef RL_PG_ERRAND_H
 #define RL_PG_ERRAND_H
 
@@ -27,6 +32,7 @@
 #include "pg/lane.h"
 #include "pg/pool.h"
 #include "pg/query.h"
+#include "pg/replicas.h"
 #include "pg/transaction.h"
 
 typedef enum rl_errand_kind {
@@ -34,6 +40,12 @@ typedef enum rl_errand_kind {
     RL_ERRAND_BEGIN, /* opens a transaction that then belongs to the scope */
     RL_ERRAND_END    /* COMMIT or ROLLBACK: it ends with this, whatever the answer */
 } rl_errand_kind;
+
+typedef enum rl_errand_place {
+    RL_ERRAND_PRIMARY,
+    RL_ERRAND_REPLICA,     /* on the primary when no replica is fit, or it fails there */
+    RL_ERRAND_REPLICA_ONLY /* then it fails, with failure.of_replica: the caller goes on */
+} rl_errand_place;
 
 typedef enum rl_errand_state {
     RL_ERRAND_NEW,
@@ -50,12 +62,17 @@ struct rl_errand {
     rl_query query; /* filled by the caller before the start, read by it after */
     rl_errand_kind kind;
     rl_errand_state state;
-    rl_pool *pool;
-    rl_lane *lane;     /* the pool's; may be NULL */
+    rl_pool *home;         /* the primary's */
+    rl_pool *pool;         /* where it runs now: that, or the replica's */
+    rl_lane *lane;         /* the pool's; may be NULL */
+    rl_replicas *replicas; /* home's; NULL without any */
+    rl_replica *replica;   /* where it runs now; NULL: at home */
+    rl_list aboard;        /* in the replica's */
     rl_lesson *lesson; /* held until it is done, where there is a lane */
     rl_scope *scope;
     /* What the caller asks for, between init and start: */
     struct rl_batch *batch; /* these queries instead of the one; or NULL */
+    rl_errand_place place; /* anything but the primary only for what reads, or a BEGIN of what does */
     bool is_exclusive;   /* on a connection of its own, whatever is known of the statement */
     bool is_cancellable; /* a write too is stopped when nobody waits for it any more */
     uint64_t timeout_ms; /* instead of the pool's query_timeout_ms; 0: that one */
@@ -66,6 +83,7 @@ struct rl_errand {
     uint8_t tries;
     bool orphan;
     bool may_share; /* the lane may be asked */
+    bool writes;    /* at home, perhaps, where there are replicas: its scope's reads must see it */
     void (*done)(rl_errand *errand);  /* on the loop, or from within start; then DONE */
     void (*freed)(rl_errand *errand); /* frees the memory it is part of */
 };
@@ -83,6 +101,8 @@ rl_errand *rl_errand_newest_done(const rl_scope *scope);
 
 /* For batch.c: all of it has been answered. */
 void rl_errand_answered(rl_errand *errand);
+/* For replica.c, which is down: what waits for a connection there goes home. */
+void rl_errand_leave_queue(rl_errand *errand);
 /* For transaction.c. Its turn has come; false when that ended the transaction. */
 RL_MUST_USE bool rl_errand_take_turn(rl_errand *errand);
 /* Its turn will not come. */

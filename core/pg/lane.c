@@ -197,6 +197,14 @@ static void on_watch(rl_timer *timer) {
         rl_timer_start(lane->loop, &lane->watch, WATCH_MS);
 }
 
+void rl_lane_hang_up(rl_lane *lane) {
+    while (!rl_list_is_empty(&lane->wires)) {
+        wire *one = RL_CONTAINER(lane->wires.next, wire, link);
+        rl_backend_abort(one->backend, RL_ERESET);
+        on_lost(one);
+    }
+}
+
 /* ---- statements ------------------------------------------------------------------ */
 
 rl_lesson *rl_lane_recall(rl_lane *lane, rl_slice sql) {
@@ -344,10 +352,16 @@ rl_err rl_lane_open(rl_loop *loop, const rl_lane_options *options, rl_lane **out
                                   options->statement_timeout_ms, options->lock_timeout_ms, &lane->connector);
     if (err != RL_OK)
         goto fail;
+    if (options->is_replica)
+        err = rl_connector_set_read_only(lane->connector);
+    if (err != RL_OK)
+        goto fail;
     rl_loop_add_turn(loop, &lane->turn);
     *out = lane;
     return RL_OK;
 fail:
+    if (lane->connector != NULL)
+        rl_connector_close(lane->connector);
     rl_lessons_clear(&lane->lessons);
     rl_mem_free(lane);
     return err;

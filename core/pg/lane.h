@@ -42,6 +42,7 @@ typedef struct rl_lane_options {
     uint64_t lock_timeout_ms, statement_timeout_ms; /* of the sessions */
     uint64_t dead_after_ms; /* of silence past statement_timeout_ms, which the server itself would have kept */
     uint64_t max_lifetime_ms;                       /* give or take a tenth; 0: no limit */
+    bool is_replica;                                /* the sessions refuse writes */
     rl_log *log;                                    /* may be NULL */
 } rl_lane_options;
 
@@ -72,6 +73,10 @@ RL_MUST_USE bool rl_lane_run(rl_lane *lane, rl_query *query, const rl_lesson *le
 /* Nobody wants the answer. True when the query had not been sent and is the
  * caller's again; else its `done` will come. */
 RL_MUST_USE bool rl_lane_forget(rl_lane *lane, rl_query *query);
+
+/* The server hangs: what is in flight fails, as if the connections had broken. Not
+ * from within a query's `done`. */
+void rl_lane_hang_up(rl_lane *lane);
 
 const rl_lane_options *rl_lane_options_of(const rl_lane *lane);
 rl_lane_stats rl_lane_stats_of(const rl_lane *lane);

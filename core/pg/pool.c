@@ -58,6 +58,7 @@ static rl_err open_lane(rl_pool *pool, const rl_pool_options *options) {
     lane.max_statements = options->max_statements;
     lane.connect_timeout_ms = options->connect_timeout_ms;
     lane.max_lifetime_ms = options->max_lifetime_ms;
+    lane.is_replica = options->is_replica;
     lane.log = options->log;
     return rl_lane_open(pool->loop, &lane, &pool->lane);
 }
@@ -78,6 +79,8 @@ rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out
                      ? rl_connector_new_sessionless(loop, options->url, options->connect_timeout_ms, &pool->connector)
                      : rl_connector_new(loop, options->url, options->connect_timeout_ms, options->query_timeout_ms,
                                         &pool->connector);
+    if (err == RL_OK && options->is_replica && !options->is_sessionless)
+        err = rl_connector_set_read_only(pool->connector);
     if (err != RL_OK)
         goto fail;
     err = rl_canceller_new(loop, &pool->canceller);
@@ -301,7 +304,7 @@ void rl_seat_tidied(rl_seat *seat, bool usable) {
     rl_pool *pool = seat->pool;
     rl_member_count_loan(&pool->member, rl_backend_take_runs(seat->backend), seat->was_reset);
     seat->was_reset = false;
-    bool is_demoted = rl_backend_is_demoted(seat->backend);
+    bool is_demoted = rl_backend_is_demoted(seat->backend) && !pool->options.is_replica;
     if (is_demoted)
         rl_member_renew(&pool->member);
     if (!usable || is_demoted || is_old(seat) || pool->closed)
@@ -312,10 +315,10 @@ void rl_seat_tidied(rl_seat *seat, bool usable) {
 
 /* ---- the end ------------------------------------------------------------------ */
 
-static void close_away(rl_pool *pool) {
-    /* First all that runs: an errand that nobody waits for gives its seat back. */
+/* First all that runs: an errand that nobody waits for gives its seat back. */
+static void break_away(rl_pool *pool, rl_err why) {
     for (rl_list *at = pool->away.next; at != &pool->away; at = at->next)
-        rl_backend_abort(RL_CONTAINER(at, rl_seat, link)->backend, RL_ECLOSED);
+        rl_backend_abort(RL_CONTAINER(at, rl_seat, link)->backend, why);
     for (rl_list *at = pool->away.next, *next; at != &pool->away; at = next) {
         next = at->next;
         rl_seat *seat = RL_CONTAINER(at, rl_seat, link);
@@ -333,13 +336,27 @@ void rl_pool_close(rl_pool *pool) {
         acquire->granted(acquire, RL_ECLOSED, NULL);
     }
     rl_supply_close(pool);
-    close_away(pool);
+    break_away(pool, RL_ECLOSED);
     if (pool->lane != NULL)
         rl_lane_close(pool->lane); /* last: what ran elsewhere has taught it */
     pool->lane = NULL;
     rl_crew_close(pool->canceller);
     pool->seats--;
     rl_pool_free_if_over(pool);
+}
+
+void rl_pool_hang_up(rl_pool *pool) {
+    break_away(pool, RL_ERESET);
+    if (pool->lane != NULL)
+        rl_lane_hang_up(pool->lane);
+}
+
+void rl_pool_set_replicas(rl_pool *pool, struct rl_replicas *replicas) {
+    pool->replicas = replicas;
+}
+
+struct rl_replicas *rl_pool_replicas(const rl_pool *pool) {
+    return pool->replicas;
 }
 
 rl_lane *rl_pool_lane(const rl_pool *pool) {

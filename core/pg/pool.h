@@ -28,6 +28,7 @@
 typedef struct rl_pool rl_pool;
 struct rl_backend;
 struct rl_log;
+struct rl_replicas;
 struct rl_scope;
 
 typedef struct rl_pool_options {
@@ -48,6 +49,10 @@ typedef struct rl_pool_options {
     bool is_sessionless; /* behind a pooler that lends a session for one transaction (PgBouncer): nothing is kept in one */
     rl_budgets *budgets;      /* the process's; NULL: this pool's budget is its own */
     struct rl_log *log;       /* may be NULL */
+    bool is_replica;          /* of a server that follows another one: the sessions refuse writes */
+    /* A connection could not be made, as rl_pool_connect_error says. May be NULL. */
+    void (*on_refused)(void *owner);
+    void *owner;
 } rl_pool_options;
 
 /* The defaults of every limit, without a URL. */
@@ -101,6 +106,13 @@ void rl_pool_release(rl_pool *pool, struct rl_backend *backend);
 /* While it is lent, have `quiet(borrower)` called whenever it becomes quiet. */
 void rl_pool_on_quiet(struct rl_backend *backend, void (*quiet)(void *borrower), void *borrower);
 
+/* The server hangs: what is in flight fails, as if the connections had broken. Not
+ * from within a query's `done`. */
+void rl_pool_hang_up(rl_pool *pool);
+
+/* The servers that follow this pool's (pg/replicas.h); NULL when there are none. */
+void rl_pool_set_replicas(rl_pool *pool, struct rl_replicas *replicas);
+struct rl_replicas *rl_pool_replicas(const rl_pool *pool);
 /* Where the worker's quick statements share connections (pg/lane.h); NULL with `shared` 0. */
 struct rl_lane *rl_pool_lane(const rl_pool *pool);
 const rl_pool_options *rl_pool_options_of(const rl_pool *pool);

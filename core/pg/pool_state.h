@@ -17,6 +17,7 @@ struct rl_pool {
     rl_connector *connector;
     rl_crew *canceller;
     rl_lane *lane; /* NULL without shared connections */
+    struct rl_replicas *replicas; /* NULL without any */
     rl_member member;
     rl_list idle, away; /* seats: ready; lent or being tidied */
     rl_list waiting;    /* acquires */

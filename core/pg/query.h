@@ -40,6 +40,7 @@ typedef struct rl_failure {
     char sqlstate[6];
     bool sent;         /* whether the server may have seen the statement */
     bool lost;         /* the connection went before the statement was settled */
+    bool of_replica;   /* and not of the primary, which may answer what was asked */
     rl_result *server; /* the server's own error, or NULL: then `message` says it */
     char message[256];
 } rl_failure;

@@ -26,6 +26,8 @@ static void dial_failed(rl_pool *pool, const char *why) {
     if (!rl_timer_is_running(&pool->backoff))
         back_off(pool);
     rl_member_dialed(&pool->member, NULL);
+    if (pool->options.on_refused != NULL)
+        pool->options.on_refused(pool->options.owner);
 }
 
 static void on_quiet(void *owner) {

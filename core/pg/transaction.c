@@ -17,7 +17,7 @@ static bool is_inside(const rl_transaction *transaction, const rl_scope *below) 
     return below == NULL || below->birth > transaction->births;
 }
 
-rl_transaction *rl_transaction_find(const rl_pool *pool, rl_scope *scope) {
+rl_transaction *rl_transaction_find(const rl_pool *home, rl_scope *scope) {
     const rl_scope *below = NULL;
     for (; scope != NULL; below = scope, scope = scope->parent) {
         for (rl_list *at = scope->lent.next; at != &scope->lent; at = at->next) {
@@ -25,7 +25,7 @@ rl_transaction *rl_transaction_find(const rl_pool *pool, rl_scope *scope) {
             if (lent->release != on_scope_end)
                 continue;
             rl_transaction *one = RL_CONTAINER(lent, rl_transaction, lent);
-            if (one->pool == pool && is_inside(one, below))
+            if (one->home == home && is_inside(one, below))
                 return one;
         }
     }
@@ -40,12 +40,14 @@ static void on_quiet(void *borrower) {
     rl_transaction_next(borrower);
 }
 
-rl_err rl_transaction_open(rl_pool *pool, rl_scope *scope, rl_backend *backend, rl_transaction **out) {
+rl_err rl_transaction_open(rl_pool *home, rl_pool *pool, rl_scope *scope, rl_backend *backend,
+                           rl_transaction **out) {
     rl_transaction *transaction = rl_mem_zalloc(1, sizeof *transaction);
     if (transaction == NULL)
         return RL_ENOMEM;
     transaction->scope = scope;
     transaction->births = scope->births;
+    transaction->home = home;
     transaction->pool = pool;
     transaction->backend = backend;
     rl_list_init(&transaction->turns);

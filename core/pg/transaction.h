@@ -20,20 +20,22 @@ struct rl_transaction {
     rl_lent lent;
     rl_scope *scope;
     uint64_t births; /* children that the scope had had at BEGIN: those are outside */
-    rl_pool *pool;
+    rl_pool *home; /* that it is found by: the primary's */
+    rl_pool *pool; /* whose connection it has: that, or a replica's */
+    bool has_written;
     struct rl_backend *backend;
     struct rl_errand *running;
     rl_list turns;
 };
 
-/* The transaction of `pool` that a statement of `scope` belongs to, or NULL. */
-rl_transaction *rl_transaction_find(const rl_pool *pool, rl_scope *scope);
+/* The transaction of the database of `home` that a statement of `scope` belongs to, or NULL. */
+rl_transaction *rl_transaction_find(const rl_pool *home, rl_scope *scope);
 
 /* False when its connection is only held: opened by something else than BEGIN. */
 bool rl_transaction_is_open(const rl_transaction *transaction);
 
 /* For errand.c. The lease takes the borrowed connection over. */
-RL_MUST_USE rl_err rl_transaction_open(rl_pool *pool, rl_scope *scope, struct rl_backend *backend,
+RL_MUST_USE rl_err rl_transaction_open(rl_pool *home, rl_pool *pool, rl_scope *scope, struct rl_backend *backend,
                                        rl_transaction **out);
 /* Give the connection back, in whatever state it is. Who waits for a turn is
  * told that the transaction is over. */

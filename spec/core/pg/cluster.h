@@ -19,8 +19,9 @@ typedef struct cluster {
     PGconn *admin; /* for what the tested code must not do itself */
 } cluster;
 
-static inline int cluster_start(cluster *self) {
-    FILE *script = popen(CLUSTER_SCRIPT " start", "r");
+/* Run a command of the script that makes a cluster, and connect to that. */
+static inline int cluster_make(cluster *self, const char *command) {
+    FILE *script = popen(command, "r");
     if (script == NULL)
         return -1;
     char *line = fgets(self->dir, sizeof self->dir, script);
@@ -30,6 +31,28 @@ static inline int cluster_start(cluster *self) {
     snprintf(self->url, sizeof self->url, "host=%s user=rille dbname=postgres", self->dir);
     self->admin = PQconnectdb(self->url);
     return PQstatus(self->admin) == CONNECTION_OK ? 0 : -1;
+}
+
+static inline int cluster_start(cluster *self) {
+    return cluster_make(self, CLUSTER_SCRIPT " start");
+}
+
+/* One that follows `primary`, and is open for reads. */
+static inline int cluster_follow(cluster *self, const cluster *primary) {
+    char command[256];
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " replica %s", primary->dir);
+    return cluster_make(self, command);
+}
+
+/* "kill", as a crash does, or "begin": it serves again then. */
+static inline int cluster_do(cluster *self, const char *what) {
+    char command[256];
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " %s %s", what, self->dir);
+    if (system(command) != 0)
+        return -1;
+    if (strcmp(what, "begin") == 0)
+        PQreset(self->admin);
+    return 0;
 }
 
 static inline void cluster_stop(cluster *self) {

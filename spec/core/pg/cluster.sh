@@ -4,6 +4,8 @@
 #                               FOLDER/other.pem is an authority that knows nothing of it.
 # cluster.sh restart FOLDER MODE -- fast or immediate.
 # cluster.sh standby FOLDER -- it follows another server then, which never says anything.
+# cluster.sh replica FOLDER -- another one, which follows the first and is open for reads: prints its folder.
+# cluster.sh kill FOLDER -- as by a crash. cluster.sh begin FOLDER -- it runs again then.
 # cluster.sh stop FOLDER -- ends it and removes the folder.
 # It is reached by a unix socket in that folder only. As root the server runs as
 # the user postgres, because it refuses to be root.
@@ -19,13 +21,26 @@ as_server() {
     fi
 }
 
-start() {
+new_folder() {
     dir=$(mktemp -d /tmp/rille-pg.XXXXXX)
     if [ "$(id -u)" = 0 ]; then chown postgres:postgres "$dir"; fi
     cd "$dir"
+}
+
+begin() { # also after a crash, as soon as the last of its processes has gone
+    cd "$1"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        as_server "$bin/pg_ctl" -D "$1/data" -w -s -l "$1/server.log" -o "-c listen_addresses='' \
+            -c unix_socket_directories='$1' -c fsync=off -c max_connections=60" start >/dev/null 2>&1 && return
+        sleep 0.2
+    done
+    return 1
+}
+
+start() {
+    new_folder
     as_server "$bin/initdb" -D "$dir/data" -U rille -A trust -E UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1
-    as_server "$bin/pg_ctl" -D "$dir/data" -w -s -l "$dir/server.log" -o "-c listen_addresses='' \
-        -c unix_socket_directories='$dir' -c fsync=off -c max_connections=60 -c max_wal_senders=0" start >/dev/null 2>&1
+    begin "$dir"
     echo "$dir"
 }
 
@@ -55,8 +70,20 @@ restart() {
 
 standby() {
     as_server touch "$1/data/standby.signal"
-    as_server "$bin/pg_ctl" -D "$1/data" -w -s -l "$1/server.log" -o "-c listen_addresses='' \
-        -c unix_socket_directories='$1' -c fsync=off -c max_connections=60 -c max_wal_senders=0" restart >/dev/null 2>&1
+    restart "$1" fast
+}
+
+replica() {
+    new_folder
+    as_server "$bin/pg_basebackup" -h "$1" -U rille -D "$dir/data" -R -c fast --no-sync >"$dir/basebackup.log" 2>&1
+    # Whatever is read there gives way at once to what the primary has done.
+    echo "max_standby_streaming_delay = 0" >>"$dir/data/postgresql.auto.conf"
+    begin "$dir"
+    echo "$dir"
+}
+
+kill() {
+    command kill -9 "$(head -n 1 "$1/data/postmaster.pid")"
 }
 
 stop() {
