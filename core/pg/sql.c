@@ -18,7 +18,7 @@ static const char *const harmless[] = {
     "as", "asc", "ascii", "avg", "between", "bit", "bit_and", "bit_length", "bit_or", "bool_and", "bool_or",
     "btrim", "by", "cardinality", "case", "cast", "ceil", "ceiling", "char", "char_length", "character",
     "chr", "clock_timestamp", "coalesce", "concat", "concat_ws", "conflict", "count", "cume_dist",
-    "current_timestamp", "date", "date_bin", "date_part", "date_trunc", "decimal", "decode", "default",
+    "current_setting", "current_timestamp", "date", "date_bin", "date_part", "date_trunc", "decimal", "decode", "default",
     "degrees", "dense_rank", "distinct", "div", "else", "encode", "every", "except", "exists", "exp",
     "extract", "filter", "first_value", "float", "floor", "format", "from", "gen_random_uuid",
     "generate_series", "generate_subscripts", "greatest", "group", "having", "host", "in", "initcap",

@@ -166,8 +166,9 @@ static void set_text(lua_State *L, const char *key, const char *text) {
 /* FACE rule 3: a unique violation is a conflict, a statement that was stopped a
  * timeout, a pool without a connection an overloaded service; the rest is our own fault until an app maps it. */
 static int status_of(const rl_failure *failure) {
-    if (failure->err == RL_EFULL || failure->err == RL_ECLOSED || strcmp(failure->sqlstate, "08001") == 0 ||
-        failure->sqlstate[0] == '\0')
+    bool was_not_sent = failure->lost && !failure->sent;
+    if (was_not_sent || failure->err == RL_EFULL || failure->err == RL_ECLOSED ||
+        strcmp(failure->sqlstate, "08001") == 0 || failure->sqlstate[0] == '\0')
         return 503;
     if (strcmp(failure->sqlstate, "57014") == 0)
         return 504;

@@ -36,9 +36,11 @@ local function rille(self, ...)
 end
 
 --- A new cluster in a folder of its own, running.
-function database.new()
+-- @tparam[opt] table options `durable = true`: what was committed outlives a crash
+function database.new(options)
   local dir = run("mktemp -d")
-  return setmetatable({ dir = dir, url = cluster.start(dir .. "/pg", { durable = false }) }, Database)
+  local is_durable = options ~= nil and options.durable
+  return setmetatable({ dir = dir, url = cluster.start(dir .. "/pg", { durable = is_durable }) }, Database)
 end
 
 --- Apply the project's migrations.
@@ -92,6 +94,52 @@ end
 --- Start it again, at the same address.
 function Database:start()
   assert(cluster.start(self.dir .. "/pg", { durable = false }) == self.url, "the cluster's address changed")
+end
+
+local function read_file(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- The server's first process, while it is there; and whether it takes connections.
+local function master(self)
+  local text = read_file(self.dir .. "/pg/data/postmaster.pid") or ""
+  local pid = text:match("^%d+")
+  if pid and read_file("/proc/" .. pid .. "/cmdline") then
+    return pid, text:find("\nready", 1, true) ~= nil
+  end
+end
+
+--- Send a signal to the server's first process: INT ends it fast, QUIT at once.
+function Database:signal(name)
+  run("kill -" .. name .. " " .. assert(master(self), "no server runs"))
+end
+
+--- Whether its first process is there; and whether it takes connections.
+function Database:is_running()
+  local pid, is_ready = master(self)
+  return pid ~= nil, is_ready == true
+end
+
+--- The server's processes: of all sessions of an application, or all there are.
+-- @tparam[opt] string application
+-- @treturn string their numbers, with blanks between
+function Database:processes(application)
+  if application then
+    return (self:sql("select string_agg(pid::text, ' ') from pg_stat_activity where application_name = '"
+      .. application .. "'"))
+  end
+  local pid = assert(master(self), "no server runs")
+  return pid .. " " .. read_file("/proc/" .. pid .. "/task/" .. pid .. "/children")
+end
+
+--- Start it again without waiting until it serves.
+function Database:begin_start()
+  os.execute(quoted(os.getenv("RILLE") or "build/rille") .. " db start " .. quoted(self.dir .. "/pg")
+    .. " >/dev/null 2>&1 &")
 end
 
 --- Stop it and remove every trace.
