@@ -157,7 +157,7 @@ local function install()
 end
 
 --- What gives a request the allowance of its route.
--- @tparam table route method, path, where, options
+-- @tparam table route method, path, at, options
 -- @treturn ?function(slot, epoch) nil when the route bounds nothing
 function allowance.of(route)
   local most, read_only = route.options.max_queries, route.options.read_only
@@ -165,7 +165,7 @@ function allowance.of(route)
     return nil
   end
   install()
-  local name = ("%s %s (%s)"):format(route.method, route.path, route.where)
+  local name = ("%s %s (%s)"):format(route.method, route.path, route.at)
   return function(slot, epoch)
     of_slot[slot] = {
       slot = slot, epoch = epoch, route = name, most = most, read_only = read_only, count = 0, seen = {},

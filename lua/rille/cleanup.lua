@@ -1,6 +1,9 @@
 --- What runs when a request or a task has ended: deferred functions, the last
 -- one first, then those given to c:after, in their order.
 local core = require "rille.core"
+local errors = require "rille.error"
+local place = require "rille.place"
+local report = require "rille.report"
 
 local cleanup = {}
 
@@ -8,16 +11,31 @@ local cleanup = {}
 -- is taken out when they have run.
 local requests = {}
 
-local function packed(fn, ...)
-  return { fn = fn, count = select("#", ...), ... }
+-- How whoever gave a function calls what he did.
+local CALLS = { deferred = "rille.defer", after = "c:after" }
+
+local function packed(list, fn, ...)
+  return { call = CALLS[list], fn = fn, count = select("#", ...), ... }
+end
+
+-- The request has been answered, and what it had of time for all that follows is over.
+local function cut_off(one)
+  local settings = core.settings
+  return ("%s was cut off: what follows an answer has request_timeout%s, together; a task of rille.background has its own "
+    .. "time"):format(one.call, settings and settings.request_timeout and (" (%g s)"):format(settings.request_timeout) or "")
 end
 
 -- One that fails must not keep the others from running.
 local function call(one)
-  local ok, err = xpcall(one.fn, debug.traceback, unpack(one, 1, one.count))
-  if not ok then
-    core.log("error", "a deferred function failed", "error", tostring(err))
+  local ok, err = xpcall(one.fn, report.traced, unpack(one, 1, one.count))
+  if ok then
+    return
   end
+  local at = place.of(one.fn)
+  if err == errors.TIMEOUT and core.why() == "timeout" then
+    err = cut_off(one)
+  end
+  report.unanswered(err, { what = ("a function given to %s failed%s"):format(one.call, at and " (" .. at .. ")" or ""), at = at })
 end
 
 local function next_of(owner)
@@ -51,7 +69,7 @@ end
 
 local function note(owner, list, fn, ...)
   owner[list] = owner[list] or {}
-  table.insert(owner[list], packed(fn, ...))
+  table.insert(owner[list], packed(list, fn, ...))
 end
 
 function cleanup.add(owner, fn, ...)

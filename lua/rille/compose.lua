@@ -13,6 +13,7 @@ local errors = require "rille.error"
 local Group = require "rille.group"
 local middleware = require "rille.middleware"
 local own = require "rille.own"
+local place = require "rille.place"
 local report = require "rille.report"
 local unit = require "rille.unit"
 local validate = require "rille.validate"
@@ -75,6 +76,17 @@ local function flatten_mount(note, at, out)
   flatten(group, inner, out)
 end
 
+-- What an error calls the place of a route: where its handler begins, and where the
+-- route stands if that is another file.
+local function place_of(note)
+  local at = place.of(note.handler)
+  if not at then
+    return note.where
+  end
+  local is_beside = at:match "^(.*):" == note.where:match "^(.*):"
+  return is_beside and at or ("%s, route at %s"):format(at, note.where)
+end
+
 -- `at`: prefix; chain of middleware, and whose they are; apps from the outside in; names
 -- of the mounts so far, and for each app how many of them lie outside of it; mounts: of
 -- apps, filled in; around: the groups on the way; mounted: where, for people.
@@ -95,8 +107,8 @@ function flatten(group, at, out)
       local whole, whose = lengthened(inside, note.options.use)
       out[#out + 1] = {
         method = note.method, path = path == "" and "/" or path, options = note.options, handler = note.handler,
-        where = note.where, chain = whole, owners = whose, apps = inside.apps, names = inside.names, bases = inside.bases,
-        note = note, mounted = inside.mounted,
+        where = note.where, at = place_of(note), chain = whole, owners = whose, apps = inside.apps, names = inside.names,
+        bases = inside.bases, note = note, mounted = inside.mounted,
       }
     end
   end
@@ -104,9 +116,9 @@ end
 
 --- All routes of an app, mounted ones included, in the order in which they were written.
 -- From now on nothing can be added to it.
--- @treturn {table,...} method, path, handler, where, options, chain, owners (the app of each of
--- the chain), apps (from the outside in), names, bases, note (the same in each mount of a bag), mounted
--- (" (mounted at …)", or "")
+-- @treturn {table,...} method, path, handler, where (it stands), at (as errors say it), options,
+-- chain, owners (the app of each of the chain), apps (from the outside in), names, bases, note
+-- (the same in each mount of a bag), mounted (" (mounted at …)", or "")
 -- @treturn {table,...} where apps are mounted: prefix, apps (from the outside in)
 function compose.routes(app)
   local out, mounts = {}, {}
@@ -196,14 +208,19 @@ local function handled(c, err, apps)
       if known then
         local ok, answer = xpcall(function() return answer_of(c, known, one.fn(c, known)) end, report.traced)
         if not ok then
-          err = report.shown(answer, "on_error", c.request_id)
+          report.tell(err)
+          err = report.shown(answer, { what = "fault in on_error", at = place.of(one.fn), request_id = c.request_id })
           break
         elseif answer then
+          if known ~= err.cause then -- else it was asked for by its own code: expected, and no fault
+            report.tell(err)
+          end
           return answer
         end
       end
     end
   end
+  report.tell(err)
   return default_answer(c, err)
 end
 
@@ -214,7 +231,7 @@ local function run_hooks(c, res, apps)
     c[APP] = owners[i]
     local ok, raised = xpcall(function() hook(c, res) end, report.traced)
     if not ok then
-      report.shown(raised, "on_response", c.request_id)
+      report.tell(report.shown(raised, { what = "fault in on_response", at = place.of(hook), request_id = c.request_id }))
     end
   end
   return res
@@ -321,7 +338,7 @@ function compose.entry(route, steps)
   local prepare = preparation(route)
   local hooks, owners = response_hooks(route.apps)
   local app = route.apps[#route.apps]
-  local inner, shape = route.handler, validate.output(route.options, route.where)
+  local inner, shape = route.handler, validate.output(route.options)
   local check = validate.input(route.options)
   if check then
     inner = before(check, inner) -- behind the middleware: who may not ask need not know what is wrong

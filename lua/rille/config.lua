@@ -16,6 +16,7 @@ local describe = require "rille.schema.describe"
 local layer = require "rille.config.layer"
 local message = require "rille.config.message"
 local nearest = require "rille.nearest"
+local place_at = require("rille.place").at
 local v = require "rille.schema"
 
 local Config = { __name = "rille.config" }
@@ -231,8 +232,7 @@ function Config:declare(declaration, level)
   if type(declaration) ~= "table" or v.is(declaration) then
     error("app:config takes a table of schemas, as in app:config{ wechat = v.object{ appid = v.string() } }", level)
   end
-  local info = debug.getinfo(level, "Sl")
-  local where = info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
+  local where = place_at(level)
   for name, node in pairs(declaration) do
     check_name(self, name, node, where, level + 1)
   end

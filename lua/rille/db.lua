@@ -7,7 +7,7 @@
 -- **yields**, and raises: the table of an error has `code` ("db." and the
 -- SQLSTATE), `status`, `message`, and what the server said beside it (`detail`,
 -- `hint`, `constraint`, `table`, `column`, `position` in `sql`, and in development
--- `excerpt`, which shows the place). Where the connection broke, `sent` says
+-- `excerpt`, which shows the place), and `at`, the line of the app's that asked. Where the connection broke, `sent` says
 -- whether the server may have run the statement.
 --
 -- Here are the pool and the single statements; what takes more is beside it, one

@@ -1,6 +1,7 @@
 --- What becomes of a request whose handler failed.
 local compose = require "rille.compose"
 local Context = require "rille.context"
+local place = require "rille.place"
 local report = require "rille.report"
 
 local fault = {}
@@ -12,8 +13,11 @@ function fault.handler(routes, app)
   return function(slot, epoch, err, co, number)
     local route = routes[number]
     local c = Context.recall(slot, epoch, route and route.apps[#route.apps] or app)
-    local where = route and ("%s %s (%s)"):format(route.method, route.path, route.where) or "a request"
-    return compose.answer_error(c, report.shown(err, where, c.request_id, co), route and route.apps or { app })
+    local happened = {
+      what = "fault in " .. (route and ("%s %s (%s)"):format(route.method, route.path, route.at) or "a request"),
+      at = route and place.of(route.handler), request_id = c.request_id,
+    }
+    return compose.answer_error(c, report.shown(err, happened, co), route and route.apps or { app })
   end
 end
 

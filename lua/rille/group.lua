@@ -6,6 +6,7 @@
 local file = require "rille.file"
 local method = require "rille.method"
 local nearest = require "rille.nearest"
+local place = require "rille.place"
 local schema = require "rille.schema"
 local unit = require "rille.unit"
 
@@ -19,12 +20,6 @@ local ROUTE_OPTIONS = {
   read_only = "boolean", params = "table", query = "table", headers = "table", cookies = "table", body = "table",
   response = "table",
 }
-
--- Where the app's code called us: "routes/users.lua:12".
-local function caller(level)
-  local info = debug.getinfo(level + 1, "Sl")
-  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
-end
 
 local function check_middleware(middleware, level)
   if type(middleware) ~= "function" then
@@ -157,7 +152,7 @@ local function add(group, verb, path, options, handler)
   check_options(options, 3)
   check_open(group, "app:" .. verb:lower(), 3)
   note(group, {
-    kind = "route", method = verb, path = path, options = options, handler = handler, where = caller(3),
+    kind = "route", method = verb, path = path, options = options, handler = handler, where = place.at(3),
   })
 end
 
@@ -230,7 +225,7 @@ function Group:group(prefix, options)
   check_open(self, "app:group", 2)
   local group = Group.new(prefix)
   use(group, 2, unpack(options and options.use or {}))
-  note(self, { kind = "group", group = group, path = prefix, where = caller(2) })
+  note(self, { kind = "group", group = group, path = prefix, where = place.at(2) })
   return group
 end
 
@@ -247,7 +242,7 @@ function Group:mount(prefix, what, options)
   check_named(options, { name = true, use = true }, "mount", 2)
   check_open(self, "app:mount", 2)
   options = options or {}
-  note(self, { kind = "mount", what = what, path = prefix, options = options, where = caller(2) })
+  note(self, { kind = "mount", what = what, path = prefix, options = options, where = place.at(2) })
 end
 
 method.guard(Group, Group.is, "group", {

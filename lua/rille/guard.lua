@@ -2,6 +2,7 @@
 -- finalizer raises, or when machine code asks for more than a string can hold),
 -- change its locale, run bytecode, or make every request of a worker wait.
 local core = require "rille.core"
+local place = require "rille.place"
 local ffi = require "ffi"
 
 local guard = {}
@@ -12,17 +13,12 @@ local rep, ffi_gc, metatype = string.rep, ffi.gc, ffi.metatype
 
 local MOST_STRING = 2 ^ 30 -- LuaJIT's own bound is a little below 2^31
 
-local function caller(level)
-  local info = debug.getinfo(level + 1, "Sl")
-  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
-end
-
 -- Once for each line that calls: a busy route must not fill the log.
 local warned = {}
 
 local function blocking(name, fn)
   return function(...)
-    local where = caller(2)
+    local where = place.at(2)
     if not warned[where] then
       warned[where] = true
       core.log("warn", name .. " blocks: every request of this worker waits for it", "where", where)

@@ -12,6 +12,7 @@
 local answers = require "rille.answer"
 local Context = require "rille.context"
 local own = require "rille.own"
+local place = require "rille.place"
 
 local APP, LAST, DONE, REST = Context.APP, Context.LAST, Context.DONE, Context.REST
 
@@ -21,8 +22,7 @@ local middleware = {}
 
 -- Where a function stands: its caller's line is lost when it was a tail call.
 local function place_of(fn)
-  local info = debug.getinfo(fn, "S")
-  return ("%s:%d"):format(info.short_src, info.linedefined)
+  return place.of(fn) or "?"
 end
 
 -- An answer as it will be sent: a file is looked at now, so that whoever sees

@@ -6,6 +6,7 @@
 -- require cannot. A file's globals are its mistakes: assigning one is an error.
 local core = require "rille.core"
 local forwarding = require "rille.coroutine"
+local place = require "rille.place"
 local wait = require "rille.wait"
 
 local module = {}
@@ -104,9 +105,8 @@ end
 local loader_for
 
 local function warn_blocking(name, level)
-  local info = debug.getinfo(level + 1, "Sl")
   core.log("warn", ("'%s' blocks: every request of this worker waits for its calls"):format(name), "where",
-    info and ("%s:%d"):format(info.short_src, info.currentline) or "?")
+    place.at(level + 1))
 end
 
 -- Not one of the app's: Lua's own, Rille's, or what LuaRocks installed.

@@ -2,27 +2,28 @@
 -- client what it may know.
 local core = require "rille.core"
 local errors = require "rille.error"
+local place = require "rille.place"
 
 local report = {}
 
 local is_development = core.settings and core.settings.env == "development"
 
-local Traced = {}
+local Traced, Fault = {}, {}
 
 --- For xpcall: the error, with the traceback of where it was raised beside it.
 function report.traced(err)
   if errors.is(err) then
     return err
   end
-  return setmetatable({ err = err, trace = debug.traceback("", 2) }, Traced)
+  return setmetatable({ err = err, trace = debug.traceback("", 2), at = place.nearest() }, Traced)
 end
 
--- The error, and its traceback.
+-- The error, its traceback, and the line of the app's that the stack tells.
 local function untraced(err)
   if getmetatable(err) == Traced then
-    return err.err, err.trace
+    return err.err, err.trace, err.at
   end
-  return err, nil
+  return err, nil, nil
 end
 
 -- What an error says of itself: __tostring may return anything, or fail.
@@ -36,32 +37,87 @@ local function may_be_known(err)
   return err.is_public or err.status < 500 or err.status == 503 or err.status == 504
 end
 
--- What the client may know of a fault: nothing, outside of development.
-local function internal(err)
-  return errors.new {
-    code = "internal", status = errors.is(err) and err.status or 500,
-    message = is_development and text_of(err) or "internal error", cause = err,
-  }
+-- The lines around a fault: of the place that its own words begin with, as Lua's do, else
+-- of where it was raised.
+local function source_of(err, at)
+  local said = type(err) == "string" and err:match "^([^\n]-:%d+): "
+  local text = said and place.excerpt(said)
+  if text then
+    return text
+  end
+  return at and place.excerpt(at) or nil
 end
 
---- The error that the client is answered with; a fault goes to the log.
+-- The line of its statement that the server points at, or else all of it.
+local function statement_of(err)
+  return errors.is(err) and (err.excerpt or err.sql) or nil
+end
+
+-- What the client may know of a fault: nothing, outside of development.
+local function internal(err, fault)
+  local told = errors.new {
+    code = "internal", status = errors.is(err) and err.status or 500, message = "internal error", cause = err, fault = fault,
+  }
+  if is_development then
+    told.message = fault.error
+    told.details = fault.sql and { at = fault.at, sql = fault.sql, source = fault.source }
+  end
+  return told
+end
+
+-- What the log is to say of a fault.
+local function fault_of(err, happened, co, trace, at)
+  local fault = setmetatable({ message = happened.what, error = text_of(err), request_id = happened.request_id }, Fault)
+  if errors.is(err) and rawget(err, "at") ~= nil then
+    at, trace = err.at or happened.at, err.trace or trace
+    fault.at = at
+  end
+  fault.trace = trace or co and debug.traceback(co) or nil
+  if is_development then
+    fault.source, fault.sql = source_of(err, at or co and place.nearest(co)), statement_of(err)
+  end
+  return fault
+end
+
+--- The error that the client is answered with. When it is a fault, report.tell writes
+-- the log: whoever answers may have expected it.
 -- @param err what was raised, or what report.traced made of it
--- @tparam string where it happened
--- @tparam string request_id
+-- @tparam table happened `what`, in words; `request_id`; `at`: where the function begins
+-- that was called, for what a stack does not tell
 -- @tparam[opt] thread co the coroutine that failed
 -- @treturn table an error table
-function report.shown(err, where, request_id, co)
-  local trace
-  err, trace = untraced(err)
+function report.shown(err, happened, co)
+  local trace, at
+  err, trace, at = untraced(err)
   if not errors.is(err) or not may_be_known(err) then
-    core.log("error", "fault in " .. where, "error", text_of(err), "request_id", request_id, "trace",
-      trace or co and debug.traceback(co) or nil)
-    return internal(err)
+    return internal(err, fault_of(err, happened, co, trace, at))
   end
   if err.status >= 500 and err.detail then
-    core.log("error", err.message, "error", err.detail, "request_id", request_id)
+    core.log("error", err.message, "error", err.detail, "request_id", happened.request_id)
   end
   return err
+end
+
+local function write(fault)
+  core.log("error", fault.message, "error", fault.error, "at", fault.at, "request_id", fault.request_id, "sql", fault.sql,
+    "source", fault.source, "trace", fault.trace)
+end
+
+--- Write a fault to the log; nothing of an error that is none.
+-- @tparam table err what report.shown returned
+function report.tell(err)
+  if getmetatable(err.fault) == Fault then
+    write(err.fault)
+  end
+end
+
+--- Write an error to the log that nobody is answered with, whatever it is.
+-- @param err what report.traced made of it
+-- @tparam table happened as for report.shown
+function report.unanswered(err, happened)
+  local trace, at
+  err, trace, at = untraced(err)
+  write(fault_of(err, happened, nil, trace, at))
 end
 
 return report

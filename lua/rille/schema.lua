@@ -21,6 +21,7 @@ local errors = require "rille.error"
 local export = require "rille.schema.export"
 local mask = require "rille.schema.mask"
 local option = require "rille.schema.option"
+local place_at = require("rille.place").at
 local report = require "rille.schema.report"
 
 local v = {}
@@ -205,11 +206,6 @@ function v.map(key, item, options)
   return new("map", checked)
 end
 
-local function caller()
-  local info = debug.getinfo(3, "Sl")
-  return ("%s:%d"):format(info.short_src, info.currentline)
-end
-
 --- A value that matches one of several schemas: the first that takes it. Objects that
 -- one v.literal field tells apart are told apart by it, and so are their problems.
 -- @tparam table members a list of schemas
@@ -222,7 +218,7 @@ function v.union(members)
     check_inner(member, "v.union's member " .. i, "say it of the union")
     copied[i], has_lazy = member, has_lazy or member.has_lazy
   end
-  return new("union", { members = copied, has_lazy = has_lazy, where = caller() })
+  return new("union", { members = copied, has_lazy = has_lazy, where = place_at(2) })
 end
 
 --- A schema that is not made yet: how one refers to itself.
@@ -237,7 +233,7 @@ function v.lazy(resolve, name)
   elseif name ~= nil and type(name) ~= "string" then
     error("v.lazy: the name is a text, got a " .. type(name), 2)
   end
-  return new("lazy", { resolve = resolve, name = name, has_lazy = true, where = caller() })
+  return new("lazy", { resolve = resolve, name = name, has_lazy = true, where = place_at(2) })
 end
 
 -- ---- what every schema can --------------------------------------------------------------

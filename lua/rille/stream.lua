@@ -4,6 +4,7 @@ local Context = require "rille.context"
 local core = require "rille.core"
 local errors = require "rille.error"
 local method = require "rille.method"
+local place = require "rille.place"
 local report = require "rille.report"
 local wait = require "rille.wait"
 
@@ -54,11 +55,10 @@ local function send(out, c)
 end
 
 -- What broke a stream that was on its way; a client that left is no fault.
-local function log_broken(c, err, route)
-  local is_traced = not errors.is(err)
+local function log_broken(c, err, answer, route)
   if err ~= errors.CANCELLED then
-    core.log("error", "a streamed answer broke off", "route", route and route.path or "-", "error",
-      tostring(is_traced and err.err or err), "request_id", c.request_id, "trace", is_traced and err.trace or nil)
+    local what = ("a streamed answer broke off: %s %s"):format(c.method, route and route.path or c.path)
+    report.unanswered(err, { what = what, at = answer and answer.run and place.of(answer.run), request_id = c.request_id })
   end
 end
 
@@ -88,7 +88,7 @@ function stream.handler(fault, routes, app)
     elseif not out.has_begun then
       return fault(slot, epoch, err, nil, number)
     end
-    log_broken(c, err, route)
+    log_broken(c, err, sent, route)
     error(errors.CANCELLED, 0) -- and C breaks the connection: half an answer must not look whole
   end
 end

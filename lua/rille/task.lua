@@ -3,6 +3,7 @@ local cleanup = require "rille.cleanup"
 local core = require "rille.core"
 local errors = require "rille.error"
 local method = require "rille.method"
+local place = require "rille.place"
 local unit = require "rille.unit"
 local wait = require "rille.wait"
 
@@ -13,18 +14,23 @@ Task.__index = Task
 
 -- The traceback must be taken where the error was raised; it travels beside it.
 local function with_trace(err)
-  return { err = err, trace = errors.is(err) and "" or debug.traceback("", 2) }
+  if not errors.is(err) then
+    return { err = err, trace = debug.traceback("", 2) }
+  elseif rawget(err, "at") ~= nil then -- whoever awaits the task has another stack
+    err.trace = err.trace or debug.traceback("", 2)
+  end
+  return { err = err, trace = err.trace or "" }
 end
 
 local function report_unawaited(task)
   local err = task.failure.err
   if err ~= errors.CANCELLED then
     core.log("error", "a task failed and nobody awaited it", "error", select(2, pcall(tostring, err)),
-      "spawned_at", task.where, "trace", task.failure.trace)
+      "at", type(err) == "table" and err.at or nil, "spawned_at", task.where, "trace", task.failure.trace)
   end
 end
 
-local function finish(task, ok, ...)
+local function finish(task, fn, ok, ...)
   if ok then
     task.results, task.count = { ... }, select("#", ...)
   else
@@ -32,6 +38,7 @@ local function finish(task, ok, ...)
     local failure = ...
     local is_traced = type(failure) == "table" and rawget(failure, "trace") ~= nil
     task.failure = is_traced and failure or { err = failure, trace = "" }
+    place.note(task.failure.err, fn)
   end
   task.is_done = true
   core.signal_all(task.signal)
@@ -45,15 +52,15 @@ end
 -- The tasks of ours that run, by what core.here() calls them.
 local running_here = {}
 
-local function cleaned_up(task, ...)
+local function cleaned_up(task, fn, ...)
   cleanup.run(task) -- whose functions may defer others
   running_here[core.here()] = nil
-  return finish(task, ...)
+  return finish(task, fn, ...)
 end
 
 local function run(task, fn, ...)
   running_here[core.here()] = task
-  return cleaned_up(task, xpcall(fn, with_trace, ...))
+  return cleaned_up(task, fn, xpcall(fn, with_trace, ...))
 end
 
 -- Lists that somebody keeps of the tasks he spawns, by what core.here() calls him.
@@ -73,10 +80,7 @@ local function start(detached, group, fn, ...)
   if type(fn) ~= "function" then
     error(("a task is a function, not what it returns, as in rille.spawn(fn, argument): got a %s"):format(type(fn)), 3)
   end
-  local info = debug.getinfo(3, "Sl")
-  local task = setmetatable({
-    signal = core.signal(), group = group, where = info and (info.short_src .. ":" .. info.currentline) or "?",
-  }, Task)
+  local task = setmetatable({ signal = core.signal(), group = group, where = place.nearest() or place.of(fn) or "?" }, Task)
   task.handle = core.spawn(detached, run, task, fn, ...)
   local list = not detached and kept_by[core.here()]
   if list then

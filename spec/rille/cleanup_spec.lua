@@ -14,7 +14,13 @@ describe("cleanup", function()
 
   before_each(function()
     ran, lines = {}, {}
-    core.log = function(level, message, ...) lines[#lines + 1] = table.concat({ level, message, ... }, " ") end
+    core.log = function(level, message, ...)
+      local facts = { level = level, message = message }
+      for i = 1, select("#", ...), 2 do
+        facts[(select(i, ...))] = (select(i + 1, ...))
+      end
+      lines[#lines + 1] = facts
+    end
   end)
 
   after_each(function() core.log = log end)
@@ -55,7 +61,26 @@ describe("cleanup", function()
     cleanup.run(owner)
     assert.same({ "1:first", "1:last" }, ran)
     assert.equal(2, #lines)
-    assert.matches("^error a deferred function failed error spec/rille/cleanup_spec.lua:%d+: broken\nstack traceback:", lines[1])
+    assert.matches("^a function given to rille.defer failed %(spec/rille/cleanup_spec.lua:%d+%)$", lines[1].message)
+    assert.matches("^spec/rille/cleanup_spec.lua:%d+: broken$", lines[1].error)
+    assert.matches("^%s*stack traceback:", lines[1].trace)
+    assert.matches("^a function given to c:after failed %(spec/rille/cleanup_spec.lua:%d+%)$", lines[2].message)
+  end)
+
+  it("tells what was cut off that it was, by what, and what to do", function()
+    local app = rille.app()
+    app:get("/", function(c)
+      c:after(function() rille.sleep(core.settings.request_timeout + 1) end)
+      return "x"
+    end)
+    local t = rille.test(app)
+    t.clock.freeze()
+    t:client():get "/"
+    rille.sleep(core.settings.request_timeout + 2)
+    assert.matches("^a function given to c:after failed %(spec/rille/cleanup_spec.lua:%d+%)$", lines[1].message)
+    assert.equal("c:after was cut off: what follows an answer has request_timeout (" .. core.settings.request_timeout .. " s), "
+      .. "together; a task of rille.background has its own time", lines[1].error)
+    assert.equal(1, #lines)
   end)
 
   it("runs also what is noted down while it runs", function()

@@ -15,6 +15,13 @@ end
 
 local report = report_in "production"
 
+-- What is shown, and told to the log.
+local function shown_and_told(err, what, co)
+  local shown = report.shown(err, { what = what, request_id = "r1" }, co)
+  report.tell(shown)
+  return shown
+end
+
 describe("an error that is shown", function()
   local lines
 
@@ -34,21 +41,21 @@ describe("an error that is shown", function()
   it("is the app's own below 500, and told to nobody else", function()
     for _, status in ipairs { 400, 404, 422, 429 } do
       local err = errors.new { status = status, message = "so" }
-      assert.equal(err, report.shown(err, "GET /", "r1"))
+      assert.equal(err, shown_and_told(err, "fault in GET /"))
     end
     assert.same({}, lines)
   end)
 
   it("is shown when it says try again, or was meant to be seen", function()
     for _, err in ipairs { errors.new { status = 503 }, errors.TIMEOUT, errors.new { status = 500, is_public = true } } do
-      assert.equal(err, report.shown(err, "GET /", "r1"))
+      assert.equal(err, shown_and_told(err, "fault in GET /"))
     end
     assert.same({}, lines)
   end)
 
   it("hides what is not for clients, and logs all of it", function()
     local err = errors.new { status = 500, code = "db.42P01", message = 'relation "secrets" does not exist' }
-    local shown = report.shown(err, "GET /users (app.lua:3)", "r1")
+    local shown = shown_and_told(err, "fault in GET /users (app.lua:3)")
     assert.same({ 500, "internal", "internal error" }, { shown.status, shown.code, shown.message })
     assert.equal(err, shown.cause)
     assert.equal(1, #lines)
@@ -57,42 +64,42 @@ describe("an error that is shown", function()
   end)
 
   it("is told to its developer", function()
-    local shown = report_in "development".shown("app.lua:1: oh no", "a request", "r1")
+    local shown = report_in "development".shown("app.lua:1: oh no", { what = "fault in a request", request_id = "r1" })
     assert.same({ 500, "internal", "app.lua:1: oh no" }, { shown.status, shown.code, shown.message })
   end)
 
   it("keeps the status of one that is hidden", function()
-    assert.same({ 502, "internal" }, { report.shown(errors.new { status = 502 }, "x", "r").status,
-      report.shown(errors.new { status = 502 }, "x", "r").code })
+    assert.same({ 502, "internal" }, { shown_and_told(errors.new { status = 502 }, "fault in x").status,
+      shown_and_told(errors.new { status = 502 }, "fault in x").code })
   end)
 
   it("is a fault when it is no error table, whatever it is", function()
     for _, thrown in ipairs { "app.lua:1: oh no", 7, false, {}, setmetatable({}, { __tostring = function() return "words" end }) } do
-      local shown = report.shown(thrown, "a request", "r1")
+      local shown = shown_and_told(thrown, "fault in a request")
       assert.same({ 500, "internal", "internal error" }, { shown.status, shown.code, shown.message })
       assert.equal(tostring(thrown), lines[#lines].error)
     end
-    assert.equal(500, report.shown(nil, "a request", "r1").status)
+    assert.equal(500, shown_and_told(nil, "fault in a request").status)
   end)
 
   it("is told although it cannot say what it is", function()
     for _, fn in ipairs { function() return {} end, function() error "no words" end } do
-      assert.equal(500, report.shown(setmetatable({}, { __tostring = fn }), "a request", "r1").status)
+      assert.equal(500, shown_and_told(setmetatable({}, { __tostring = fn }), "fault in a request").status)
       assert.equal("a table without words", lines[#lines].error)
     end
-    report.shown(setmetatable({}, { __tostring = function() return 5 end }), "a request", "r1")
+    shown_and_told(setmetatable({}, { __tostring = function() return 5 end }), "fault in a request")
     assert.equal("5", lines[#lines].error)
   end)
 
   it("is logged with the place where it was raised", function()
     local function deep() error "oh no" end
     local _, traced = xpcall(function() deep() end, report.traced)
-    report.shown(traced, "a request", "r1")
+    shown_and_told(traced, "fault in a request")
     assert.matches("report_spec.lua:%d+: oh no", lines[1].error)
     assert.matches("in function 'deep'", lines[1].trace, 1, true)
     local co = coroutine.create(function() deep() end)
     coroutine.resume(co)
-    report.shown("oh no", "a request", "r1", co)
+    shown_and_told("oh no", "fault in a request", co)
     assert.matches("in function 'deep'", lines[2].trace, 1, true)
   end)
 
@@ -104,7 +111,7 @@ describe("an error that is shown", function()
 
   it("is logged in detail when a client may know it without", function()
     local err = errors.new { status = 503, message = "the database is busy", detail = "FATAL: too many clients" }
-    assert.equal(err, report.shown(err, "a request", "r1"))
+    assert.equal(err, shown_and_told(err, "fault in a request"))
     assert.same({ { level = "error", message = "the database is busy", error = "FATAL: too many clients", request_id = "r1" } }, lines)
   end)
 end)

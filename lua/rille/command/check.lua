@@ -8,6 +8,7 @@ local config = require("rille.config").current
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
+local place = require "rille.place"
 
 local USAGE = "usage: rille check APP [--json] [settings]\n"
 
@@ -51,12 +52,6 @@ local function try_load(root, problems)
   return ok and app or nil
 end
 
--- "app.lua:12", where the handler begins.
-local function place_of(route)
-  local info = debug.getinfo(route.handler, "S")
-  return info.what == "C" and route.where or ("%s:%d"):format(info.source:gsub("^@", ""), info.linedefined)
-end
-
 local function name_of(route)
   if not route.options.name then
     return nil
@@ -74,7 +69,8 @@ local function routes_of(app, problems)
   local flattened, routes = ok and compose.routes(app) or {}, {}
   for i, route in ipairs(flattened) do
     routes[i] = {
-      method = route.method, path = route.path, name = name_of(route), handler = place_of(route), middleware = #route.chain,
+      method = route.method, path = route.path, name = name_of(route), handler = place.of(route.handler) or route.where,
+      middleware = #route.chain,
     }
   end
   return routes

@@ -10,6 +10,7 @@
 -- write_timeout), when what was tied to it has been collected, or when the reader ends.
 local core = require "rille.core"
 local errors = require "rille.error"
+local place = require "rille.place"
 local tasks = require "rille.task"
 local wait = require "rille.wait"
 
@@ -68,6 +69,12 @@ function aside.open(enter, left)
   return self
 end
 
+-- What went wrong over there, blamed on the line of the app's that is here.
+local function hand_on(err)
+  place.note(err)
+  error(err, 0)
+end
+
 --- Run `fn()` there and hand on what it returns or raises. **Yields.**
 function Aside:ask(fn)
   local job = { fn = fn }
@@ -75,12 +82,12 @@ function Aside:ask(fn)
   core.signal_all(self.asked)
   while not job.is_done do
     if self.is_over then
-      error(self.failure or "the stream has been closed", 0)
+      hand_on(self.failure or "the stream has been closed")
     end
     wait.won(core.signal_wait(self.answered))
   end
   if not job.ok then
-    error(job.result, 0)
+    hand_on(job.result)
   end
   return job.result
 end
@@ -104,7 +111,7 @@ function Aside:await_end()
     wait.won(core.signal_wait(self.answered))
   end
   if self.failure then
-    error(self.failure, 0)
+    hand_on(self.failure)
   end
 end
 

@@ -1,27 +1,28 @@
 --- Several statements at once, on one connection.
 local core = require "rille.core"
 local errors = require "rille.error"
+local place = require "rille.place"
 local statement = require "rille.db.statement"
 local transactions = require "rille.db.transaction"
 
 local function check_list(self, list)
   if type(list) ~= "table" then
-    error("db:batch takes a list of statements, { {sql, …}, … }: got a " .. type(list), 3)
+    place.blame("db:batch takes a list of statements, { {sql, …}, … }: got a " .. type(list))
   end
   local widths = {}
   for i, item in ipairs(list) do
     if type(item) ~= "table" or type(item[1]) ~= "string" then
-      error(("statement %d of the batch is { sql, … }: got a %s"):format(i,
-        type(item) == "table" and "table that begins with a " .. type(item[1]) or type(item)), 3)
+      place.blame(("statement %d of the batch is { sql, … }: got a %s"):format(i,
+        type(item) == "table" and "table that begins with a " .. type(item[1]) or type(item)))
     end
     if self.is_read and not core.pg_reads(item[1]) then
-      error(("statement %d: db:read() takes statements that only read"):format(i), 3)
+      place.blame(("statement %d: db:read() takes statements that only read"):format(i))
     end
     widths[i] = item.n or table.maxn(item)
   end
   for key in pairs(list) do
     if key ~= "atomic" and (type(key) ~= "number" or not list[key] or key > #widths) then
-      error("a batch is a list of statements, with `atomic` beside them: it has " .. tostring(key), 3)
+      place.blame("a batch is a list of statements, with `atomic` beside them: it has " .. tostring(key))
     end
   end
   return widths
@@ -33,7 +34,7 @@ local function send(self, list, is_atomic, widths)
   if is_atomic and why then -- the frame's first statement is not the caller's
     why = why:gsub("^statement (%d+)", function(number) return "statement " .. number - 1 end)
   end
-  statement.await(case, why, is_atomic and 1 or 0)
+  statement.await(case, why)
   local results, failed = core.pg_batch_results(self.bigint_is_string)
   if not results then
     error(statement.explain(failed), 0)

@@ -1,6 +1,6 @@
 --- COPY: many rows in or out, as fast as the server takes or gives them.
 local core = require "rille.core"
-local errors = require "rille.error"
+local place = require "rille.place"
 local statement = require "rille.db.statement"
 local streams = require "rille.db.streams"
 local transactions = require "rille.db.transaction"
@@ -29,7 +29,7 @@ local function start(self, sql, direction)
   local now, columns, is_input = core.pg_copy_state(copy)
   if columns > 0 and is_input ~= (direction == "in") then
     core.pg_copy_drop(copy)
-    error(errors.new { code = "db.42601", message = direction == "in" and "db:copy_in takes a COPY … FROM STDIN"
+    error(statement.explain { code = "db.42601", message = direction == "in" and "db:copy_in takes a COPY … FROM STDIN"
       or "db:copy_out takes a COPY … TO STDOUT", sql = sql }, 0)
   end
   return copy, now
@@ -59,7 +59,7 @@ local function items_of(source)
       return source[i]
     end
   end
-  error("db:copy_in takes rows as a list, an iterator, or text: got a " .. type(source), 3)
+  place.blame("db:copy_in takes rows as a list, an iterator, or text: got a " .. type(source))
 end
 
 local function put(copy, item)
@@ -238,7 +238,7 @@ end
 local function check(self, sql)
   statement.lanes(self)
   if type(sql) ~= "string" then
-    error("the statement must be a string: got a " .. type(sql), 3)
+    place.blame("the statement must be a string: got a " .. type(sql))
   end
 end
 
@@ -262,7 +262,7 @@ local Db = {}
 function Db:copy_in(sql, rows)
   check(self, sql)
   if self.is_read then
-    error("db:read() takes statements that only read", 2)
+    place.blame "db:read() takes statements that only read"
   end
   local next_item = items_of(rows)
   local copy = is_here(self) and copy_in_here or copy_in_aside

@@ -1,6 +1,7 @@
 --- One statement: sent, awaited, and its failure raised.
 local core = require "rille.core"
 local errors = require "rille.error"
+local place = require "rille.place"
 local wait = require "rille.wait"
 
 local statement = {}
@@ -22,6 +23,7 @@ local function excerpt(sql, position)
   end
 end
 
+-- What the server said, as the error that is raised: with the line of the app's that asked.
 local function explain(err)
   if err.code == "db.42601" and err.message:find("multiple commands", 1, true) then
     err.hint = "one statement a call; for several that belong together there are db:batch and db:transaction"
@@ -38,6 +40,8 @@ local function explain(err)
   if err.position and err.sql and settings and settings.env ~= "production" then
     err.excerpt = excerpt(err.sql, err.position)
   end
+  err.at = false
+  place.note(err)
   return errors.new(err)
 end
 statement.explain = explain
@@ -50,11 +54,11 @@ function statement.checked(value, err, ...)
   return value, err, ...
 end
 
---- Wait for the answer; misuse is blamed on the caller of the public function,
--- which called our caller, or stands `further` up.
-function statement.await(case, why, further)
+--- Wait for the answer.
+-- @raise `why`, a misuse
+function statement.await(case, why)
   if why then
-    error(why, 4 + (further or 0))
+    place.blame(why)
   end
   return wait.won(case)
 end
@@ -63,7 +67,7 @@ end
 function statement.lanes(self)
   local pool = type(self) == "table" and self.lanes and self:lanes()
   if not pool then
-    error("a method of the database is called with a colon, as in db:query(…)", 4)
+    place.blame "a method of the database is called with a colon, as in db:query(…)"
   end
   return pool
 end
@@ -72,10 +76,10 @@ end
 function statement.run(self, sql, ...)
   local pool = statement.lanes(self)
   if type(sql) ~= "string" then
-    error("the statement must be a string: got a " .. type(sql), 3)
+    place.blame("the statement must be a string: got a " .. type(sql))
   end
   if self.is_read and not core.pg_reads(sql) then
-    error("db:read() takes statements that only read: this one writes, or is no single statement of rows", 3)
+    place.blame "db:read() takes statements that only read: this one writes, or is no single statement of rows"
   end
   statement.await(core.pg_run(pool, self.how, sql, ...))
 end

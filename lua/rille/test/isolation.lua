@@ -112,12 +112,7 @@ local function guarded(method, self, ...)
   if not is_of_example(self) then
     return method(self, ...)
   end
-  local ok, result = pcall(in_turn, method, self, ...)
-  if not ok then
-    -- A misuse is blamed on its caller, whom our frames hide from db.lua.
-    error(result, type(result) == "string" and 2 or 0)
-  end
-  return result
+  return in_turn(method, self, ...)
 end
 
 -- What COMMIT would have found, and what it leaves as it was.
