@@ -92,11 +92,21 @@ function validate.input(options)
   end
 end
 
+-- What is wrong, as "items[2].qty must be at least 1".
+local function listed(wrong)
+  local lines = {}
+  for i, one in ipairs(wrong) do
+    lines[i] = one.path and one.path ~= "" and one.path .. " " .. one.message or one.message
+  end
+  return table.concat(lines, "; ")
+end
+
 --- The shaping of a route's output, or nil when it has no schema for it. Fields
--- that the schema does not name stay inside; in development they, and any other
--- mismatch, are a fault that says what is wrong.
+-- that the schema does not name stay inside; in development they are a fault, as is
+-- everywhere what cannot be shaped: nothing goes out unseen.
+-- @tparam table options the route's
 -- @treturn function(c, res)
-function validate.output(options, where)
+function validate.output(options)
   local schema = options.response
   if not schema then
     return nil
@@ -111,11 +121,7 @@ function validate.output(options, where)
       res.body = value
       return
     end
-    local text = ("the answer does not match the route's response schema: %s %s"):format(wrong[1].path or "", wrong[1].message)
-    if is_development then
-      error(text .. " (" .. where .. ")", 0)
-    end
-    core.log("error", text, "route", where)
+    error("the answer does not match the route's response schema: " .. listed(wrong), 0)
   end
 end
 
