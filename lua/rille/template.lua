@@ -9,11 +9,13 @@
 -- a comment, `-%>` swallows the newline behind it, `<%%` prints `<%`. The syntax is
 -- etlua's; layouts, blocks and escaping are ours.
 --
--- Variables are the fields of the data, then helpers, then a few functions of Lua.
+-- Variables are the fields of the data, then helpers, then a few functions of Lua where
+-- they are called (rille.template.global).
 -- An unknown one raises, with the template's line; `data.x` may be missing.
 local buffer = require "string.buffer"
 local compile = require "rille.template.compile"
 local core = require "rille.core"
+local global = require "rille.template.global"
 local nearest = require "rille.nearest"
 
 local template = {}
@@ -29,19 +31,11 @@ local MAX_LAYOUTS = 16
 local MAX_IDLE = 16
 local MAX_NAME_BYTES = 200
 
--- What of Lua a template may use: nothing that reaches outside.
-local GLOBALS = {
-  assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, select = select,
-  tonumber = tonumber, tostring = tostring, type = type, unpack = unpack,
-  math = math, string = string, table = table, os = { date = os.date, time = os.time, difftime = os.difftime },
-  null = core.null,
-}
-
 -- ---- variables ----------------------------------------------------------------------
 
--- An activation's environment holds its page at 1 and its data at 2: names are
--- strings, and cannot meet them.
-local PAGE, DATA = 1, 2
+-- An activation's environment holds its page at 1, its data at 2, and what it may use
+-- of Lua at 3: names are strings, and cannot meet them.
+local PAGE, DATA, LUA = 1, 2, 3
 
 local Page = {}
 Page.__index = Page
@@ -60,8 +54,8 @@ end
 local BOUND = { layout = true, partial = true, yield = true }
 
 local function unknown(key)
-  error(("unknown variable '%s': pass it to render, or write data.%s where it may be missing"):format(tostring(key),
-    tostring(key)), 3)
+  error(("unknown variable '%s': pass it to render, or write data.%s where it may be missing%s"):format(tostring(key),
+    tostring(key), global.hint(key)), 3)
 end
 
 local Environment = {}
@@ -79,7 +73,7 @@ function Environment.__index(env, key)
     if value == nil then
       value = page.views.env[key]
       if value == nil then
-        value = GLOBALS[key]
+        value = env[LUA][key]
         if value == nil then
           unknown(key)
         end
@@ -148,7 +142,8 @@ local function find(self, name, level)
   if known and known.text == text then
     return known
   end
-  known = { make = compile(text, self.label .. "/" .. file), text = self.reload and text, idle = {}, bytes = 256 }
+  known = { text = self.reload and text, idle = {}, bytes = 256 }
+  known.make, known.lua = compile(text, self.label .. "/" .. file)
   self.known[name] = known
   return known
 end
@@ -163,7 +158,7 @@ local function activation(one)
     idle[last] = nil
     return found
   end
-  local env = setmetatable({ false, false }, Environment)
+  local env = setmetatable({ false, false, one.lua }, Environment)
   return { fn = setfenv(one.make(), env), env = env }
 end
 

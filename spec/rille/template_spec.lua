@@ -81,6 +81,29 @@ describe("a template", function()
     end
   end)
 
+  it("takes a name of Lua's for a variable where nothing is called or asked of it that Lua has", function()
+    for _, text in ipairs {
+      "<% if error then %>x<% end %>", "<%= next %>", "<%= 1 .. type %>", "<%- partial('x', { error = error }) %>", "<%= tostring %>",
+      "<%= error.message %>", "<%= table.number %>", "<% local os = os %>", "<%= select and select(1, 2) %>", "<% f(math) %>",
+    } do
+      fails("unknown variable '", text, { f = tostring })
+    end
+    assert.equal("", render("<% if data.error then %>x<% end %>", {}))
+    assert.equal("4", render("<%= table.number %>", { table = { number = 4 } }))
+    assert.equal("late", render("<% if error then %><%= error.message %><% end %>", { error = { message = "late" } }))
+    fails("unknown variable 'next': pass it to render, or write data.next where it may be missing (Lua's own is there where it is "
+      .. "called, in a template that has no variable of this name)", "<%= next %>")
+    fails("where one of its fields is used", "<%= string %>")
+  end)
+
+  it("has Lua's own where they are called, however that is written", function()
+    assert.equal("string number table 2 b 1", render([[<%= type "x" %> <%= type(1) %> <%= type{} %> <%= select ("#", 1, 2) %> <%=
+      string.char(98) %> <%= math . floor(1.5) %>]]))
+    assert.equal("12", render "<% for _, x in ipairs { 1, 2 } do %><%= tonumber [[1]] and x %><% end %>")
+    assert.equal("a", render("<%= data.type or 'a' %>", { next = 1 }))
+    fails("mine", "<% error('mine') %>")
+  end)
+
   it("prints long loops and long texts", function()
     local text = render "<% for i = 1, 100000 do %><i><%= i %></i><% end %>"
     assert.equal(100000 * #"<i></i>" + 488895, #text) -- so many digits have the numbers up to there
@@ -302,7 +325,7 @@ describe("an error", function()
     { 3, "a<% -%>\nb\n<%= x.y %>", "x.y is nil" },
     { 5, "<%\nlocal a = 1\nlocal b = 2\n\nerror('mine') %>", "mine" },
     { 2, "\n<%= {} %>", "{} is a table: print one of its fields" },
-    { 2, "\n<%= ipairs %>", "ipairs is a function: call it" },
+    { 2, "\n<%= shout %>", "shout is a function: call it" },
     { 2, "\n<% y = 1 %>", "write `local y`" },
     { 2, "\n<%= x y %>", "must be one expression" },
     { 2, "\n<%= x, x %>", "must be one expression" },
@@ -321,7 +344,7 @@ describe("an error", function()
     { 2, "\n<% layout 'none' %>", 'there is no template "none"' },
     { 2, "\n<%- yield() %>", "there is no page to yield" },
     { 2, "\n<% block(nil) %><% end %>", "a block's name is a string" },
-    { 2, "\n<script>f(<%= ipairs %>)</script>", "ipairs cannot be written as JSON" },
+    { 2, "\n<script>f(<%= shout %>)</script>", "shout cannot be written as JSON" },
     { 60, ("<p>\n"):rep(59) .. "<%= x.y %>", "x.y is nil" },
   }
   for _, case in ipairs(CASES) do
@@ -399,6 +422,17 @@ describe("a layout", function()
 end)
 
 describe("a partial", function()
+  it("is not printed as a value: its markup would be escaped again", function()
+    files.item = "<i>"
+    for _, text in ipairs { "<%= partial('item') %>", "<b><%= x and partial 'item' or '' %>", "<!-- --><%= (partial('item')) %>" } do
+      fails("views/page.etlua:1: <%= ", text)
+      fails("would escape again what partial gives, which is markup: print it with <%- … %>", text)
+    end
+    fails("what yield gives", "<%= yield('title', 'Shop') %>")
+    assert.equal('<p data-html="&lt;i&gt;"></p>', render "<p data-html=\"<%= partial('item') %>\"></p>")
+    assert.equal("mine", render("<%= page.partial(1) %>", { page = { partial = function() return "mine" end } }))
+  end)
+
   it("sees its own data and the helpers", function()
     files.item = "<li><%= shout(item) %></li>"
     assert.equal("<li>A&lt;</li><li>B</li>",

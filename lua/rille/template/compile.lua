@@ -5,6 +5,7 @@
 local buffer = require "string.buffer"
 local escape = require "rille.escape"
 local flow = require "rille.template.flow"
+local global = require "rille.template.global"
 local markup = require "rille.template.markup"
 local piece = require "rille.template.piece"
 local place = require "rille.template.place"
@@ -82,6 +83,9 @@ local function check_expression(self, one)
   self.expressions[#self.expressions + 1] = one
 end
 
+-- Parts of the page: they were escaped for text.
+local MARKUP = { yield = true, partial = true }
+
 function write.escaped(self, one)
   check_expression(self, one)
   local state = self.flow.state
@@ -89,15 +93,17 @@ function write.escaped(self, one)
   if not name then
     self.fail(one.line, ("<%%= %s %%> cannot be escaped %s"):format(shown(one.code), needs_space_or_why))
   end
+  local markup_call = state.mode == "text" and global.called(one, MARKUP)
+  if markup_call then
+    self.fail(one.line, ("<%%= %s %%> would escape again what %s gives, which is markup: print it with <%%- … %%>"):format(
+      shown(one.code), markup_call))
+  end
   if needs_space_or_why then
     argument(self, '" "')
   end
   argument(self, ("__%s((%s),%s)"):format(name, one.code, escape.lua(shown(one.code))))
   place.printed(state)
 end
-
--- Parts of the page: they were escaped for text.
-local MARKUP = { yield = true, partial = true }
 
 function write.raw(self, one)
   check_expression(self, one)
@@ -162,6 +168,7 @@ end
 -- @tparam string path what errors name
 -- @treturn function that returns a new function(out, page) at each call; a
 -- function's environment holds its variables, so every activation has its own
+-- @treturn table what of Lua it may use, by name
 -- @raise "path:line: what is wrong"
 return function(text, path)
   local function fail(line, message)
@@ -183,5 +190,5 @@ return function(text, path)
   if not chunk then
     error(load_error(self, err), 0)
   end
-  return chunk(escapers())
+  return chunk(escapers()), global.of(pieces)
 end
