@@ -39,7 +39,7 @@ static inline bool rl_slice_ieq(rl_slice a, rl_slice b) {
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++)
-        if (rl_ascii_lower(a.ptr[i]) != rl_ascii_lower(b.ptr[i]))
+        if (a.ptr[i] != b.ptr[i] && rl_ascii_lower(a.ptr[i]) != rl_ascii_lower(b.ptr[i]))
             return false;
     return true;
 }

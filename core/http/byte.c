@@ -6,12 +6,12 @@
 const uint8_t rl_byte_classes[256] = {
       0,   0,   0,   0,   0,   0,   0,   0,   0,  32,   0,   0,   0,   0,   0,   0,
       0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
-     32, 121,  32,  33, 121,  57, 121, 121, 120, 120, 121, 121, 104, 121,  57, 104,
-    123, 123, 123, 123, 123, 123, 123, 123, 123, 123, 104, 120,  32, 120,  32, 104,
-    104, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125,
-    125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 104,  40, 104, 105, 121,
-    105, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125,
-    125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 125, 104, 105, 104, 121,   0,
+     32, 249,  32,  33, 249, 169, 249, 249, 248, 248, 249, 249, 232, 249, 185, 232,
+    251, 251, 251, 251, 251, 251, 251, 251, 251, 251, 232, 248,  32, 248,  32,  40,
+    232, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253,
+    253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 232, 168, 232, 233, 249,
+    233, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253,
+    253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 253, 232, 233, 232, 249,   0,
      32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,
      32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,
      32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,  32,
@@ -23,8 +23,9 @@ const uint8_t rl_byte_classes[256] = {
 };
 
 /* Eight bytes at a time: each of a word's bytes is 0x80 in the result when it is
- * below 0x20 or 0x7f. A byte behind such a one may be 0x80 without cause (the
- * subtraction borrows), so behind the first hit one has to look again. */
+ * below 0x20 (less 0x20 it is negative) or 0x7f (one more is 0x80). A byte behind
+ * such a one, or behind 0xff, may be 0x80 without cause, as it was borrowed from or
+ * carried to: so a hit in a value is looked at again. */
 enum { WORD = sizeof(uint64_t) };
 static const uint64_t ONES = UINT64_MAX / 255;
 
@@ -37,8 +38,7 @@ static uint64_t load_word(const char *ptr) {
 }
 
 static uint64_t controls_in(uint64_t word) {
-    uint64_t deleted = word ^ (ONES * 0x7f);
-    return (((word - ONES * 0x20) & ~word) | ((deleted - ONES) & ~deleted)) & (ONES * 0x80);
+    return ((word - ONES * 0x20) | (word + ONES)) & ~word & (ONES * 0x80);
 }
 
 size_t rl_byte_visible_len(rl_slice s) {

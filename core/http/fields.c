@@ -9,7 +9,7 @@ typedef struct survey {
     bool close, keep_alive;           /* Connection's */
     bool other_coding, bad_coding;    /* members that are not chunked; behind it, or malformed */
     bool bad_length, expects, expects_other;
-    rl_slice host;
+    uint32_t host; /* the last field of that name */
     uint64_t length;
 } survey;
 
@@ -77,7 +77,7 @@ static void see_field(survey *seen, rl_head *head, uint32_t i) {
     case 4:
         if (rl_slice_ieq(name, RL_LIT("host"))) {
             seen->hosts++;
-            seen->host = value;
+            seen->host = i;
         }
         break;
     case 6:
@@ -121,11 +121,12 @@ static rl_refusal settle_host(rl_head *head, const survey *seen) {
         return refuse(400, "there has to be exactly one Host field");
     if (seen->hosts == 0)
         return refuse(0, NULL);
-    if (!rl_host_is_valid(seen->host))
+    const rl_field *host = &head->fields[seen->host];
+    if (!rl_host_is_valid(rl_head_value(head, seen->host)))
         return refuse(400, "the Host field is not a host");
     if (head->host_len == 0) {
-        head->host = (uint32_t)(seen->host.ptr - head->base);
-        head->host_len = (uint32_t)seen->host.len;
+        head->host = host->value;
+        head->host_len = host->value_len;
     }
     return refuse(0, NULL);
 }

@@ -4,13 +4,13 @@
 
 static bool is_port(rl_slice text) {
     unsigned port = 0;
-    while (text.len > 5 && text.ptr[0] == '0')
-        text = rl_slice_of(text.ptr + 1, text.len - 1);
-    if (text.len > 5 || !rl_byte_all(text, RL_BYTE_DIGIT))
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        port = port * 10 + (unsigned)(text.ptr[i] - '0');
-    return port <= 65535;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.ptr[i] - (unsigned)'0';
+        port = port * 10 + digit;
+        if (digit > 9 || port > 65535)
+            return false;
+    }
+    return true;
 }
 
 /* What is inside the brackets. Not the whole grammar of IPv6: nobody resolves
@@ -27,17 +27,16 @@ static bool is_ip_literal(rl_slice text) {
 }
 
 static bool is_escape(rl_slice text, size_t at) {
-    return at + 2 < text.len && rl_byte_hex(text.ptr[at + 1]) >= 0 && rl_byte_hex(text.ptr[at + 2]) >= 0;
+    return at + 2 < text.len && text.ptr[at] == '%' && rl_byte_hex(text.ptr[at + 1]) >= 0 &&
+           rl_byte_hex(text.ptr[at + 2]) >= 0;
 }
 
-/* The length of the name at the front of `host`; 0 when there is no valid one. */
+/* The length of the name at the front of `host`. It may end at a broken escape,
+ * behind which no port follows either. */
 static size_t reg_name_len(rl_slice host) {
-    size_t len = 0;
-    while (len < host.len && rl_byte_is(host.ptr[len], RL_BYTE_NAME)) {
-        if (host.ptr[len] == '%' && !is_escape(host, len))
-            return 0;
-        len++;
-    }
+    size_t len = rl_byte_span(host, 0, RL_BYTE_NAME);
+    while (is_escape(host, len))
+        len = rl_byte_span(host, len + 1, RL_BYTE_NAME);
     return len;
 }
 

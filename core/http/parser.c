@@ -33,11 +33,10 @@ typedef struct run {
     rl_parser *parser;
     const char *piece;
     size_t offset;
-    bool full; /* no room for the field whose name is coming */
 } run;
 
 static int on_header_field(llhttp_t *llhttp, const char *at, size_t len);
-static int on_header_field_complete(llhttp_t *llhttp);
+static int on_excess_field(llhttp_t *llhttp);
 static int on_headers_complete(llhttp_t *llhttp);
 
 /* Always false: the stages end with `return refuse(...)`. */
@@ -55,8 +54,14 @@ static bool enter(rl_parser *parser, enum state state) {
 
 static const llhttp_settings_t SETTINGS = {
     .on_header_field = on_header_field,
-    .on_header_field_complete = on_header_field_complete,
     .on_headers_complete = on_headers_complete,
+};
+
+/* While the name of a field comes for which there is no room: it may yet turn
+ * out to be malformed, which counts more. */
+static const llhttp_settings_t EXCESS_SETTINGS = {
+    .on_header_field = on_header_field,
+    .on_header_field_complete = on_excess_field,
 };
 
 /* Where llhttp stands behind a request line. Lines are parsed here, more
@@ -88,9 +93,10 @@ void rl_parser_clear(rl_parser *parser) {
 }
 
 void rl_parser_begin(rl_parser *parser, rl_head *head) {
-    if (parser->gathered.base != NULL)
-        rl_buf_clear(&parser->gathered);
-    *head = (rl_head){.fields = head->fields, .field_cap = head->field_cap};
+    rl_buf_clear(&parser->gathered);
+    rl_field *fields = head->fields;
+    uint32_t field_cap = head->field_cap;
+    *head = (rl_head){.fields = fields, .field_cap = field_cap};
     parser->head = head;
     parser->state = BEFORE;
     parser->blank = 0;
@@ -150,18 +156,16 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t len) {
             return 0;
         }
     }
-    now->full =
-        head->field_count >= head->field_cap || head->field_count >= now->parser->limits->max_header_count;
-    if (now->full)
-        return 0; /* the name may yet turn out to be malformed, which counts more */
+    if (head->field_count >= head->field_cap || head->field_count >= now->parser->limits->max_header_count) {
+        llhttp->settings = (void *)(uintptr_t)&EXCESS_SETTINGS;
+        return 0;
+    }
     head->fields[head->field_count++] = (rl_field){.name = offset, .name_len = (uint32_t)len};
     return 0;
 }
 
-static int on_header_field_complete(llhttp_t *llhttp) {
+static int on_excess_field(llhttp_t *llhttp) {
     const run *now = llhttp->data;
-    if (!now->full)
-        return 0;
     refuse(now->parser, 431, "too many header fields");
     return HPE_USER;
 }
@@ -172,7 +176,7 @@ static int on_headers_complete(llhttp_t *llhttp) {
 }
 
 static llhttp_errno_t run_llhttp(rl_parser *parser, rl_slice piece, size_t offset) {
-    run now = {parser, piece.ptr, offset, false};
+    run now = {parser, piece.ptr, offset};
     parser->part.llhttp.data = &now;
     llhttp_errno_t err = llhttp_execute(&parser->part.llhttp, piece.ptr, piece.len);
     parser->part.llhttp.data = NULL;

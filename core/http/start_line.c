@@ -11,14 +11,12 @@ static rl_refusal accept(void) {
     return (rl_refusal){0, NULL};
 }
 
-/* The bytes from `from` to the end of the target are a path and a query. */
-static void split_path(rl_head *head, uint32_t from) {
+/* The path goes from `from` to `path_end`, where the query begins, or the target ends. */
+static void split_path(rl_head *head, uint32_t from, uint32_t path_end) {
     uint32_t end = head->target + head->target_len;
-    const char *mark = memchr(head->base + from, '?', end - from);
-    uint32_t path_end = mark == NULL ? end : (uint32_t)(mark - head->base);
     head->path = from;
     head->path_len = path_end - from;
-    head->query = mark == NULL ? end : path_end + 1;
+    head->query = path_end < end ? path_end + 1 : end;
     head->query_len = end - head->query;
 }
 
@@ -31,7 +29,7 @@ static uint32_t scheme_len(rl_slice target) {
     return 0;
 }
 
-static rl_refusal parse_absolute(rl_head *head) {
+static rl_refusal parse_absolute(rl_head *head, uint32_t path_end) {
     rl_slice target = rl_head_target(head);
     uint32_t authority = scheme_len(target);
     if (authority == 0)
@@ -43,7 +41,7 @@ static rl_refusal parse_absolute(rl_head *head) {
     head->host_len = end - authority;
     if (!rl_host_is_valid(rl_head_host(head)))
         return refuse(400, "the request target has no valid host");
-    split_path(head, head->target + end);
+    split_path(head, head->target + end, path_end);
     if (head->path_len == 0) {
         /* No path means "/" (RFC 9110, 4.2.3), and the scheme has one to point at. */
         head->path = head->target + authority - 1;
@@ -52,21 +50,19 @@ static rl_refusal parse_absolute(rl_head *head) {
     return accept();
 }
 
-static rl_refusal parse_target(rl_head *head) {
+static rl_refusal parse_target(rl_head *head, uint32_t path_end) {
     rl_slice target = rl_head_target(head);
     if (target.len == 0)
         return refuse(400, "the request target is missing");
-    if (!rl_byte_all(target, RL_BYTE_TARGET))
-        return refuse(400, "the request target holds a byte that has to be escaped");
     if (target.ptr[0] == '/') {
-        split_path(head, head->target);
+        split_path(head, head->target, path_end);
         return accept();
     }
     if (target.len == 1 && target.ptr[0] == '*' && head->method == RL_OPTIONS) {
         head->asterisk = true;
         return accept();
     }
-    return parse_absolute(head);
+    return parse_absolute(head, path_end);
 }
 
 /* Major versions differ in how a message is framed, minor ones do not: a
@@ -82,26 +78,30 @@ static rl_refusal parse_version(rl_slice text, rl_head *head) {
 }
 
 rl_refusal rl_start_line_parse(rl_slice line, rl_head *head) {
-    const char *space = line.len > 0 ? memchr(line.ptr, ' ', line.len) : NULL;
-    if (space == NULL || space == line.ptr)
+    rl_slice method = rl_slice_of(line.ptr, rl_byte_span(line, 0, RL_BYTE_TOKEN));
+    if (method.len == 0 || method.len == line.len)
         return refuse(400, "the request line is malformed");
-    rl_slice method = rl_slice_of(line.ptr, (size_t)(space - line.ptr));
-    head->method = rl_method_of(method);
-    if (head->method == RL_METHOD_OTHER && !rl_byte_all(method, RL_BYTE_TOKEN))
+    if (line.ptr[method.len] != ' ')
         return refuse(400, "the method is malformed");
-    head->target = (uint32_t)method.len + 1;
+    head->method = rl_method_of(method);
 
-    rl_slice rest = rl_slice_of(space + 1, line.len - method.len - 1);
-    space = rest.len > 0 ? memchr(rest.ptr, ' ', rest.len) : NULL;
-    if (space == NULL)
+    size_t target = method.len + 1, path_end = rl_byte_span(line, target, RL_BYTE_PATH), sound_end = path_end;
+    if (path_end < line.len && line.ptr[path_end] == '?')
+        sound_end = rl_byte_span(line, path_end + 1, RL_BYTE_TARGET);
+    size_t end = sound_end;
+    while (end < line.len && line.ptr[end] != ' ')
+        end++;
+    if (end == line.len)
         return refuse(400, "the request line is malformed");
-    head->target_len = (uint32_t)(space - rest.ptr);
+    head->target = (uint32_t)target;
+    head->target_len = (uint32_t)(end - target);
 
-    rl_slice version = rl_slice_of(space + 1, rest.len - head->target_len - 1);
-    rl_refusal refusal = parse_version(version, head);
+    rl_refusal refusal = parse_version(rl_slice_of(line.ptr + end + 1, line.len - end - 1), head);
     if (refusal.status != 0)
         return refusal;
     if (head->method == RL_METHOD_OTHER)
         return refuse(501, "the method is not one we serve");
-    return parse_target(head);
+    if (end > sound_end)
+        return refuse(400, "the request target holds a byte that has to be escaped");
+    return parse_target(head, (uint32_t)path_end);
 }

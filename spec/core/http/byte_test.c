@@ -15,11 +15,15 @@ static void classes_follow_the_grammar(void **state) {
         assert_int_equal(rl_byte_is((char)byte, RL_BYTE_TOKEN),
                          alnum || (ascii && strchr("!#$%&'*+-.^_`|~", byte) != NULL));
         assert_int_equal(rl_byte_is((char)byte, RL_BYTE_NAME),
-                         alnum || (ascii && strchr("-._~%!$&'()*+;=", byte) != NULL));
+                         alnum || (ascii && strchr("-._~!$&'()*+;=", byte) != NULL));
         assert_int_equal(rl_byte_is((char)byte, RL_BYTE_DIGIT), ascii && isdigit(byte));
         assert_int_equal(rl_byte_is((char)byte, RL_BYTE_ALPHA), ascii && isalpha(byte));
         assert_int_equal(rl_byte_is((char)byte, RL_BYTE_TARGET),
                          isgraph(byte) && strchr("\"<>#", byte) == NULL);
+        assert_int_equal(rl_byte_is((char)byte, RL_BYTE_PATH),
+                         isgraph(byte) && strchr("\"<>#?", byte) == NULL);
+        assert_int_equal(rl_byte_is((char)byte, RL_BYTE_PLAIN),
+                         isgraph(byte) && strchr("\"<>#?%.\\", byte) == NULL);
         assert_int_equal(rl_byte_is((char)byte, RL_BYTE_VALUE),
                          byte == '\t' || (byte >= 0x20 && byte != 0x7f));
     }

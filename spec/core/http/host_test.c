@@ -31,6 +31,8 @@ static void refuses_anything_else(void **state) {
         "a\\b",
         "%4",
         "%zz",
+        "a%4:80",
+        "a%zz:80",
         "a:80:1",
         "a:x",
         "a:-1",

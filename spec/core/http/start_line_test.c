@@ -60,6 +60,12 @@ static void judges_version_then_method_then_target(void **state) {
     assert_int_equal(rl_start_line_parse(RL_LIT("FOO ? HTTP/2.0"), &head).status, 505);
     assert_int_equal(rl_start_line_parse(RL_LIT("FOO ? HTTP/1.1"), &head).status, 501);
     assert_int_equal(rl_start_line_parse(RL_LIT("GET ? HTTP/1.1"), &head).status, 400);
+    head.base = "FOO < HTTP/2.0";
+    assert_int_equal(rl_start_line_parse(RL_LIT("FOO < HTTP/2.0"), &head).status, 505);
+    assert_int_equal(rl_start_line_parse(RL_LIT("FOO ?< HTTP/1.1"), &head).status, 501);
+    assert_int_equal(rl_start_line_parse(RL_LIT("GET /?< HTTP/1.1"), &head).status, 400);
+    assert_int_equal(rl_start_line_parse(RL_LIT("GET /< HTTP/1.1"), &head).status, 400);
+    assert_int_equal(rl_start_line_parse(RL_LIT("GET /<"), &head).status, 400);
     assert_int_equal(rl_start_line_parse(RL_LIT(""), &head).status, 400);
 }
 
