@@ -13,6 +13,8 @@ void rl_buf_init(rl_buf *buf, size_t ceiling) {
 }
 
 void rl_buf_clear(rl_buf *buf) {
+    if (buf->base == NULL)
+        return;
     rl_mem_free(buf->base);
     rl_buf_init(buf, buf->ceiling);
 }
@@ -29,7 +31,7 @@ static bool make_room_by_sliding(rl_buf *buf, size_t len) {
     return true;
 }
 
-static rl_err grow(rl_buf *buf, size_t len) {
+rl_err rl_buf_grow(rl_buf *buf, size_t len) {
     size_t live = rl_buf_len(buf);
     if (len > buf->ceiling - live)
         return RL_EFULL;
@@ -51,16 +53,6 @@ static rl_err grow(rl_buf *buf, size_t len) {
     buf->head = 0;
     buf->tail = live;
     buf->cap = cap;
-    return RL_OK;
-}
-
-rl_err rl_buf_reserve(rl_buf *buf, size_t len, char **out) {
-    if (RL_UNLIKELY(buf->cap - buf->tail < len || buf->base == NULL)) {
-        rl_err err = grow(buf, len);
-        if (err != RL_OK)
-            return err;
-    }
-    *out = buf->base + buf->tail;
     return RL_OK;
 }
 

@@ -44,7 +44,7 @@ RL_MUST_USE rl_err rl_buf_appendf(rl_buf *buf, const char *fmt, ...) RL_PRINTF(2
 
 /* Make room for `len` more bytes behind the live ones: write at most that much
  * at *out, then say with rl_buf_commit how much it was. Fails as append does. */
-RL_MUST_USE rl_err rl_buf_reserve(rl_buf *buf, size_t len, char **out);
+RL_MUST_USE static inline rl_err rl_buf_reserve(rl_buf *buf, size_t len, char **out);
 void rl_buf_commit(rl_buf *buf, size_t len);
 
 /* Drop `len` live bytes from the front; `len` must not exceed the live length. */
@@ -53,5 +53,20 @@ void rl_buf_consume(rl_buf *buf, size_t len);
 void rl_buf_truncate(rl_buf *buf, size_t len);
 /* Forget all bytes, keep the memory. */
 void rl_buf_reset(rl_buf *buf);
+
+/* ---- for rl_buf_reserve ---- */
+
+/* Have `len` bytes of room behind the live ones, where there are fewer. */
+RL_MUST_USE rl_err rl_buf_grow(rl_buf *buf, size_t len);
+
+static inline rl_err rl_buf_reserve(rl_buf *buf, size_t len, char **out) {
+    if (RL_UNLIKELY(buf->cap - buf->tail < len || buf->base == NULL)) {
+        rl_err err = rl_buf_grow(buf, len);
+        if (err != RL_OK)
+            return err;
+    }
+    *out = buf->base + buf->tail;
+    return RL_OK;
+}
 
 #endif

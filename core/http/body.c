@@ -86,7 +86,7 @@ bool rl_body_is_full(const rl_body *body) {
     return waiting >= RL_BODY_AHEAD_MOST || (waiting > 0 && is_budget_spent(body));
 }
 
-void rl_body_clear(rl_body *body) {
+static void give_back(rl_body *body) {
     if (body->spool != NULL) {
         give_budget(body, rl_spool_pending(body->spool));
         atomic_fetch_sub_explicit(&body->all->budget->spooled, body->spooled, memory_order_relaxed);
@@ -94,9 +94,17 @@ void rl_body_clear(rl_body *body) {
     }
     give_budget(body, rl_buf_len(&body->memory));
     rl_buf_clear(&body->memory);
-    body->spool = NULL;
-    body->spooled = 0;
-    body->borrowed = (rl_slice){NULL, 0};
+}
+
+void rl_body_clear(rl_body *body) {
+    if (body->len > 0) {
+        give_back(body);
+        rl_body_init(body, body->all);
+        return;
+    }
+    body->most = UINT64_MAX;
+    body->failed = 0;
+    body->has_ended = false;
 }
 
 /* ---- gathering ------------------------------------------------------------- */

@@ -54,6 +54,7 @@ struct rl_body {
 };
 
 void rl_body_init(rl_body *body, const rl_bodies *all);
+/* Gives everything back; the body is as after rl_body_init. */
 void rl_body_clear(rl_body *body);
 
 /* Add `bytes`. 0, or the status to answer: 413 beyond `most`, 503 when the budget or memory ran

@@ -99,6 +99,8 @@ void rl_conn_release_held(rl_conn *conn, rl_request *request);
 
 /* ---- server.c ---- */
 
+enum { RL_DATE_LEN = sizeof "Server: Rille\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n" - 1 };
+
 struct rl_server {
     rl_loop *loop;
     const rl_server_limits *limits;
@@ -120,8 +122,7 @@ struct rl_server {
     uint64_t id_prefix; /* random: request ids of two processes differ */
     uint64_t date_ms;   /* the loop's time when `date` was last looked at */
     int64_t date_s;     /* the second that it shows */
-    size_t date_len;
-    char date[96]; /* "Server: ...\r\nDate: ...\r\n" */
+    char date[RL_DATE_LEN + 1];
     bool access_log;
     bool is_draining;
 };
@@ -129,8 +130,8 @@ struct rl_server {
 /* An empty buffer from the pool; NULL without memory. */
 rl_buf *rl_server_take_buf(rl_server *server);
 void rl_server_give_buf(rl_server *server, rl_buf *buf);
-/* The Server and Date lines of this second. */
-rl_slice rl_server_date(rl_server *server);
+/* The Server and Date lines of this second, RL_DATE_LEN bytes. */
+const char *rl_server_date(rl_server *server);
 /* The access log's line. */
 void rl_server_log_request(const rl_request *request);
 

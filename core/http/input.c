@@ -223,9 +223,9 @@ static rl_slice parse(rl_conn *conn, rl_slice bytes) {
 }
 
 static void parse_held(rl_conn *conn) {
-    rl_slice held = rl_buf_live(&conn->held);
-    if (held.len == 0 || !may_parse(conn))
+    if (rl_buf_len(&conn->held) == 0 || !may_parse(conn))
         return;
+    rl_slice held = rl_buf_live(&conn->held);
     rl_slice rest = parse(conn, held);
     if (conn->is_dead)
         return;

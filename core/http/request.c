@@ -67,10 +67,8 @@ static void recycle(rl_request *request) {
     if (request->held != NULL)
         rl_server_give_buf(server, request->held);
     rl_arena_clear(&request->arena);
-    if (request->fields.base != NULL)
-        rl_buf_clear(&request->fields);
+    rl_buf_clear(&request->fields);
     rl_body_clear(&request->body);
-    rl_body_init(&request->body, &server->bodies);
     request->epoch++;
     request->conn = NULL;
     request->held = NULL;
@@ -164,13 +162,13 @@ static char *put_number(char *at, uint64_t number) {
     return put(at, rl_slice_of(digits + from, sizeof digits - from));
 }
 
-static char *put_status_line(char *at, int status, rl_slice reason) {
+static char *put_status_line(char *at, int status) {
     if (RL_LIKELY(status == 200))
         return put(at, RL_LIT("HTTP/1.1 200 OK\r\n"));
     at = put(at, RL_LIT("HTTP/1.1 "));
     at = put_number(at, (uint64_t)status);
     *at++ = ' ';
-    at = put(at, reason);
+    at = put(at, rl_status_reason(status));
     return put(at, RL_LIT("\r\n"));
 }
 
@@ -199,16 +197,17 @@ enum { HEAD_MOST = 400 };
 /* How the body is delimited. */
 typedef enum framing { BY_LENGTH, BY_CHUNKS, BY_CLOSE } framing;
 
-static bool write_head(rl_request *request, const rl_answer *answer, framing how, rl_buf *out) {
+/* The head, and behind it what is sent of the body by now. */
+static bool write_answer(rl_request *request, const rl_answer *answer, framing how, rl_slice body) {
+    rl_buf *out = rl_conn_output(request);
     rl_slice early = rl_buf_live(&request->fields);
-    rl_slice date = rl_server_date(request->server);
     bool keep = keeps_connection(request) && how != BY_CLOSE;
-    rl_slice reason = rl_status_reason(answer->status);
+    size_t most = HEAD_MOST + early.len + answer->type.len + answer->fields.len + body.len;
     char *start;
-    if (rl_buf_reserve(out, HEAD_MOST + date.len + early.len + answer->type.len + answer->fields.len, &start) != RL_OK)
+    if (out == NULL || rl_buf_reserve(out, most, &start) != RL_OK)
         return false;
-    char *at = put_status_line(start, answer->status, reason);
-    at = put(at, date);
+    char *at = put_status_line(start, answer->status);
+    at = put(at, rl_slice_of(rl_server_date(request->server), RL_DATE_LEN));
     if (answer->type.len > 0 && !rl_lines_have(&request->fields, RL_LIT("content-type"))) {
         at = put(at, RL_LIT("Content-Type: "));
         at = put(at, answer->type);
@@ -230,7 +229,10 @@ static bool write_head(rl_request *request, const rl_answer *answer, framing how
         at = put(at, RL_LIT("\r\n"));
     }
     at = put(at, RL_LIT("\r\n"));
+    if (body.len > 0)
+        at = put(at, body);
     rl_buf_commit(out, (size_t)(at - start));
+    request->sent = body.len;
     request->status = answer->status;
     if (!keep)
         request->conn->is_closing = true;
@@ -261,14 +263,9 @@ bool rl_request_answer(rl_request *request, const rl_answer *answer) {
         request->is_answered = true;
         return false;
     }
-    rl_buf *out = rl_conn_output(request);
-    if (out == NULL || !write_head(request, answer, BY_LENGTH, out))
+    rl_slice none = {NULL, 0};
+    if (!write_answer(request, answer, BY_LENGTH, sends_body(request, answer->status) ? answer->body : none))
         return out_of_memory(request);
-    if (sends_body(request, answer->status) && answer->body.len > 0) {
-        if (rl_buf_append(out, answer->body) != RL_OK)
-            return out_of_memory(request);
-        request->sent = answer->body.len;
-    }
     request->is_answered = true;
     rl_conn_flush_later(request->conn);
     return true;
@@ -281,11 +278,10 @@ bool rl_request_begin(rl_request *request, const rl_answer *head) {
         request->is_answered = true;
         return false;
     }
-    rl_buf *out = rl_conn_output(request);
     framing how = head->is_counted ? BY_LENGTH : request->head.minor >= 1 ? BY_CHUNKS : BY_CLOSE;
     if (!rl_status_has_body(head->status) || head->status == 205)
         how = BY_LENGTH; /* of no bytes: such a response has no body to frame (RFC 9112, 6.1) */
-    if (out == NULL || !write_head(request, head, how, out))
+    if (!write_answer(request, head, how, (rl_slice){NULL, 0}))
         return out_of_memory(request);
     request->is_chunking = true;
     request->is_counted = head->is_counted;

@@ -42,6 +42,7 @@ rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budg
     server->owner = owner;
     server->log = log;
     server->access_log = access_log;
+    server->date_ms = UINT64_MAX;
     rl_list_init(&server->conns);
     rl_list_init(&server->to_flush);
     rl_list_init(&server->free_requests);
@@ -91,13 +92,13 @@ void rl_server_give_buf(rl_server *server, rl_buf *buf) {
     server->free_bufs[server->free_buf_count++] = buf;
 }
 
-rl_slice rl_server_date(rl_server *server) {
+const char *rl_server_date(rl_server *server) {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     uint64_t now_ms = rl_loop_now_ms(server->loop);
-    if (now_ms == server->date_ms && server->date_len > 0)
-        return rl_slice_of(server->date, server->date_len);
+    if (now_ms == server->date_ms)
+        return server->date;
     server->date_ms = now_ms;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -106,13 +107,12 @@ rl_slice rl_server_date(rl_server *server) {
         gmtime_r(&now.tv_sec, &tm);
         server->date_s = now.tv_sec;
         /* IMF-fixdate (RFC 9110, 5.6.7), by hand: strftime would ask the locale */
-        int len = snprintf(server->date, sizeof server->date,
-                           "Server: Rille\r\nDate: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday % 7],
-                           tm.tm_mday % 100, months[tm.tm_mon % 12], (tm.tm_year + 1900) % 10000, tm.tm_hour % 100,
-                           tm.tm_min % 100, tm.tm_sec % 100);
-        server->date_len = (size_t)len;
+        snprintf(server->date, sizeof server->date,
+                 "Server: Rille\r\nDate: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday % 7],
+                 tm.tm_mday % 100, months[tm.tm_mon % 12], (tm.tm_year + 1900) % 10000, tm.tm_hour % 100,
+                 tm.tm_min % 100, tm.tm_sec % 100);
     }
-    return rl_slice_of(server->date, server->date_len);
+    return server->date;
 }
 
 static void turn_away(rl_stream *stream) {
