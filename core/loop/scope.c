@@ -7,7 +7,13 @@ static void on_deadline(rl_timer *timer) {
 }
 
 void rl_scope_init(rl_scope *scope, rl_loop *loop, rl_scope *parent, void (*cancelled)(rl_scope *scope)) {
-    *scope = (rl_scope){.loop = loop, .parent = parent, .cancelled = cancelled};
+    /* One for every request: field by field, as clearing all of it first would be half of the work. */
+    scope->loop = loop;
+    scope->parent = parent;
+    scope->births = scope->birth = 0;
+    scope->why = RL_OK;
+    scope->cancelled = cancelled;
+    scope->emptied = NULL;
     rl_list_init(&scope->children);
     rl_list_init(&scope->link);
     rl_list_init(&scope->lent);

@@ -11,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -60,6 +61,16 @@ static void watch(rl_tcp *tcp) {
         uv_poll_start(&tcp->uv, wanted, on_ready);
 }
 
+/* glibc's recv and send let a thread be cancelled in them, which nobody does
+ * here: four locked instructions for each of them in a process with threads. */
+static ssize_t recv_some(int fd, char *to, size_t cap) {
+    return syscall(SYS_recvfrom, fd, to, cap, 0, NULL, NULL);
+}
+
+static ssize_t send_some(int fd, rl_slice bytes) {
+    return syscall(SYS_sendto, fd, bytes.ptr, bytes.len, MSG_NOSIGNAL, NULL, 0);
+}
+
 static bool would_block(void) {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
@@ -68,7 +79,7 @@ static bool would_block(void) {
  * idle connection costs no buffer at all. */
 static void receive(rl_tcp *tcp) {
     char *buffer = tcp->loop->read_buffer;
-    ssize_t len = recv(tcp->fd, buffer, RL_READ_BUFFER_LEN, 0);
+    ssize_t len = recv_some(tcp->fd, buffer, RL_READ_BUFFER_LEN);
     if (len > 0) {
         tcp->stream.events->read(tcp->stream.owner, rl_slice_of(buffer, (size_t)len));
     } else if (len == 0 || !would_block()) {
@@ -78,7 +89,7 @@ static void receive(rl_tcp *tcp) {
 }
 
 static void send_more(rl_tcp *tcp) {
-    ssize_t sent = send(tcp->fd, tcp->writing.ptr, tcp->writing.len, MSG_NOSIGNAL);
+    ssize_t sent = send_some(tcp->fd, tcp->writing);
     if (sent < 0 && would_block())
         return;
     rl_slice rest = tcp->writing;
@@ -114,7 +125,7 @@ static rl_err tcp_try_write(rl_stream *stream, const rl_slice *pieces, size_t co
     rl_tcp *tcp = tcp_of(stream);
     ssize_t sent;
     if (count == 1) {
-        sent = send(tcp->fd, pieces->ptr, pieces->len, MSG_NOSIGNAL);
+        sent = send_some(tcp->fd, *pieces);
     } else {
         struct iovec parts[MOST_PIECES];
         for (size_t i = 0; i < count; i++)
