@@ -4,18 +4,22 @@
 
 /* Only the app's own texts are stored, so nobody can choose colliding keys, and
  * a plain multiplicative hash will do. The constant is 2^64 over the golden ratio. */
-static uint32_t hash_text(rl_slice text) {
+static uint64_t mix(uint64_t hash, const char *bytes, size_t len) {
     const uint64_t factor = 0x9e3779b97f4a7c15;
-    uint64_t hash = text.len * factor;
-    while (text.len > 0) {
-        uint64_t word = 0;
-        size_t len = text.len < sizeof word ? text.len : sizeof word;
-        memcpy(&word, text.ptr, len);
-        hash = (hash ^ word) * factor;
-        hash ^= hash >> 32;
-        text = rl_slice_of(text.ptr + len, text.len - len);
-    }
-    return (uint32_t)hash;
+    uint64_t word = 0;
+    memcpy(&word, bytes, len);
+    hash = (hash ^ word) * factor;
+    return hash ^ hash >> 32;
+}
+
+static uint32_t hash_text(rl_slice text) {
+    enum { WORD = sizeof(uint64_t) };
+    uint64_t hash = text.len;
+    if (text.len < WORD)
+        return (uint32_t)mix(hash, text.ptr, text.len);
+    for (size_t at = 0; at + WORD < text.len; at += WORD)
+        hash = mix(hash, text.ptr + at, WORD);
+    return (uint32_t)mix(hash, text.ptr + text.len - WORD, WORD); /* the last word may overlap */
 }
 
 static rl_err copy_text(rl_slice text, rl_slice *out) {

@@ -222,13 +222,15 @@ static bool follow(search *now, const rl_node *node, rl_slice rest, uint32_t cou
 }
 
 rl_routing rl_router_match(const rl_router *router, rl_method method, rl_slice raw_path, rl_match *out) {
-    bool is_plain = rl_target_is_plain(raw_path);
-    if (!is_plain && rl_target_check_path(raw_path) != RL_OK)
-        return RL_ROUTE_BAD_PATH;
-    search now = {method, !is_plain && memchr(raw_path.ptr, '%', raw_path.len) != NULL, 0, out};
-    const rl_node *whole = is_plain ? rl_node_find(router->whole, raw_path) : NULL;
+    search now = {method, false, 0, out};
+    const rl_node *whole = rl_node_find(router->whole, raw_path); /* as sound as the pattern, byte for byte */
     if (whole != NULL && arrive(&now, whole->leaf))
         return RL_ROUTE_FOUND;
+    if (!rl_target_is_plain(raw_path)) {
+        if (rl_target_check_path(raw_path) != RL_OK)
+            return RL_ROUTE_BAD_PATH;
+        now.escaped = memchr(raw_path.ptr, '%', raw_path.len) != NULL;
+    }
     if (follow(&now, router->root, raw_path, 0))
         return RL_ROUTE_FOUND;
     if (now.met == 0)
