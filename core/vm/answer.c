@@ -221,7 +221,7 @@ static const char *read_type(rl_answerer *answerer, lua_State *co, int index, rl
 
 /* Where on the stack what the handler returned lies; 0: it did not. */
 typedef struct parts {
-    int body, status, headers, type, more_headers;
+    int body, status, headers, type, more_headers, run;
 } parts;
 
 /* Push field `number` of the answer value at 1. The metatable's [number] is its
@@ -249,40 +249,44 @@ static parts parts_of(lua_State *co, int count) {
         found.status = own_status;
     found.more_headers = push_field(co, 3);
     found.type = push_field(co, 4);
+    found.run = push_field(co, 5);
     return found;
 }
 
-bool rl_answer_is_stream(lua_State *co) {
-    if (lua_type(co, 1) != LUA_TTABLE)
-        return false;
-    int top = lua_gettop(co);
-    bool is_stream = rl_kind_of(co, 1) == RL_KIND_ANSWER && push_field(co, 5) != 0;
-    lua_settop(co, top);
-    return is_stream;
+/* NULL, or what is wrong. */
+static const char *read_parts(rl_answerer *answerer, rl_request *request, lua_State *co, const parts *found,
+                              rl_answer *answer) {
+    answer->status = found->body == 0 ? 204 : 200;
+    const char *wrong = read_status(answerer, co, found->status, &answer->status);
+    if (wrong == NULL)
+        wrong = read_type(answerer, co, found->type, answer);
+    if (wrong == NULL)
+        wrong = read_headers(answerer, co, found->more_headers, request, answer);
+    if (wrong == NULL)
+        wrong = read_headers(answerer, co, found->headers, request, answer);
+    if (wrong == NULL)
+        wrong = read_body(answerer, co, found->body, found->status, answer);
+    answer->fields = rl_buf_live(&answerer->fields);
+    return wrong;
 }
 
-const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count) {
+rl_answering rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count, const char **wrong) {
     if (count == 1 && lua_type(co, 1) == LUA_TSTRING) { /* a text, and nothing to look up */
         (void)rl_request_answer(request, &(rl_answer){.status = 200, .type = TEXT, .body = text_at(co, 1)});
-        return NULL;
+        return RL_ANSWERED;
     }
     reset(answerer);
     if (count > MOST_RESULTS) /* so that what is pushed below needs no new stack: here nobody could catch its lack */
         lua_settop(co, count = MOST_RESULTS);
     parts found = parts_of(co, count);
-    rl_answer answer = {.status = found.body == 0 ? 204 : 200};
-    const char *wrong = read_status(answerer, co, found.status, &answer.status);
-    if (wrong == NULL)
-        wrong = read_type(answerer, co, found.type, &answer);
-    if (wrong == NULL)
-        wrong = read_headers(answerer, co, found.more_headers, request, &answer);
-    if (wrong == NULL)
-        wrong = read_headers(answerer, co, found.headers, request, &answer);
-    if (wrong == NULL)
-        wrong = read_body(answerer, co, found.body, found.status, &answer);
-    if (wrong != NULL)
-        return wrong;
-    answer.fields = rl_buf_live(&answerer->fields);
+    if (found.run != 0) {
+        lua_settop(co, count);
+        return RL_ANSWER_STREAMS;
+    }
+    rl_answer answer = {0};
+    *wrong = read_parts(answerer, request, co, &found, &answer);
+    if (*wrong != NULL)
+        return RL_ANSWER_WRONG;
     (void)rl_request_answer(request, &answer); /* a client that has left wants none */
-    return NULL;
+    return RL_ANSWERED;
 }

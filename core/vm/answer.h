@@ -23,13 +23,15 @@ typedef struct rl_answerer {
 void rl_answerer_init(rl_answerer *answerer, rl_vm *vm);
 void rl_answerer_clear(rl_answerer *answerer);
 
-/* Whether what is at 1 on the stack of `co` is an answer value that a function
- * sends piece by piece: its field `run`. */
-bool rl_answer_is_stream(lua_State *co);
+typedef enum rl_answering {
+    RL_ANSWERED,
+    RL_ANSWER_STREAMS, /* not answered: the first is an answer value that a function sends piece by piece, its `run` */
+    RL_ANSWER_WRONG    /* not answered: *wrong says why, in words */
+} rl_answering;
 
 /* Answer `request` with the `count` results on the stack of `co`, which has
- * returned. NULL, or what is wrong with them; nothing was answered then. Never raises. */
-const char *rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count);
+ * returned. They are as they were if they stream. Never raises. */
+rl_answering rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count, const char **wrong);
 
 /* Append the header fields of the table at `index` to `lines`: texts, numbers,
  * or lists of them. Each takes the place of those of its name in `lines` and in

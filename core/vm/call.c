@@ -71,10 +71,14 @@ static void report(const rl_call *call, const char *message, const char *wrong, 
 }
 
 static void end_fault(rl_call *call, lua_State *co, int status, int count) {
-    const char *wrong = status != 0 ? "the fault handler failed itself"
-                                    : rl_answer_results(rl_app_answerer(call->app), call->request, co, count);
-    if (wrong == NULL)
+    const char *wrong = "the fault handler failed itself";
+    rl_answering answering =
+        status != 0 ? RL_ANSWER_WRONG
+                    : rl_answer_results(rl_app_answerer(call->app), call->request, co, count, &wrong);
+    if (answering == RL_ANSWERED)
         return;
+    if (answering == RL_ANSWER_STREAMS)
+        wrong = "the fault handler answered with a stream, which nobody would hear fail: answer with a text or a table";
     report(call, "fault", wrong, co, status);
     (void)rl_request_fail(call->request, 500, "internal", "internal error");
 }
@@ -208,20 +212,24 @@ static bool returned_an_error(lua_State *co, int count) {
     return count == 2 && lua_isnil(co, 1) && !lua_isnil(co, 2) && lua_type(co, 2) != LUA_TNUMBER;
 }
 
+static void answer(rl_call *call, lua_State *co, int count) {
+    const char *wrong;
+    switch (rl_answer_results(rl_app_answerer(call->app), call->request, co, count, &wrong)) {
+    case RL_ANSWERED: break;
+    case RL_ANSWER_STREAMS: (void)start_follow(call, RL_FOLLOW_STREAM, co, NULL); break;
+    case RL_ANSWER_WRONG: (void)start_follow(call, RL_FOLLOW_FAULT, co, wrong); break;
+    }
+}
+
 static void on_task_ended(rl_task *task, int status, int count) {
     rl_call *call = RL_CONTAINER(task, rl_call, task);
     lua_State *co = task->co;
     if (status == 0 && count > MOST_RESULTS) /* what is pushed below needs room, and a new stack has no catcher here */
         lua_settop(co, count = MOST_RESULTS);
-    if (status != 0 || returned_an_error(co, count)) {
+    if (status != 0 || returned_an_error(co, count))
         (void)start_follow(call, RL_FOLLOW_FAULT, co, NULL);
-    } else if (count >= 1 && rl_answer_is_stream(co)) {
-        (void)start_follow(call, RL_FOLLOW_STREAM, co, NULL);
-    } else {
-        const char *wrong = rl_answer_results(rl_app_answerer(call->app), call->request, co, count);
-        if (wrong != NULL)
-            (void)start_follow(call, RL_FOLLOW_FAULT, co, wrong);
-    }
+    else
+        answer(call, co, count);
     call->task_over = true;
     rl_scope_cancel_children(&task->scope, RL_ECANCELLED);
     try_end(call, task, true);

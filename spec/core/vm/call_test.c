@@ -277,6 +277,16 @@ static void what_nobody_answers_for_is_logged(void **state) {
             fail_msg("no '%s' in %s", parts[i], text);
 }
 
+static void a_fault_that_is_answered_with_a_stream_is_one_itself(void **state) {
+    (void)state;
+    served *s = streaming("core.hook('fault', function() return setmetatable({ run = print }, Answer) end)\n"
+                          "route('GET', '/', function() error('x') end)");
+    feed(s->w, GET("/"));
+    assert_int_equal(times(s->w, "HTTP/1.1 500 "), 1);
+    assert_int_equal(times(s->w, "internal error"), 1);
+    served_free(s);
+}
+
 /* ---- without memory ---------------------------------------------------------------- */
 
 static const char *const BUSY =
@@ -360,6 +370,7 @@ int main(void) {
         cmocka_unit_test(the_last_after_function_counts),
         cmocka_unit_test(a_calls_memory_is_used_again),
         cmocka_unit_test(what_nobody_answers_for_is_logged),
+        cmocka_unit_test(a_fault_that_is_answered_with_a_stream_is_one_itself),
         cmocka_unit_test(no_refused_allocation_of_lua_leaves_a_call_without_end),
         cmocka_unit_test(no_lasting_lack_of_lua_memory_leaves_a_call_without_end),
         cmocka_unit_test(any_allocation_of_ours_may_fail),
