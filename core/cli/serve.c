@@ -223,11 +223,13 @@ int rl_serve(const rl_command *command) {
     at.fds = rl_mem_zalloc(at.count, sizeof *at.fds);
     int status = 1;
     if (at.workers == NULL || at.fds == NULL || !open_descriptors(&at) ||
-        rl_budgets_new(&at.serving.database_budgets) != RL_OK)
+        rl_budgets_new(&at.serving.database_budgets) != RL_OK ||
+        rl_pg_listeners_new(&at.serving.database_listeners) != RL_OK)
         fprintf(stderr, "rille: out of memory or descriptors\n");
     else if (bind_all(&at))
         status = start_and_run(&at);
     rl_budgets_free(at.serving.database_budgets);
+    rl_pg_listeners_free(at.serving.database_listeners);
     rl_mem_free(at.workers);
     rl_mem_free(at.fds);
     if (at.signals >= 0)

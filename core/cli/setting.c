@@ -67,7 +67,8 @@ const rl_setting rl_setting_table[] = {
     TIME(db_max_lifetime, "30m", SECOND, 30 * DAY, "any connection is replaced after it"),
     TIME(db_leak_after, "60s", 0, DAY, "a loan longer than it is logged; 0: none"),
     NUMBER(db_statements, "256", 0, 100000, "prepared statements of a connection"),
-    {"db_prepared", RL_SETTING_BOOL, FIELD(db_prepared), "true", 0, 0, "false: for PgBouncer in transaction mode", false},
+    {"db_prepared", RL_SETTING_BOOL, FIELD(db_prepared), "true", 0, 0, "false: for PgBouncer in transaction mode",
+     false},
 };
 const size_t rl_setting_count = sizeof rl_setting_table / sizeof *rl_setting_table;
 

@@ -144,6 +144,7 @@ static rl_err open_worker(rl_worker *at) {
         return err;
     at->vm->log = serving->log;
     at->vm->budgets = serving->database_budgets;
+    at->vm->listeners = serving->database_listeners;
     err = rl_vm_settings_apply(at->vm, settings, serving->app_dir);
     rl_app_limits limits = {.request_timeout_ms = settings->request_timeout_ms, .max_json = settings->max_json};
     if (err == RL_OK)

@@ -12,6 +12,7 @@
 #include "cli/settings.h"
 #include "http/server.h"
 #include "pg/budget.h"
+#include "pg/listener.h"
 
 typedef enum rl_worker_state { RL_WORKER_LOADING, RL_WORKER_READY, RL_WORKER_SERVING, RL_WORKER_FAILED, RL_WORKER_ENDED } rl_worker_state;
 
@@ -23,6 +24,7 @@ typedef struct rl_serving {
     rl_log *log;
     rl_body_budget body_budget;
     rl_budgets *database_budgets;
+    rl_pg_listeners *database_listeners;
     _Atomic uint64_t connections;
     rl_server_limits limits;
     int news; /* an eventfd: some worker's state changed */

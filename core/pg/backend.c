@@ -270,8 +270,8 @@ static rl_err suit_pooler(const rl_backend *backend, rl_query *query) {
     if (!rl_sql_classify(rl_slice_of(rl_query_sql(query), query->sql_len)).stays)
         return RL_OK;
     rl_query_fail(query, RL_EINVAL, "0A000",
-                  "this statement changes its session (SET without LOCAL, a temporary table, a session's lock, LISTEN), "
-                  "and with db_prepared = false a session lasts for one transaction");
+                  "this statement changes its session (SET without LOCAL, a temporary table, a session's lock, "
+                  "LISTEN), and with db_prepared = false a session lasts for one transaction");
     return RL_EINVAL;
 }
 

@@ -79,7 +79,8 @@ static void connect_on_thread(rl_crew_job *job) {
     const char *const values[] = {"rille",         "10000", "30",          call->url,
                                   timeout_s, "UTF8",  call->options, NULL};
     call->pg = PQconnectdbParams(keys, values, 1);
-    call->has_settled = !call->is_sessionless || (PQstatus(call->pg) == CONNECTION_OK && settle(call->pg, call->timeout_s));
+    call->has_settled = !call->is_sessionless ||
+                        (PQstatus(call->pg) == CONNECTION_OK && settle(call->pg, call->timeout_s));
 }
 
 /* libpq's messages span lines and end in one: ours are one line. */
@@ -155,8 +156,8 @@ static rl_err compose_options(const char *url, const char *defaults, const char 
     if (defaults == NULL)
         snprintf(all, sizeof all, "%s", own);
     else
-        snprintf(all, sizeof all, "%s %s -c timezone=UTC -c datestyle=ISO -c bytea_output=hex %s", defaults, own,
-                 musts);
+        snprintf(all, sizeof all, "%s %s -c timezone=UTC -c datestyle=ISO -c bytea_output=hex %s", defaults,
+                 own, musts);
     *out = rl_mem_strndup(all, strlen(all));
     return *out == NULL ? RL_ENOMEM : RL_OK;
 }

@@ -1,67 +1,51 @@
-/* listener -- one connection that hears notifications, for any number of ears.
+/* listener -- the process's one connection that hears a database's notifications.
  *
- *    server --NOTIFY--> listener --> channel "orders" --> subscription: note note note
- *                          |     \                   \--> subscription: note
- *                          |      -> channel "users" ---> subscription:
- *                          +-- lost? dialled again; every channel is listened to again
+ *                      its own thread and loop     |   the workers'
+ *                                                  |
+ *    server --NOTIFY--> connection --> channel "orders" --> subscription: note note
+ *                                  |               \------> subscription: note
+ *                                  \-> channel "users" ---> subscription:
+ *                                                  |
+ *    <--LISTEN, UNLISTEN-- what is wanted <--bell--+-- join, leave   (pg/audience.h)
  *
- * The connection is outside of the pool's budget, made when the first channel is
- * wanted and closed a while after the last is not. While it is away
- * notifications are lost: PostgreSQL keeps none. Each subscription is told so
- * (`missed_unknown`), and its owner reads afresh what the notes would have said.
- * A subscription holds RL_SUBSCRIPTION_NOTES at most; the oldest go first, counted. */
+ * A thread of its own, because a worker that is stuck in a handler must not keep
+ * the others from hearing. The connection is outside of the pool's budget, made
+ * when the first channel is wanted and closed a moment after the last is not. It
+ * is made again when it is lost; PostgreSQL keeps nothing of what was sent while
+ * it is away, and each subscription is told so.
+ *
+ * Channels, subscriptions and their notes are under the listener's lock, which
+ * its thread holds while it reads what has arrived and nobody holds for long. */
 #ifndef RL_PG_LISTENER_H
 #define RL_PG_LISTENER_H
 
 #include <stdint.h>
 
-#include "base/list.h"
-#include "base/slice.h"
-#include "loop/loop.h"
+#include "base/err.h"
+
+/* The listeners of the process, one for each database; made before its threads. */
+typedef struct rl_pg_listeners rl_pg_listeners;
+RL_MUST_USE rl_err rl_pg_listeners_new(rl_pg_listeners **out);
+/* Left alone while an audience is there. */
+void rl_pg_listeners_free(rl_pg_listeners *listeners);
 
 typedef struct rl_pg_listener rl_pg_listener;
-typedef struct rl_subscription rl_subscription;
-struct rl_pg_channel;
 
-enum {
-    RL_SUBSCRIPTION_NOTES = 1024,
-    RL_CHANNEL_NAME_MAX = 63 /* PostgreSQL's NAMEDATALEN - 1: longer ones are cut, and meet by accident */
-};
+/* Of all workers; the first row is now. */
+typedef struct rl_pg_listener_stats {
+    uint32_t is_connected, channels, subscriptions;
+    uint64_t notes, dropped; /* heard; and left out of a subscription that was full */
+    uint64_t connects, connect_failures, lost;
+} rl_pg_listener_stats;
 
-/* One notification, shared by all that hear it. */
-typedef struct rl_note {
-    uint32_t uses;
-    int pid; /* of the server process that sent it */
-    size_t payload_len;
-    char payload[];
-} rl_note;
+/* The listener to `url`, its thread started when there is none: to be let go
+ * again. The first one's `connect_timeout_ms` holds. With NULL for `listeners`
+ * it is the caller's alone. RL_EINVAL when the URL is none. */
+RL_MUST_USE rl_err rl_pg_listener_hold(rl_pg_listeners *listeners, const char *url,
+                                       uint64_t connect_timeout_ms, rl_pg_listener **out);
+/* The last one ends its thread, and waits the moment that this takes. */
+void rl_pg_listener_let_go(rl_pg_listener *listener);
 
-struct rl_subscription {
-    rl_list link;
-    struct rl_pg_channel *channel; /* NULL before it joined and after it left, or after the close */
-    bool is_heard;              /* the server has confirmed the channel once */
-    bool missed_unknown;        /* the connection was away meanwhile */
-    uint64_t missed;            /* notes dropped since the last take */
-    uint32_t first, count;      /* in notes, a ring */
-    rl_note **notes;
-    void (*news)(rl_subscription *subscription); /* heard, a note, or closed */
-};
-
-/* Connects to nothing yet. RL_EINVAL when the URL is none. */
-RL_MUST_USE rl_err rl_pg_listener_new(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
-                                   rl_pg_listener **out);
-/* Every subscription is left, and told. */
-void rl_pg_listener_close(rl_pg_listener *listener);
-/* Why it is not connected; "" while it is, or has not tried. */
-const char *rl_pg_listener_error(const rl_pg_listener *listener);
-
-/* `name` is taken as it is, case and all, RL_CHANNEL_NAME_MAX bytes at most. */
-RL_MUST_USE rl_err rl_subscription_join(rl_subscription *subscription, rl_pg_listener *listener, rl_slice name,
-                                        void (*news)(rl_subscription *subscription));
-/* Harmless when it has left. Drops the notes. */
-void rl_subscription_leave(rl_subscription *subscription);
-/* The oldest note, the caller's to give back; NULL when there is none. */
-rl_note *rl_subscription_take(rl_subscription *subscription);
-void rl_note_unref(rl_note *note); /* NULL is allowed */
+rl_pg_listener_stats rl_pg_listener_stats_of(rl_pg_listener *listener);
 
 #endif

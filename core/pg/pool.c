@@ -63,6 +63,15 @@ static rl_err open_lane(rl_pool *pool, const rl_pool_options *options) {
     return rl_lane_open(pool->loop, &lane, &pool->lane);
 }
 
+static rl_err open_connector(rl_pool *pool, const rl_pool_options *o) {
+    if (o->is_sessionless)
+        return rl_connector_new_sessionless(pool->loop, o->url, o->connect_timeout_ms, &pool->connector);
+    rl_err err = rl_connector_new(pool->loop, o->url, o->connect_timeout_ms, o->query_timeout_ms, &pool->connector);
+    if (err == RL_OK && o->is_replica)
+        err = rl_connector_set_read_only(pool->connector);
+    return err;
+}
+
 rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out) {
     rl_pool *pool = rl_mem_zalloc(1, sizeof *pool);
     if (pool == NULL)
@@ -75,12 +84,7 @@ rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out
     rl_list_init(&pool->away);
     rl_list_init(&pool->waiting);
     rl_supply_init(pool);
-    rl_err err = options->is_sessionless
-                     ? rl_connector_new_sessionless(loop, options->url, options->connect_timeout_ms, &pool->connector)
-                     : rl_connector_new(loop, options->url, options->connect_timeout_ms, options->query_timeout_ms,
-                                        &pool->connector);
-    if (err == RL_OK && options->is_replica && !options->is_sessionless)
-        err = rl_connector_set_read_only(pool->connector);
+    rl_err err = open_connector(pool, options);
     if (err != RL_OK)
         goto fail;
     err = rl_canceller_new(loop, &pool->canceller);

@@ -46,7 +46,7 @@ typedef struct rl_pool_options {
     uint64_t idle_timeout_ms; /* 0: never closed for being idle */
     uint64_t max_lifetime_ms; /* give or take a tenth; 0: no limit */
     uint64_t leak_after_ms;   /* a longer loan is logged, once; 0: none is */
-    bool is_sessionless; /* behind a pooler that lends a session for one transaction (PgBouncer): nothing is kept in one */
+    bool is_sessionless;      /* a pooler lends a session for one transaction (PgBouncer): nothing is kept in one */
     rl_budgets *budgets;      /* the process's; NULL: this pool's budget is its own */
     struct rl_log *log;       /* may be NULL */
     bool is_replica;          /* of a server that follows another one: the sessions refuse writes */

@@ -236,7 +236,8 @@ static bool is_session_lock(const name *n) {
 static void judge_stay(rl_sql_shape *shape, const name *n) {
     static const char *const makers[] = {"create", "replace", "local", "global", "into", NULL};
     bool is_temporary = strcmp(n->last, "temp") == 0 || strcmp(n->last, "temporary") == 0;
-    if ((is_temporary && is_one_of(n->before, makers)) || (strcmp(n->before, "with") == 0 && strcmp(n->last, "hold") == 0))
+    bool is_held = strcmp(n->before, "with") == 0 && strcmp(n->last, "hold") == 0;
+    if (is_held || (is_temporary && is_one_of(n->before, makers)))
         shape->stays = true;
     else if (is_session_verb(n->before) && is_of_transaction(n->last))
         shape->stays = false;

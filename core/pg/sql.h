@@ -16,7 +16,7 @@ typedef struct rl_sql_shape {
     bool plain;   /* leaves no state in the session */
     bool reads;   /* writes nothing that it names: safe to cancel, and to run again */
     bool control; /* BEGIN, COMMIT, SAVEPOINT and their like */
-    bool stays;   /* says that it leaves something in the session: SET, LISTEN, a temporary table, its advisory lock */
+    bool stays;   /* means to leave something in the session: SET, LISTEN, a temporary table, its advisory lock */
 } rl_sql_shape;
 
 rl_sql_shape rl_sql_classify(rl_slice sql);

@@ -18,14 +18,14 @@
 typedef struct handle {
     rl_lent lent;  /* in the VM's scope: its end closes the pool */
     rl_pool *pool; /* NULL once closed */
-    rl_pg_listener *listener; /* NULL until somebody listens */
+    rl_audience *audience; /* NULL until somebody listens */
 } handle;
 
 static void close_pool(rl_lent *lent) {
     handle *at = RL_CONTAINER(lent, handle, lent);
-    if (at->listener != NULL)
-        rl_pg_listener_close(at->listener);
-    at->listener = NULL;
+    if (at->audience != NULL)
+        rl_audience_close(at->audience);
+    at->audience = NULL;
     rl_pool_close(at->pool);
     at->pool = NULL;
 }
@@ -37,7 +37,7 @@ rl_pool *rl_pg_check_pool(lua_State *L) {
     return at->pool;
 }
 
-rl_pg_listener *rl_pg_check_listener(lua_State *L) {
+rl_audience *rl_pg_check_audience(lua_State *L) {
     rl_pg_check_pool(L);
     handle *at = lua_touserdata(L, 1);
     const char *url = luaL_checkstring(L, 2);
@@ -45,9 +45,10 @@ rl_pg_listener *rl_pg_check_listener(lua_State *L) {
     rl_vm *vm = rl_vm_of(L);
     if (vm == NULL)
         luaL_error(L, "the VM is closing");
-    if (at->listener == NULL && rl_pg_listener_new(vm->loop, url, connect_timeout_ms, &at->listener) != RL_OK)
-        luaL_error(L, "not enough memory");
-    return at->listener;
+    if (at->audience == NULL &&
+        rl_audience_open(vm->loop, vm->listeners, url, connect_timeout_ms, &at->audience) != RL_OK)
+        luaL_error(L, "not enough memory or threads");
+    return at->audience;
 }
 
 static uint64_t option(lua_State *L, const char *name, uint64_t otherwise) {
@@ -80,8 +81,8 @@ static rl_pool_options read_options(lua_State *L) {
     return o;
 }
 
-/* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, prepared, ..._timeout_ms } -> pool, or nil
- * when the URL is none. Connects to nothing yet. */
+/* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, prepared, ..._timeout_ms }
+ * -> pool, or nil when the URL is none. Connects to nothing yet. */
 static int open_pool(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     rl_vm *vm = rl_vm_of(L);
@@ -92,7 +93,7 @@ static int open_pool(lua_State *L) {
     options.log = vm->log;
     handle *at = lua_newuserdata(L, sizeof *at);
     at->pool = NULL;
-    at->listener = NULL;
+    at->audience = NULL;
     luaL_getmetatable(L, POOL_META);
     lua_setmetatable(L, -2);
     /* Anchored for good: the VM's scope points into it. */

@@ -7,8 +7,8 @@
 #ifndef RL_VM_PG_CALL_H
 #define RL_VM_PG_CALL_H
 
+#include "pg/audience.h"
 #include "pg/errand.h"
-#include "pg/listener.h"
 #include "vm/task.h"
 
 enum { RL_PG_CASE_ANSWER = 1, RL_PG_CASE_ABANDONED = 2, RL_PG_CASE_REFUSED = 3, RL_PG_MESSAGE_CAP = 512 };
@@ -23,9 +23,9 @@ typedef struct rl_pg_call {
 /* The pool at stack index 1; raises when it is none, or closed. */
 rl_pool *rl_pg_check_pool(lua_State *L);
 
-/* That pool's listener, made now if there is none, to the URL at index 2 within
+/* That pool's audience, made now if there is none, of the URL at index 2 within
  * the milliseconds at index 3. */
-rl_pg_listener *rl_pg_check_listener(lua_State *L);
+rl_audience *rl_pg_check_audience(lua_State *L);
 
 /* pg_how(is_exclusive, is_unprepared, is_cancellable, timeout_ms) -> how: what
  * a statement is run with; nil where one is wanted asks for nothing */

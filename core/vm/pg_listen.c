@@ -32,7 +32,7 @@ static void on_scope_end(rl_lent *lent) {
 
 /* pg_listen(pool, url, connect_timeout_ms, channel) -> ear */
 static int join(lua_State *L) {
-    rl_pg_listener *listener = rl_pg_check_listener(L);
+    rl_audience *audience = rl_pg_check_audience(L);
     size_t len;
     const char *name = luaL_checklstring(L, 4, &len);
     rl_task *task = rl_task_may_wait(L);
@@ -41,7 +41,7 @@ static int join(lua_State *L) {
     rl_signal_init(&at->news);
     luaL_getmetatable(L, EAR_META);
     lua_setmetatable(L, -2);
-    rl_err err = rl_subscription_join(&at->subscription, listener, rl_slice_of(name, len), on_news);
+    rl_err err = rl_subscription_join(&at->subscription, audience, rl_slice_of(name, len), on_news);
     if (err == RL_EINVAL)
         return luaL_error(L, "a channel's name has 1 to 63 bytes, and no NUL");
     if (err != RL_OK)
@@ -73,12 +73,16 @@ static int collect(lua_State *L) {
     return 0;
 }
 
+static rl_hearing hearing_of(ear *at) {
+    return at->is_open ? rl_subscription_hearing(&at->subscription) : RL_HEARING_OVER;
+}
+
 /* pg_ear_state(ear) -> whether it hears, or will again by itself; whether the
  * server has confirmed it once */
 static int state(lua_State *L) {
-    const ear *at = check_ear(L);
-    lua_pushboolean(L, at->is_open && at->subscription.channel != NULL);
-    lua_pushboolean(L, at->is_open && at->subscription.is_heard);
+    rl_hearing hearing = hearing_of(check_ear(L));
+    lua_pushboolean(L, hearing != RL_HEARING_OVER);
+    lua_pushboolean(L, hearing == RL_HEARING);
     return 2;
 }
 
@@ -88,7 +92,7 @@ static int wait_for_news(lua_State *L) {
     ear *at = check_ear(L);
     lua_Number timeout_ms = luaL_optnumber(L, 2, -1);
     rl_task *task = rl_task_may_wait(L);
-    if (!at->is_open || at->subscription.channel == NULL) {
+    if (hearing_of(at) == RL_HEARING_OVER) {
         lua_pushinteger(L, CASE_NEWS);
         return 1;
     }
@@ -103,25 +107,27 @@ static int take(lua_State *L) {
     rl_subscription *subscription = &at->subscription;
     if (!at->is_open)
         return 0;
-    if (subscription->missed_unknown) {
-        subscription->missed_unknown = false;
+    rl_heard heard = rl_subscription_peek(subscription);
+    if (heard == RL_HEARD_NOTHING)
+        return 0;
+    if (heard == RL_HEARD_GAP) {
+        rl_subscription_shift(subscription);
         lua_pushboolean(L, true);
         return 1;
     }
-    if (subscription->count == 0)
-        return 0;
-    const rl_note *next = subscription->notes[subscription->first];
-    lua_pushlstring(L, next->payload, next->payload_len); /* may raise: the note is still in the ring */
+    const rl_note *next = subscription->current;
+    lua_pushlstring(L, next->payload, next->payload_len); /* may raise: it is still the next one */
     lua_pushinteger(L, next->pid);
     lua_pushnumber(L, (lua_Number)subscription->missed);
-    subscription->missed = 0;
-    rl_note_unref(rl_subscription_take(subscription));
+    rl_subscription_shift(subscription);
     return 3;
 }
 
 /* pg_listen_error(pool, url, connect_timeout_ms) -> why it is not connected, or "" */
 static int why(lua_State *L) {
-    lua_pushstring(L, rl_pg_listener_error(rl_pg_check_listener(L)));
+    char error[RL_PG_MESSAGE_CAP];
+    rl_audience_read_error(rl_pg_check_audience(L), error, sizeof error);
+    lua_pushstring(L, error);
     return 1;
 }
 

@@ -29,6 +29,7 @@ struct rl_vm {
     struct rl_app *app; /* what serves with this VM; NULL: nothing does */
     struct rl_log *log; /* may be NULL */
     struct rl_budgets *budgets; /* of the process's database connections; NULL: each pool has its own */
+    struct rl_pg_listeners *listeners; /* of the process; NULL: the same */
 };
 
 /* A VM with the standard libraries and Rille's primitives (`require "rille.core"`),

@@ -1,6 +1,6 @@
 --- Notifications: what NOTIFY says, heard by whoever listens.
 --
--- One connection hears for the whole worker; it is not of those that are lent.
+-- One connection hears for all workers of the process; it is not of those that are lent.
 local core = require "rille.core"
 local statement = require "rille.db.statement"
 local unit = require "rille.unit"
