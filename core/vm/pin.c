@@ -1,9 +1,7 @@
 #include "vm/pin.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/log.h"
+#include "vm/blame.h"
 #include "vm/vm.h"
 
 static const char HANDLER[] = "a handler of xpcall";
@@ -19,12 +17,6 @@ static const struct pin {
     {"_G", "xpcall", HANDLER, "wait behind the xpcall, with what the handler returned"},
     {NULL, NULL, "a callback of C", "wait before it or behind it"},
 };
-
-/* The framework's own functions, and C's. */
-static bool is_of_the_house(const lua_Debug *ar) {
-    static const char framework[] = "@lua/rille/";
-    return ar->linedefined < 0 || strncmp(ar->source, framework, sizeof framework - 1) == 0;
-}
 
 /* Whether the function on the top of the stack is that one, under whatever name. */
 static bool is_function(lua_State *L, const char *library, const char *name) {
@@ -64,21 +56,9 @@ static void log_lost(lua_State *L) {
 }
 
 int rl_pin_raise(lua_State *L) {
-    lua_Debug ar;
     char call[64] = "this call";
-    int level = 0;
-    for (; lua_getstack(L, level, &ar) != 0; level++) {
-        lua_getinfo(L, "Sn", &ar);
-        if (!is_of_the_house(&ar))
-            break;
-        if (*ar.what != 'C' && ar.name != NULL)
-            snprintf(call, sizeof call, "'%s'", ar.name);
-    }
-    if (lua_getstack(L, level, &ar) != 0 && lua_getinfo(L, "Sl", &ar) != 0)
-        lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
-    else
-        lua_pushliteral(L, "");
-    const struct pin *pin = find_pin(L, 1);
+    rl_blame_push(L, call, sizeof call);
+    const struct pin *pin = find_pin(L, 1); /* 0 is the function that would wait */
     lua_pushfstring(L, "%s waits, and nothing can wait inside %s: %s", call, pin->shown, pin->way_out);
     lua_concat(L, 2);
     if (pin->shown == HANDLER)

@@ -10,6 +10,7 @@
 #include "http/lines.h"
 #include "http/request_id.h"
 #include "http/target.h"
+#include "vm/blame.h"
 #include "vm/call.h"
 #include "vm/file.h"
 #include "vm/json.h"
@@ -28,7 +29,7 @@ rl_request *rl_app_request(lua_State *L, int index) {
         request = rl_server_request(server, (uint32_t)lua_tointeger(L, index), (uint32_t)lua_tonumber(L, index + 1));
     /* answered and done with, though the connection may still be reading its body */
     if (request == NULL || request->handling == NULL)
-        luaL_error(L, "request is over: take what you need out of it before, and pass c.params.id (say) to the task");
+        rl_blame_raise(L, "request is over: pass c.params.id to the task, or whatever it needs, and not c");
     return request;
 }
 

@@ -76,7 +76,7 @@ describe("with its guards", function()
     it("that waits is told that it cannot", function()
       kept = ffi.gc(ffi.new("int[1]"), function() require("rille").sleep(0) end)
       collect()
-      assert.matches("cannot wait", said[1][4])
+      assert.matches("nothing can wait inside a callback of C", said[1][4])
     end)
 
     it("that is a C function is left alone", function()
