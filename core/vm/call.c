@@ -261,6 +261,7 @@ static void init(rl_call *call, rl_app *app, rl_request *request, int route) {
     rl_signal_init(&call->drained);
     rl_list_init(&call->link);
     request->handling = call;
+    request->finish_on_disconnect = !rl_request_is_safe(request); /* unless the route says otherwise */
 }
 
 void rl_call_start(rl_app *app, rl_request *request, int route, const rl_miss *miss) {
@@ -302,7 +303,7 @@ rl_call *rl_call_of(rl_task *task) {
 
 void rl_call_gone(rl_call *call) {
     rl_signal_all(&call->drained);
-    if (!rl_request_is_safe(call->request) || call->request->finish_on_disconnect)
+    if (call->request->finish_on_disconnect)
         return;
     if (!call->task_over)
         rl_scope_cancel(&call->task.scope, RL_ECANCELLED);

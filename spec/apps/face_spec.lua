@@ -97,6 +97,17 @@ describe("the face", function()
     assert.equal("POST-finished", (events(1)))
   end)
 
+  it("does as the route says when its client leaves", function()
+    for request, expected in pairs {
+      ["GET /leave/not"] = "GET-finished", ["DELETE /leave/indeed"] = "DELETE-cancelled end",
+    } do
+      local conn = wire.connect(running.port)
+      conn:send(request .. " HTTP/1.1\r\nHost: x\r\n\r\n")
+      conn:reset()
+      assert.equal(expected, (events(select(2, expected:gsub("%S+", "")))))
+    end
+  end)
+
   it("loads a module once, also when several ask for it while it waits", function()
     local conns, loaded = {}, {}
     for i = 1, 3 do
@@ -118,7 +129,7 @@ describe("the face", function()
       for path, text in pairs {
         ["/circle"] = "circle_b.lua:1: module 'models.circle_a' is required while it is still loading",
         ["/broken-module"] = "models/broken.lua:3: rille has no 'nothing'",
-        ["/no-module"] = "app.lua:70: there is no module 'models.none': neither a file spec/apps/face/models/none.lua",
+        ["/no-module"] = "app.lua:73: there is no module 'models.none': neither a file spec/apps/face/models/none.lua",
       } do
         local before = #running:log()
         assert.equal(500, api:get(path).status)

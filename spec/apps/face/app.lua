@@ -55,11 +55,14 @@ local function wait_long(c)
   pcall(rille.sleep, 20) -- raises again: a swallowed cancellation does not go on
   noted "end"
 end
-app:get("/leave", wait_long)
-app:post("/leave", function(c)
+local function finish(c)
   rille.sleep "50ms"
   noted(c.method .. "-finished")
-end)
+end
+app:get("/leave", wait_long)
+app:post("/leave", finish)
+app:get("/leave/not", { on_disconnect = "finish" }, finish)
+app:delete("/leave/indeed", { on_disconnect = "cancel" }, wait_long)
 
 -- modules
 app:get("/modules", function()

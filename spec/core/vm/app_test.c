@@ -143,14 +143,22 @@ static void a_client_that_leaves_cancels_a_get(void **state) {
 
 static void a_client_that_leaves_lets_a_post_finish(void **state) {
     (void)state;
-    served *s =
-        served_opened("local function finish() case = core.sleep(3) return 'x' end\n"
-                      "route('POST', '/', finish)\n"
-                      "route('GET', '/finish', function(...) core.set_finish(slot, epoch, true) end)");
+    served *s = served_opened("route('POST', '/', function() case = core.sleep(3) return 'x' end)");
     feed(s->w, POST("/", 1, "x"));
     end_input(s->w, RL_ERESET);
     drive(s->r, 100);
     assert_string_equal(global(s->r, "case"), "1");
+    served_free(s);
+}
+
+static void a_route_may_end_a_post_whose_client_leaves(void **state) {
+    (void)state;
+    served *s = served_opened("route('POST', '/', function(slot, epoch) core.set_finish(slot, epoch, false)\n"
+                              "  case = core.sleep(1e9) return 'x' end)");
+    feed(s->w, POST("/", 1, "x"));
+    end_input(s->w, RL_ERESET);
+    turns(s->r, 3);
+    assert_string_equal(global(s->r, "case"), "0");
     served_free(s);
 }
 
@@ -353,6 +361,7 @@ int main(void) {
         cmocka_unit_test(a_request_ends_when_its_tasks_have),
         cmocka_unit_test(a_client_that_leaves_cancels_a_get),
         cmocka_unit_test(a_client_that_leaves_lets_a_post_finish),
+        cmocka_unit_test(a_route_may_end_a_post_whose_client_leaves),
         cmocka_unit_test(a_route_may_let_a_get_finish),
         cmocka_unit_test(a_request_that_waits_has_a_deadline),
         cmocka_unit_test(a_task_of_the_app_finds_that_the_request_is_over),
