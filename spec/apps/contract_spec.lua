@@ -88,7 +88,7 @@ describe("1. results", function()
     end)
     local ok, why = pcall(function() local res = api:get "/users/7" return res end)
     assert.is_false(ok)
-    assert.matches(("fault in GET /users/:id (spec/apps/contract_spec.lua:%d): "):format(line + 3), why, 1, true)
+    assert.matches(("fault in GET /users/:id (spec/apps/contract_spec.lua:%d): "):format(line), why, 1, true)
   end)
 
   it("are one value of each framework call, so that `return call()` cannot be misread", function()
