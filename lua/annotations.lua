@@ -21,6 +21,12 @@ local CLASSES = {
   { class = "rille.Error", name = "Error", from = {},
     lines = { "---@field code string", "---@field status integer", "---@field message string", "---@field details any" } },
   { class = "rille.Task", name = "Task", from = { { "task", "Task" } } },
+  { class = "rille.Channel", name = "Channel", from = { { "channel", "Channel" } } },
+  { class = "rille.Mutex", name = "Mutex", from = { { "sync", "Mutex" } } },
+  { class = "rille.RWLock", name = "RWLock", from = { { "sync", "RWLock" } } },
+  { class = "rille.Semaphore", name = "Semaphore", from = { { "sync", "Semaphore" } } },
+  { class = "rille.WaitGroup", name = "WaitGroup", from = { { "sync", "WaitGroup" } } },
+  { class = "rille.Condition", name = "Condition", from = { { "sync", "Condition" } } },
   { class = "rille.Row", name = "Row", from = {}, lines = { "---@field [string] any" } },
   { class = "rille.Db", name = "Db", from = {
     { "db", "Db" }, { "db/transaction", "Db" }, { "db/batch", "Db" }, { "db/each", "Db" },
@@ -43,6 +49,8 @@ local CLASSES = {
 -- What docstrings call a thing, and its class.
 local TYPES = {
   App = "rille.App", Group = "rille.Routes", Context = "rille.Context", answer = "rille.Answer", Task = "rille.Task",
+  Channel = "rille.Channel", Mutex = "rille.Mutex", RWLock = "rille.RWLock", Semaphore = "rille.Semaphore",
+  WaitGroup = "rille.WaitGroup", Condition = "rille.Condition",
   Db = "rille.Db", Notifications = "rille.Notifications", row = "rille.Row",
   schema = "rille.Schema", Client = "rille.test.Client", t = "rille.Test",
   Log = "rille.Log", duration = "rille.Duration", size = "rille.Size", response = "rille.test.Response",

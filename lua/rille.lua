@@ -1,6 +1,7 @@
 --- Rille: what an app requires.
 local answers = require "rille.answer"
 local App = require "rille.app"
+local channel = require "rille.channel"
 local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
@@ -10,8 +11,10 @@ local Group = require "rille.group"
 local log = require "rille.log"
 local mw = require "rille.mw"
 local nearest = require "rille.nearest"
+local once = require "rille.once"
 local random = require "rille.random"
 local schema = require "rille.schema"
+local sync = require "rille.sync"
 local tasks = require "rille.task"
 local text = require "rille.text"
 
@@ -68,6 +71,16 @@ local rille = {
   shield = tasks.shield,
   defer = tasks.defer,
   sleep = tasks.sleep,
+  channel = channel.new,
+  select = channel.select,
+  mutex = sync.mutex,
+  rwlock = sync.rwlock,
+  semaphore = sync.semaphore,
+  wait_group = sync.wait_group,
+  condition = sync.condition,
+  once = once.once,
+  once_for = once.once_for,
+  ticker = once.ticker,
 
   --- The settings, Rille's and those that the app declared with app:config. Read-only.
   config = config.current.values,

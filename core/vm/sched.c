@@ -5,11 +5,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "vm/ids.h"
 #include "vm/pin.h"
 
 enum {
     MOST_RESUMES = 1000,         /* per turn, and */
-    MOST_TURN_NS = 1000 * 1000,  /* at most this long */
+    MOST_TURN_NS = 1000 * 1000,  /* at most this long, */
+    RESUMES_A_LOOK = 16,         /* as is seen after every so many */
     MOST_IDLE = 1024,            /* coroutines kept: the collector walks each one's stack */
     MOST_REFUSALS = 1000         /* waits that a cancelled task may try, to clean up; then it is given up */
 };
@@ -25,6 +27,7 @@ struct rl_sched {
     rl_list ready;
     rl_task *running;
     int stray_yield_ref, no_memory_ref; /* texts */
+    rl_ids ids;
     size_t idle_count;
     idle_coroutine idle[MOST_IDLE];
 };
@@ -55,6 +58,7 @@ rl_err rl_sched_new(rl_vm *vm, rl_sched **out) {
     sched->turn.run = run_ready;
     sched->running = NULL;
     sched->idle_count = 0;
+    rl_ids_init(&sched->ids);
     rl_list_init(&sched->ready);
     rl_err err = rl_vm_protect(vm, prepare, sched, NULL, 0);
     if (err != RL_OK) {
@@ -69,6 +73,7 @@ rl_err rl_sched_new(rl_vm *vm, rl_sched **out) {
 void rl_sched_free(rl_sched *sched) {
     assert(rl_list_is_empty(&sched->ready));
     rl_loop_remove_turn(sched->vm->loop, &sched->turn);
+    rl_ids_free(&sched->ids);
     rl_mem_free(sched);
 }
 
@@ -160,9 +165,14 @@ void rl_task_unshield(rl_task *task) {
 rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
                     void (*ended)(rl_task *task, int status, int count)) {
     task->vm = vm;
-    rl_err err = acquire_coroutine(vm->sched, task);
+    rl_err err = rl_ids_give(&vm->sched->ids, task, &task->slot);
     if (err != RL_OK)
         return err;
+    err = acquire_coroutine(vm->sched, task);
+    if (err != RL_OK) {
+        rl_ids_take_back(&vm->sched->ids, task->slot);
+        return err;
+    }
     rl_scope_init(&task->scope, vm->loop, parent, on_scope_cancelled);
     rl_waiter_init(&task->waiter, vm->loop, on_woken);
     rl_list_init(&task->run_link);
@@ -175,17 +185,18 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
     return RL_OK;
 }
 
-/* A wait that nobody will come back to, and a shield that nobody needs. */
-static void leave_wait(rl_task *task) {
+/* A wait that nobody will come back to, a shield that nobody needs, and its id. */
+static void leave(rl_task *task) {
     rl_timer_stop(task->vm->loop, &task->shield);
     if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
         rl_waiter_wake(&task->waiter);
     rl_list_remove(&task->run_link);
+    rl_ids_take_back(&task->vm->sched->ids, task->slot);
 }
 
 static void finish(rl_task *task, int status) {
     rl_sched *sched = task->vm->sched;
-    leave_wait(task); /* made in a coroutine whose owner went on without it */
+    leave(task); /* a wait may be open: made in a coroutine whose owner went on without it */
     int count = status == 0 ? lua_gettop(task->co) : 1;
     idle_coroutine one = {task->co, task->ref};
     task->ended(task, status, count); /* which may free the task, never the coroutine */
@@ -254,7 +265,7 @@ void rl_task_start(rl_task *task, int argc) {
 }
 
 void rl_task_abandon(rl_task *task) {
-    leave_wait(task);
+    leave(task);
     rl_scope_end(&task->scope);
     drop_coroutine(task->vm->sched, task->ref);
 }
@@ -269,30 +280,44 @@ void rl_sched_report_slow(const rl_vm *vm, const char *who, uint64_t took_ns) {
     rl_log_write(vm->log, RL_LOG_WARN, "Lua ran long without a wait: everybody else on the worker waited", fields, 2);
 }
 
+/* One task, until its next wait. A clock to a few milliseconds will do to notice what holds the worker for fifty. */
+static uint64_t run_one(rl_sched *sched, rl_task *task, uint64_t began_ns) {
+    const char *name = task->name;
+    if (task->is_fresh)
+        start_in_turn(task);
+    else
+        continue_in_turn(task);
+    uint64_t now_ns = rl_clock_coarse_ns();
+    if (RL_UNLIKELY(now_ns - began_ns > RL_SLOW_TURN_NS) && name != NULL)
+        rl_sched_report_slow(sched->vm, name, now_ns - began_ns);
+    return now_ns;
+}
+
 static bool run_ready(rl_turn *turn) {
     rl_sched *sched = RL_CONTAINER(turn, rl_sched, turn);
     if (rl_list_is_empty(&sched->ready))
         return false;
-    uint64_t began_ns = rl_clock_ns(), last_ns = began_ns;
-    for (int resumes = 0; resumes < MOST_RESUMES && last_ns - began_ns < MOST_TURN_NS; resumes++) {
+    uint64_t began_ns = rl_clock_ns(), last_ns = rl_clock_coarse_ns();
+    for (int resumes = 1; resumes <= MOST_RESUMES; resumes++) {
         rl_list *link = rl_list_pop_front(&sched->ready);
         if (link == NULL)
             return false;
-        rl_task *task = RL_CONTAINER(link, rl_task, run_link);
-        const char *name = task->name;
-        if (task->is_fresh)
-            start_in_turn(task);
-        else
-            continue_in_turn(task);
-        uint64_t now_ns = rl_clock_ns();
-        if (RL_UNLIKELY(now_ns - last_ns > RL_SLOW_TURN_NS) && name != NULL)
-            rl_sched_report_slow(sched->vm, name, now_ns - last_ns);
-        last_ns = now_ns;
+        last_ns = run_one(sched, RL_CONTAINER(link, rl_task, run_link), last_ns);
+        if (resumes % RESUMES_A_LOOK == 0 && rl_clock_ns() - began_ns >= MOST_TURN_NS)
+            break;
     }
     return !rl_list_is_empty(&sched->ready);
 }
 
 /* ---- for the bindings -------------------------------------------------- */
+
+lua_Number rl_task_id(const rl_task *task) {
+    return rl_ids_number(&task->vm->sched->ids, task->slot);
+}
+
+rl_task *rl_task_of_id(rl_vm *vm, lua_Number id) {
+    return rl_ids_find(&vm->sched->ids, id);
+}
 
 rl_task *rl_task_current(lua_State *L) {
     rl_vm *vm = rl_vm_of(L);

@@ -8,29 +8,20 @@
 #include "vm/sched.h"
 
 #define SIGNAL_META "rille.signal"
-#define TASK_META "rille.task"
 #define MOST_MS 1e15 /* no timer is due then: 30,000 years */
 
 /* A new coroutine has stack for these; to grow the stack of one that does not
  * run is an error that nobody could catch. */
 enum { MOST_ARGUMENTS = 30 };
 
-/* A spawned task, and the userdata that may still point to it. */
-typedef struct handle {
-    struct spawned *spawned; /* NULL once it has ended */
-} handle;
-
 typedef struct spawned {
     rl_task task;
-    handle *handle; /* NULL once it was collected */
     bool has_ended; /* its coroutine has; children may not have */
 } spawned;
 
 static void try_free(spawned *one) {
     if (!one->has_ended || !rl_list_is_empty(&one->task.scope.children))
         return;
-    if (one->handle != NULL)
-        one->handle->spawned = NULL;
     one->task.scope.emptied = NULL;
     rl_scope_end(&one->task.scope);
     rl_mem_free(one);
@@ -49,7 +40,7 @@ static void on_ended(rl_task *task, int status, int count) {
     try_free(one);
 }
 
-/* spawn(detached, fn, ...) -> task; it runs in the next turn. A detached one
+/* spawn(detached, fn, ...) -> its id; it runs in the next turn. A detached one
  * belongs to the app, any other to the current task. */
 static int spawn(lua_State *L) {
     rl_vm *vm = rl_vm_of(L);
@@ -60,11 +51,6 @@ static int spawn(lua_State *L) {
     int argc = lua_gettop(L) - 2;
     luaL_argcheck(L, argc <= MOST_ARGUMENTS, 2, "too many arguments for a task: put them into a table");
     rl_task *current = rl_task_current(L);
-    handle *at = lua_newuserdata(L, sizeof *at);
-    at->spawned = NULL;
-    luaL_getmetatable(L, TASK_META);
-    lua_setmetatable(L, -2);
-    lua_insert(L, 1);
     spawned *one = rl_mem_zalloc(1, sizeof *one);
     if (one == NULL)
         return luaL_error(L, "not enough memory");
@@ -74,32 +60,28 @@ static int spawn(lua_State *L) {
         return luaL_error(L, "not enough memory");
     }
     one->task.scope.emptied = on_emptied;
-    at->spawned = one;
-    one->handle = at;
     lua_xmove(L, one->task.co, argc + 1);
     rl_task_start(&one->task, argc);
-    lua_settop(L, 1);
+    lua_pushnumber(L, rl_task_id(&one->task));
     return 1;
 }
 
-static handle *check_handle(lua_State *L) {
-    return luaL_checkudata(L, 1, TASK_META);
-}
-
-/* cancel(task): it raises at its next wait; nothing when it has ended */
+/* cancel(id): it raises at its next wait; nothing when it has ended */
 static int cancel(lua_State *L) {
-    handle *at = check_handle(L);
-    if (at->spawned != NULL)
-        rl_scope_cancel(&at->spawned->task.scope, RL_ECANCELLED);
+    rl_vm *vm = rl_vm_of(L);
+    rl_task *task = vm == NULL ? NULL : rl_task_of_id(vm, luaL_checknumber(L, 1));
+    if (task != NULL)
+        rl_scope_cancel(&task->scope, RL_ECANCELLED);
     return 0;
 }
 
-static int collect_handle(lua_State *L) {
-    handle *at = lua_touserdata(L, 1);
-    if (at->spawned != NULL)
-        at->spawned->handle = NULL;
-    at->spawned = NULL; /* a program can call this, too */
-    return 0;
+/* caller(level) -> the function there, and the line it is at; or nothing. As debug.getinfo, without its table */
+static int caller(lua_State *L) {
+    lua_Debug ar;
+    if (!lua_getstack(L, (int)luaL_checkinteger(L, 1), &ar) || !lua_getinfo(L, "fl", &ar))
+        return 0;
+    lua_pushinteger(L, ar.currentline);
+    return 2;
 }
 
 /* Nobody can fire it any more. Whoever waits has a deadline, or is cancelled. */
@@ -162,13 +144,13 @@ static int unshield(lua_State *L) {
     return 0;
 }
 
-/* here() -> a value that stands for the current task, or nil */
+/* here() -> a small integer that stands for the current task while it runs, or nil */
 static int here(lua_State *L) {
     rl_task *task = rl_task_current(L);
     if (task == NULL)
         lua_pushnil(L);
     else
-        lua_pushlightuserdata(L, task);
+        lua_pushinteger(L, (lua_Integer)task->slot + 1);
     return 1;
 }
 
@@ -204,6 +186,7 @@ static int register_errors(lua_State *L) {
 void rl_vm_open_task(lua_State *L) {
     const luaL_Reg functions[] = {{"spawn", spawn},
                                   {"cancel", cancel},
+                                  {"caller", caller},
                                   {"signal", new_signal},
                                   {"signal_wait", wait_signal},
                                   {"signal_all", fire_signal},
@@ -218,10 +201,6 @@ void rl_vm_open_task(lua_State *L) {
     luaL_setfuncs(L, functions, 0);
     luaL_newmetatable(L, SIGNAL_META);
     lua_pushcfunction(L, collect_signal);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
-    luaL_newmetatable(L, TASK_META);
-    lua_pushcfunction(L, collect_handle);
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
 }

@@ -33,6 +33,7 @@ struct rl_task {
     rl_vm *vm;
     lua_State *co;
     int ref;          /* keeps `co` from the collector */
+    uint32_t slot;    /* with its epoch it is the task's id */
     const char *name; /* the route, or NULL: for reports */
     rl_list run_link; /* in the run queue while READY */
     uint32_t won;     /* the case to hand to the coroutine at its next resume */
@@ -55,6 +56,10 @@ struct rl_task {
 /* The task in whose coroutine (or one of its own inner coroutines) `L` runs;
  * NULL outside of any, at an app's load without a task for instance. */
 rl_task *rl_task_current(lua_State *L);
+/* What Lua may keep of a task: a number that no other task of this VM will have, also when this one is gone. */
+lua_Number rl_task_id(const rl_task *task);
+/* NULL when that task has ended, or never was. */
+rl_task *rl_task_of_id(rl_vm *vm, lua_Number id);
 /* The current task, ready to wait. Raises a Lua error when there is none, when
  * a C function stands between (table.sort, string.gsub), or the cancellation
  * when the task's scope is cancelled already. A task that catches that again and
@@ -88,6 +93,7 @@ void rl_vm_open_json(lua_State *L);
 void rl_vm_open_pg(lua_State *L);
 void rl_vm_open_timer(lua_State *L);
 void rl_vm_open_task(lua_State *L);
+void rl_vm_open_park(lua_State *L);
 void rl_vm_open_request(lua_State *L);
 void rl_vm_open_app(lua_State *L);
 void rl_vm_open_log(lua_State *L);

@@ -28,12 +28,13 @@ function place.at(level)
   return info and info.currentline > 0 and text(info, info.currentline) or "?"
 end
 
---- Where a function begins.
+--- Where a function begins, or a line of it.
 -- @tparam function fn
+-- @tparam[opt] integer line the one where it was
 -- @treturn ?string nil for one that is not the app's
-function place.of(fn)
+function place.of(fn, line)
   local info = getinfo(fn, "S")
-  return is_foreign(info) and text(info, info.linedefined) or nil
+  return is_foreign(info) and text(info, line or info.linedefined) or nil
 end
 
 --- The nearest line of the app's on a stack.

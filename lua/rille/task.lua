@@ -2,6 +2,7 @@
 local cleanup = require "rille.cleanup"
 local core = require "rille.core"
 local errors = require "rille.error"
+local line = require "rille.line"
 local method = require "rille.method"
 local place = require "rille.place"
 local unit = require "rille.unit"
@@ -9,7 +10,8 @@ local wait = require "rille.wait"
 
 local tasks = {}
 
-local Task = { __name = "rille.task" }
+-- What most tasks never become is said once, here: a task's own table stays small.
+local Task = { __name = "rille.task", group = false, awaiting = false, failure = false, is_awaited = false }
 Task.__index = Task
 
 -- The traceback must be taken where the error was raised; it travels beside it.
@@ -22,17 +24,43 @@ local function with_trace(err)
   return { err = err, trace = err.trace or "" }
 end
 
-local function report_unawaited(task)
+-- Read only when there is something to tell: a spawn is too cheap for it.
+local function spawned_at(task, fn)
+  return task.spawner and place.of(task.spawner, task.line) or place.of(fn) or "?"
+end
+
+local function report_unawaited(task, fn)
   local err = task.failure.err
   if err ~= errors.CANCELLED then
     core.log("error", "a task failed and nobody awaited it", "error", select(2, pcall(tostring, err)),
-      "at", type(err) == "table" and err.at or nil, "spawned_at", task.where, "trace", task.failure.trace)
+      "at", type(err) == "table" and err.at or nil, "spawned_at", spawned_at(task, fn), "trace", task.failure.trace)
   end
+end
+
+-- Most tasks have one result, and need no table for it.
+local function keep_results(task, count, first, ...)
+  task.count, task.first = count, first
+  if count > 1 then
+    task.rest = { ... }
+  end
+end
+
+local function results_of(task)
+  if task.count == 0 then
+    return
+  elseif task.count == 1 then
+    return task.first
+  end
+  return task.first, unpack(task.rest, 1, task.count - 1)
+end
+
+local function wake_all(waiting)
+  while line.wake(waiting) do end
 end
 
 local function finish(task, fn, ok, ...)
   if ok then
-    task.results, task.count = { ... }, select("#", ...)
+    keep_results(task, select("#", ...), ...)
   else
     -- when memory ran out, or with_trace itself failed, the bare error comes
     local failure = ...
@@ -41,11 +69,13 @@ local function finish(task, fn, ok, ...)
     place.note(task.failure.err, fn)
   end
   task.is_done = true
-  core.signal_all(task.signal)
+  if task.awaiting then
+    wake_all(task.awaiting)
+  end
   if task.group then
-    core.signal_all(task.group)
+    wake_all(task.group)
   elseif not ok and not task.is_awaited then
-    report_unawaited(task)
+    report_unawaited(task, fn)
   end
 end
 
@@ -80,9 +110,15 @@ local function start(detached, group, fn, ...)
   if type(fn) ~= "function" then
     error(("a task is a function, not what it returns, as in rille.spawn(fn, argument): got a %s"):format(type(fn)), 3)
   end
-  local task = setmetatable({ signal = core.signal(), group = group, where = place.nearest() or place.of(fn) or "?" }, Task)
-  task.handle = core.spawn(detached, run, task, fn, ...)
-  local list = not detached and kept_by[core.here()]
+  local spawner, at = core.caller(3)
+  local task = setmetatable({
+    id = 0, spawner = spawner, line = at, is_done = false, count = 0, first = false, -- and room for two more
+  }, Task)
+  if group then
+    task.group = group
+  end
+  task.id = core.spawn(detached, run, task, fn, ...)
+  local list = not detached and next(kept_by) and kept_by[core.here()]
   if list then
     list[#list + 1] = task
   end
@@ -106,42 +142,62 @@ function tasks.background(fn, ...)
   return (start(true, nil, fn, ...))
 end
 
+-- Wait for its end, whatever that is; false when the time has passed.
+local function ended(task, ms)
+  if not task.is_done then
+    task.awaiting = task.awaiting or line.new()
+    local node = line.node(false)
+    if not line.wait(task.awaiting, node, ms) then
+      return false
+    end
+    line.take_back(node)
+  end
+  return true
+end
+
+--- Wait for the end of a task, however it ends, without its results. **Yields.**
+function tasks.join(task)
+  ended(task)
+end
+
 --- Wait for the task's end. **Yields.**
 -- @tparam[opt] duration timeout seconds or "250ms"
 -- @return what the function returned; or nil and "timeout"
 -- @raise what the function raised
 function Task:await(timeout)
   self.is_awaited = true
-  if not self.is_done then
-    local ms = timeout and unit.seconds(timeout, 2) * 1000 or -1
-    while not self.is_done do
-      if wait.won(core.signal_wait(self.signal, ms)) == 2 then
-        return nil, "timeout"
-      end
-    end
+  if not ended(self, timeout and unit.seconds(timeout, 2) * 1000) then
+    return nil, "timeout"
   end
   if self.failure then
     error(self.failure.err, 0)
   end
-  return unpack(self.results, 1, self.count)
+  return results_of(self)
 end
 
 --- End the task: it raises `cancelled` at its next wait. Does nothing when it has ended.
 function Task:cancel()
   self.is_awaited = true
-  core.cancel(self.handle)
+  core.cancel(self.id)
 end
 
 --- Whether the task has ended, well or not.
 -- @treturn boolean
 function Task:done()
-  return self.is_done == true
+  return self.is_done
 end
 
 local function cancel_all(running)
   for _, task in pairs(running) do
     task:cancel()
   end
+end
+
+-- Until one of the group has ended.
+local function await_one(group)
+  local node = line.node(false)
+  line.wait(group, node)
+  line.take_back(node)
 end
 
 -- `all{ users = db:query(…) }` has waited already.
@@ -163,7 +219,7 @@ function tasks.all(functions)
     error("all takes a table of functions: got a " .. type(functions), 2)
   end
   check_functions(functions, "all", 2)
-  local group, running, results = core.signal(), {}, {}
+  local group, running, results = line.new(), {}, {}
   for key, fn in pairs(functions) do
     running[key] = start(false, group, fn)
   end
@@ -174,12 +230,12 @@ function tasks.all(functions)
         cancel_all(running)
         error(task.failure.err, 0)
       elseif task.is_done then
-        results[key] = task.results[1]
+        results[key] = task.first
         running[key] = nil
       end
     end
     if next(running) then
-      wait.won(core.signal_wait(group))
+      await_one(group)
     end
   end
   return results
@@ -194,7 +250,7 @@ function tasks.any(functions)
     error("any takes a table of functions, at least one", 2)
   end
   check_functions(functions, "any", 2)
-  local group, running, last = core.signal(), {}, nil
+  local group, running, last = line.new(), {}, nil
   for key, fn in pairs(functions) do
     running[key] = start(false, group, fn)
   end
@@ -205,13 +261,13 @@ function tasks.any(functions)
       elseif task.is_done then
         running[key] = nil
         cancel_all(running)
-        return task.results[1]
+        return task.first
       end
     end
     if not next(running) then
       error(last.err, 0)
     end
-    wait.won(core.signal_wait(group))
+    await_one(group)
   end
 end
 
@@ -223,7 +279,7 @@ end
 -- @raise `timeout` when the time has passed, and what it raises
 function tasks.timeout(duration, fn, ...)
   local seconds = unit.seconds(duration, 2)
-  local task = start(false, core.signal(), function(...)
+  local task = start(false, line.new(), function(...)
     core.set_deadline(seconds)
     return fn(...)
   end, ...)

@@ -118,7 +118,7 @@ local function await_tasks(record)
   while record.tasks[i] do -- more may be spawned meanwhile, by those given to rille.all
     local task = record.tasks[i]
     while not task.is_done do
-      wait.won(core.signal_wait(task.signal))
+      tasks.join(task)
     end
     i = i + 1
   end

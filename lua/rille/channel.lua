@@ -1,0 +1,348 @@
+--- Channels between the tasks of one worker, with the semantics of Go's.
+--
+--     senders (a line)  -->  items (a ring, `capacity` of them)  -->  receivers (a line)
+--
+-- At any time one of the two lines is empty: a sender waits only while the ring is
+-- full, a receiver only while it is empty. What a woken receiver gets was put into
+-- its node, so that it has it although it runs later, and nobody can get between.
+local errors = require "rille.error"
+local line = require "rille.line"
+local unit = require "rille.unit"
+
+local join, wake, wait_in, wait_any, is_waited = line.join, line.wake, line.wait, line.wait_any, line.is_waited
+local new_node, take_back = line.node, line.take_back
+local random = math.random
+
+local Channel = { __name = "rille.channel" }
+Channel.__index = Channel
+
+local channel = {}
+
+local MOST_CAPACITY = 2 ^ 24
+
+--- A channel. Values are passed by reference: whoever sends a table should not write to it any more.
+-- @tparam[opt] integer capacity how many values it holds that nobody has received yet;
+--   0 (the default): a send waits for its receiver
+-- @treturn Channel
+function channel.new(capacity)
+  capacity = capacity or 0
+  if type(capacity) ~= "number" or capacity < 0 or capacity > MOST_CAPACITY or capacity % 1 ~= 0 then
+    error(("a channel's capacity is an integer from 0 to %d: got %s"):format(MOST_CAPACITY, tostring(capacity)), 2)
+  end
+  return setmetatable({
+    items = {}, first = 0, count = 0, capacity = capacity, is_closed = false,
+    senders = line.new(), receivers = line.new(),
+  }, Channel)
+end
+
+local function is_channel(value)
+  return getmetatable(value) == Channel
+end
+
+local function check(self, name)
+  if getmetatable(self) ~= Channel then
+    error(("channel.%s is called with a colon: channel:%s(…)"):format(name, name), 3)
+  end
+end
+
+local function ms_of(timeout)
+  return timeout and unit.seconds(timeout, 3) * 1000 or nil
+end
+
+local function check_value(value)
+  if value == nil then
+    error("a channel carries no nil: send rille.null, false or a table", 3)
+  end
+end
+
+-- True when the value was taken: by somebody who waits for one, or by the ring.
+local function offer(self, value)
+  local receivers = self.receivers
+  if receivers.next ~= receivers then
+    local node = wake(receivers)
+    if node then
+      node.value = value
+      return true
+    end
+  end
+  local count, capacity = self.count, self.capacity
+  if count < capacity then
+    local at = self.first + count
+    self.items[at < capacity and at or at - capacity] = value
+    self.count = count + 1
+    return true
+  end
+  return false
+end
+
+-- The oldest value, or nil. A sender who waits takes its place in the ring, or hands over.
+local function take(self)
+  local count, senders = self.count, self.senders
+  if count > 0 then
+    local items, first = self.items, self.first
+    local value = items[first]
+    local next = first + 1
+    if next == self.capacity then
+      next = 0
+    end
+    self.first = next
+    if senders.next ~= senders then
+      local node = wake(senders)
+      if node then
+        items[first] = node.value -- the ring was full: its new end is where its beginning was
+        return value
+      end
+    end
+    items[first] = false
+    self.count = count - 1
+    return value
+  end
+  if senders.next ~= senders then
+    local node = wake(senders)
+    if node then
+      return node.value
+    end
+  end
+end
+
+local CLOSED = {} -- what a woken party finds in its node when the channel was closed
+
+local function raise_closed(verb)
+  error(errors.new { code = "closed", message = ("%s a channel that is closed"):format(verb) }, 3)
+end
+
+--- Send a value; waits until somebody has received it, or the channel has room. **May yield.**
+-- @param value anything but nil
+-- @tparam[opt] duration timeout
+-- @treturn boolean|nil true; or nil when the time has passed: the value was not sent
+-- @treturn ?string then "timeout"
+-- @raise `closed` when the channel is, or is closed while this waits
+function Channel:send(value, timeout)
+  check(self, "send")
+  check_value(value)
+  if self.is_closed then
+    raise_closed "sent on"
+  end
+  if offer(self, value) then
+    return true
+  end
+  local node = new_node(value)
+  if not wait_in(self.senders, node, ms_of(timeout)) then
+    return nil, "timeout"
+  end
+  if take_back(node) == CLOSED then
+    raise_closed "sent on"
+  end
+  return true
+end
+
+--- Receive the oldest value; waits until there is one. **May yield.**
+-- @tparam[opt] duration timeout
+-- @return the value; or nil when there is none
+-- @treturn ?string then "closed" or "timeout"
+function Channel:recv(timeout)
+  check(self, "recv")
+  local value = take(self)
+  if value ~= nil then
+    return value
+  end
+  if self.is_closed then
+    return nil, "closed"
+  end
+  local node = new_node(CLOSED)
+  if not wait_in(self.receivers, node, ms_of(timeout)) then
+    return nil, "timeout"
+  end
+  value = take_back(node)
+  if value == CLOSED then
+    return nil, "closed"
+  end
+  return value
+end
+
+--- Send if that needs no wait.
+-- @param value anything but nil
+-- @treturn boolean|nil true; or nil
+-- @treturn ?string then "full"
+-- @raise `closed`
+function Channel:try_send(value)
+  check(self, "try_send")
+  check_value(value)
+  if self.is_closed then
+    raise_closed "sent on"
+  end
+  if offer(self, value) then
+    return true
+  end
+  return nil, "full"
+end
+
+--- Receive if that needs no wait.
+-- @return the value; or nil
+-- @treturn ?string then "empty" or "closed"
+function Channel:try_recv()
+  check(self, "try_recv")
+  local value = take(self)
+  if value ~= nil then
+    return value
+  end
+  return nil, self.is_closed and "closed" or "empty"
+end
+
+--- No more is sent. What is in the channel can still be received; whoever waits is woken.
+-- @raise `closed` when it is already
+function Channel:close()
+  check(self, "close")
+  if self.is_closed then
+    raise_closed "closed"
+  end
+  self.is_closed = true
+  for _, waiting in ipairs { self.senders, self.receivers } do
+    local node = wake(waiting)
+    while node do
+      node.value = CLOSED
+      node = wake(waiting)
+    end
+  end
+end
+
+local function next_value(self)
+  return (self:recv())
+end
+
+--- For `for value in channel:iter() do`: until the channel is closed and empty. **Yields** between values.
+function Channel:iter()
+  check(self, "iter")
+  return next_value, self
+end
+
+
+-- ---- select -------------------------------------------------------------------
+
+-- What a case is about: its channel, and what it sends there, or nil when it receives.
+local function parts_of(case)
+  if getmetatable(case) == Channel then
+    return case
+  end
+  return case[1], case[2]
+end
+
+local function check_case(case, index)
+  if not is_channel(case) and (type(case) ~= "table" or not is_channel(case[1]) or case[2] == nil) then
+    error(("select: case %d is neither a channel, to receive from it, nor { channel, value }, to send there"):format(index),
+      3)
+  end
+end
+
+local function is_ready(self, value)
+  if self.is_closed then
+    return true
+  elseif value ~= nil then
+    return self.count < self.capacity or is_waited(self.receivers)
+  end
+  return self.count > 0 or is_waited(self.senders)
+end
+
+-- Any of the ready cases with equal chance: one that is always ready must not starve the others.
+local function choose(cases, count)
+  local chosen, ready = nil, 0
+  for i = 1, count do
+    check_case(cases[i], i)
+    if is_ready(parts_of(cases[i])) then
+      ready = ready + 1
+      if ready == 1 or random(ready) == 1 then
+        chosen = i
+      end
+    end
+  end
+  return chosen
+end
+
+-- Carry a case out that is ready.
+local function carry_out(case)
+  local self, value = parts_of(case)
+  if value ~= nil then
+    if self.is_closed then
+      raise_closed "sent on"
+    end
+    offer(self, value)
+    return nil
+  end
+  local got = take(self)
+  if got ~= nil then
+    return got
+  end
+  return nil, "closed"
+end
+
+-- Stand in the lines of all cases.
+local function join_all(cases, count, owner)
+  local nodes = {}
+  for i = 1, count do
+    local self, value = parts_of(cases[i])
+    local sends = value ~= nil
+    local node = new_node(sends and value or CLOSED, owner)
+    node.index = i
+    join(sends and self.senders or self.receivers, node)
+    nodes[i] = node
+  end
+  return nodes
+end
+
+-- What a case came to that was waited for.
+local function outcome(node, case)
+  local index, value = node.index, take_back(node)
+  local _, sent = parts_of(case)
+  if sent == nil then
+    if value == CLOSED then
+      return index, nil, "closed"
+    end
+    return index, value
+  elseif value == CLOSED then
+    raise_closed "sent on"
+  end
+  return index
+end
+
+--- Wait until one of several channels can go on, and do that. **May yield.**
+--
+--     local index, order = rille.select { orders, stop, { results, 42 }, timeout = "1s" }
+--
+-- Of several that are ready, each has the same chance.
+-- @tparam table cases a list of channels, to receive from, and of `{ channel, value }`, to send there;
+--   `timeout`: a duration; `default = true`: do not wait
+-- @treturn integer|nil which of them it was; nil when none was
+-- @return what was received; or nil. When it was none: "timeout" or "default"
+-- @treturn ?string "closed" when it was a channel that is closed and empty
+-- @raise `closed` when it was a send, and the channel is closed
+function channel.select(cases)
+  if type(cases) ~= "table" then
+    error("select takes a table of cases: got a " .. type(cases), 2)
+  end
+  local count = #cases
+  local chosen = choose(cases, count)
+  if chosen then
+    return chosen, carry_out(cases[chosen])
+  elseif cases.default then
+    return nil, "default"
+  elseif count == 0 and not cases.timeout then
+    error("select has neither a case nor a timeout: it would wait for ever", 2)
+  end
+  local ms = ms_of(cases.timeout)
+  local owner = new_node(false)
+  local nodes = join_all(cases, count, owner)
+  local woken = wait_any(nodes, owner, ms)
+  if not woken then
+    return nil, "timeout"
+  end
+  return outcome(woken, cases[woken.index])
+end
+
+--- How many values are in it, sent and not yet received.
+-- @treturn integer
+function Channel:len()
+  check(self, "len")
+  return self.count
+end
+
+return channel

@@ -1,0 +1,99 @@
+--- What runs once, however many ask for it; and again and again, for who waits.
+local core = require "rille.core"
+local tasks = require "rille.task"
+local unit = require "rille.unit"
+local wait = require "rille.wait"
+
+local once = {}
+
+local EPSILON = 1e-6 -- what a sum of seconds may be off by
+
+--- A function that runs `fn` once, at its first call, whoever calls it and how often. Those who
+-- call while it runs wait for it. When it raises, they all get the error, and the next call tries again.
+-- @tparam function fn
+-- @treturn function returns the first result of `fn`. **May yield.**
+function once.once(fn)
+  if type(fn) ~= "function" then
+    error("once takes a function: got a " .. type(fn), 2)
+  end
+  local is_done, result = false, nil
+  local key = {}
+  return function()
+    if not is_done then
+      result = once.once_for(key, fn)
+      is_done = true
+    end
+    return result
+  end
+end
+
+-- The runs that callers share, by key.
+local runs = {}
+
+-- Whoever comes now wants news.
+local function run_ended(key, run, ok, ...)
+  if runs[key] == run then
+    runs[key] = nil
+  end
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+-- Nobody wants the result any more when its last caller leaves.
+local function caller_left(key, run, ok, ...)
+  run.callers = run.callers - 1
+  if run.callers == 0 and not run.task:done() then
+    if runs[key] == run then
+      runs[key] = nil
+    end
+    run.task:cancel()
+  end
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+--- Run `fn()` for `key`, unless a call for the same key is under way: then wait for that one and
+-- share what it returns, or raises. **Yields.** The run is nobody's own: it belongs to the app, and is
+-- cancelled when the last of those who wait for it has gone.
+-- @param key any value but nil
+-- @tparam function fn
+-- @return what it returns
+function once.once_for(key, fn)
+  if key == nil or type(fn) ~= "function" then
+    error("once_for takes a key and a function: once_for(\"rates\", function() … end)", 2)
+  end
+  local run = runs[key]
+  if not run then
+    run = { callers = 0 }
+    runs[key] = run
+    run.task = tasks.background(function() return run_ended(key, run, pcall(fn)) end)
+  end
+  run.callers = run.callers + 1
+  return caller_left(key, run, pcall(run.task.await, run.task))
+end
+
+-- ---- ticker ----------------------------------------------------------------------
+
+--- For `for tick in rille.ticker("1s") do`: goes on at every multiple of `interval` from now.
+-- **Yields** between ticks. Those that pass while the loop's body runs are left out.
+-- @tparam duration interval seconds or "250ms"
+-- @treturn function the iterator: gives the number of the tick, from 1
+function once.ticker(interval)
+  local seconds = unit.seconds(interval, 2)
+  if seconds <= 0 then
+    error("a ticker's interval is longer than 0", 2)
+  end
+  local began, tick = core.uptime(), 0
+  return function()
+    local passed = core.uptime() - began
+    tick = math.max(tick, math.floor(passed / seconds + EPSILON)) + 1
+    wait.won(core.sleep(math.ceil((tick * seconds - passed) * 1000 - EPSILON))) -- a tick never comes early
+    return tick
+  end
+end
+
+return once

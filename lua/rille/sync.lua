@@ -1,0 +1,352 @@
+--- Locks and their kin, between the tasks of one worker.
+-- All are fair: who waited longest goes first, and is handed what it waits for in
+-- the moment it is given back, so that nobody who comes later gets between.
+-- None of them is needed to guard plain Lua between two waits: nothing else runs there.
+local line = require "rille.line"
+local unit = require "rille.unit"
+
+local sync = {}
+
+local function class(name)
+  local Class = { __name = name }
+  Class.__index = Class
+  return Class
+end
+
+local function check(self, Class, method)
+  if getmetatable(self) ~= Class then
+    error(("%s.%s is called with a colon: %s:%s(…)"):format(Class.__name, method, Class.__name, method), 3)
+  end
+end
+
+-- Stand in line until woken: true; or nil and "timeout".
+local function wait_in(waiting, value, timeout)
+  local node = line.node(value)
+  if not line.wait(waiting, node, timeout and unit.seconds(timeout, 3) * 1000) then
+    return nil, "timeout"
+  end
+  line.take_back(node)
+  return true
+end
+
+local function wake_all(waiting)
+  while line.wake(waiting) do end
+end
+
+local function returned(release, self, ok, ...)
+  release(self)
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
+-- Run `fn(...)` between `acquire` and `release`, which comes however `fn` ends.
+local function run_within(self, acquire, release, fn, ...)
+  if type(fn) ~= "function" then
+    error("with takes a function, and calls it: got a " .. type(fn), 3)
+  end
+  acquire(self)
+  return returned(release, self, pcall(fn, ...))
+end
+
+-- ---- semaphore -----------------------------------------------------------------
+
+local Semaphore = class "semaphore"
+
+--- A semaphore: at most `count` tasks hold one of its permits at a time.
+-- @tparam integer count
+-- @treturn Semaphore
+function sync.semaphore(count)
+  if type(count) ~= "number" or count < 1 or count % 1 ~= 0 then
+    error("a semaphore has a number of permits, an integer from 1 on: got " .. tostring(count), 2)
+  end
+  return setmetatable({ free = count, count = count, waiting = line.new() }, Semaphore)
+end
+
+--- Take a permit, when one is free at once.
+-- @treturn boolean whether there was one
+function Semaphore:try_acquire()
+  check(self, Semaphore, "try_acquire")
+  if self.free == 0 then
+    return false
+  end
+  self.free = self.free - 1
+  return true
+end
+
+--- Take a permit; waits until one is free. **May yield.**
+-- @tparam[opt] duration timeout
+-- @treturn boolean|nil true; or nil
+-- @treturn ?string then "timeout"
+function Semaphore:acquire(timeout)
+  check(self, Semaphore, "acquire")
+  if self.free > 0 then
+    self.free = self.free - 1
+    return true
+  end
+  return wait_in(self.waiting, false, timeout)
+end
+
+--- Give a permit back.
+-- @raise when all have been given back already
+function Semaphore:release()
+  check(self, Semaphore, "release")
+  if self.free == self.count then
+    error("semaphore:release(): none of its permits is taken", 2)
+  elseif not line.wake(self.waiting) then
+    self.free = self.free + 1
+  end
+end
+
+--- Run `fn(...)` with a permit, which is given back however `fn` ends. **May yield.**
+-- @tparam function fn
+-- @param ... its arguments
+-- @return what it returns
+function Semaphore:with(fn, ...)
+  check(self, Semaphore, "with")
+  return run_within(self, Semaphore.acquire, Semaphore.release, fn, ...)
+end
+
+-- ---- mutex ---------------------------------------------------------------------
+
+local Mutex = class "mutex"
+
+--- A mutex: one task at a time holds it. It is not reentrant.
+-- @treturn Mutex
+function sync.mutex()
+  return setmetatable({ is_locked = false, waiting = line.new() }, Mutex)
+end
+
+--- Lock it, when nobody else has.
+-- @treturn boolean whether it is ours now
+function Mutex:try_lock()
+  check(self, Mutex, "try_lock")
+  local was_free = not self.is_locked
+  self.is_locked = true
+  return was_free
+end
+
+--- Lock it; waits until it is free. **May yield.**
+-- @tparam[opt] duration timeout
+-- @treturn boolean|nil true; or nil
+-- @treturn ?string then "timeout"
+function Mutex:lock(timeout)
+  check(self, Mutex, "lock")
+  if not self.is_locked then
+    self.is_locked = true
+    return true
+  end
+  return wait_in(self.waiting, false, timeout)
+end
+
+--- Unlock it: it belongs at once to who has waited longest.
+-- @raise when it is not locked
+function Mutex:unlock()
+  check(self, Mutex, "unlock")
+  if not self.is_locked then
+    error("mutex:unlock(): it is not locked", 2)
+  end
+  local waiting = self.waiting
+  if waiting.next == waiting or not line.wake(waiting) then
+    self.is_locked = false
+  end
+end
+
+--- Run `fn(...)` while it is locked; it is unlocked however `fn` ends. **May yield.**
+-- @tparam function fn
+-- @param ... its arguments
+-- @return what it returns
+function Mutex:with(fn, ...)
+  check(self, Mutex, "with")
+  return run_within(self, Mutex.lock, Mutex.unlock, fn, ...)
+end
+
+-- ---- read-write lock -------------------------------------------------------------
+
+local RWLock = class "rwlock"
+
+local READS, WRITES = {}, {}
+
+--- A lock that many readers share, or one writer holds alone. A reader who comes while a
+-- writer waits stands behind it, so that readers cannot keep writers out for ever.
+-- @treturn RWLock
+function sync.rwlock()
+  return setmetatable({ readers = 0, is_written = false, waiting = line.new() }, RWLock)
+end
+
+-- Let in whoever is first in line: one writer, or all readers before the next writer.
+local function let_in(self)
+  local waiting = self.waiting
+  while line.is_waited(waiting) do
+    local wants = waiting.next.value
+    if self.is_written or (wants == WRITES and self.readers > 0) then
+      return
+    end
+    line.wake(waiting)
+    if wants == WRITES then
+      self.is_written = true
+      return
+    end
+    self.readers = self.readers + 1
+  end
+end
+
+-- A reader who stood behind a writer that gave up need not wait any more.
+local function wait_for(self, wants, timeout)
+  local ms = timeout and unit.seconds(timeout, 3) * 1000
+  local node = line.node(wants)
+  local ok, woken = pcall(line.wait, self.waiting, node, ms)
+  if not (ok and woken) then
+    let_in(self)
+    if not ok then
+      error(woken, 0)
+    end
+    return nil, "timeout"
+  end
+  line.take_back(node)
+  return true
+end
+
+--- Lock it for reading, beside other readers. **May yield.**
+-- @tparam[opt] duration timeout
+-- @treturn boolean|nil true; or nil
+-- @treturn ?string then "timeout"
+function RWLock:read_lock(timeout)
+  check(self, RWLock, "read_lock")
+  if not self.is_written and not line.is_waited(self.waiting) then
+    self.readers = self.readers + 1
+    return true
+  end
+  return wait_for(self, READS, timeout)
+end
+
+--- @raise when nobody has locked it for reading
+function RWLock:read_unlock()
+  check(self, RWLock, "read_unlock")
+  if self.readers == 0 then
+    error("rwlock:read_unlock(): nobody reads", 2)
+  end
+  self.readers = self.readers - 1
+  let_in(self)
+end
+
+--- Lock it for writing, alone. **May yield.**
+-- @tparam[opt] duration timeout
+-- @treturn boolean|nil true; or nil
+-- @treturn ?string then "timeout"
+function RWLock:lock(timeout)
+  check(self, RWLock, "lock")
+  if not self.is_written and self.readers == 0 and not line.is_waited(self.waiting) then
+    self.is_written = true
+    return true
+  end
+  return wait_for(self, WRITES, timeout)
+end
+
+--- @raise when nobody has locked it for writing
+function RWLock:unlock()
+  check(self, RWLock, "unlock")
+  if not self.is_written then
+    error("rwlock:unlock(): nobody writes", 2)
+  end
+  self.is_written = false
+  let_in(self)
+end
+
+--- Run `fn(...)` beside other readers. **May yield.**
+-- @tparam function fn
+-- @param ... its arguments
+-- @return what it returns
+function RWLock:read_with(fn, ...)
+  check(self, RWLock, "read_with")
+  return run_within(self, RWLock.read_lock, RWLock.read_unlock, fn, ...)
+end
+
+--- Run `fn(...)` alone. **May yield.**
+-- @tparam function fn
+-- @param ... its arguments
+-- @return what it returns
+function RWLock:with(fn, ...)
+  check(self, RWLock, "with")
+  return run_within(self, RWLock.lock, RWLock.unlock, fn, ...)
+end
+
+-- ---- wait group ------------------------------------------------------------------
+
+local WaitGroup = class "wait_group"
+
+--- Counts what is under way, for whoever waits until nothing is.
+-- @treturn WaitGroup
+function sync.wait_group()
+  return setmetatable({ count = 0, waiting = line.new() }, WaitGroup)
+end
+
+--- Note that `count` more are under way (default: 1).
+-- @tparam[opt=1] integer count
+-- @raise when fewer than none would be
+function WaitGroup:add(count)
+  check(self, WaitGroup, "add")
+  local sum = self.count + (count or 1)
+  if sum < 0 then
+    error("wait_group: more are done than were added", 2)
+  end
+  self.count = sum
+  if sum == 0 then
+    wake_all(self.waiting)
+  end
+end
+
+--- Note that one is done.
+-- @raise when all were already
+function WaitGroup:done()
+  check(self, WaitGroup, "done")
+  self:add(-1)
+end
+
+--- Wait until nothing is under way. **May yield.**
+-- @tparam[opt] duration timeout
+-- @treturn boolean|nil true; or nil
+-- @treturn ?string then "timeout"
+function WaitGroup:wait(timeout)
+  check(self, WaitGroup, "wait")
+  if self.count == 0 then
+    return true
+  end
+  return wait_in(self.waiting, false, timeout)
+end
+
+-- ---- condition -------------------------------------------------------------------
+
+local Condition = class "condition"
+
+--- A place to wait until somebody says that something has changed.
+-- Look again behind each wait: `while #queue == 0 do changed:wait() end`.
+-- @treturn Condition
+function sync.condition()
+  return setmetatable({ waiting = line.new() }, Condition)
+end
+
+--- Wait until somebody signals. **Yields.**
+-- @tparam[opt] duration timeout
+-- @treturn boolean|nil true; or nil
+-- @treturn ?string then "timeout"
+function Condition:wait(timeout)
+  check(self, Condition, "wait")
+  return wait_in(self.waiting, false, timeout)
+end
+
+--- Wake who has waited longest.
+-- @treturn boolean whether somebody waited
+function Condition:signal()
+  check(self, Condition, "signal")
+  return line.wake(self.waiting) ~= nil
+end
+
+--- Wake all who wait.
+function Condition:broadcast()
+  check(self, Condition, "broadcast")
+  wake_all(self.waiting)
+end
+
+return sync
