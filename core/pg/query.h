@@ -42,7 +42,7 @@ typedef struct rl_failure {
     bool lost;         /* the connection went before the statement was settled */
     bool of_replica;   /* and not of the primary, which may answer what was asked */
     rl_result *server; /* the server's own error, or NULL: then `message` says it */
-    char message[256];
+    char message[512]; /* libpq names each address it tried */
 } rl_failure;
 
 struct rl_statement;
