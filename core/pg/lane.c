@@ -20,7 +20,7 @@ typedef struct wire {
     rl_lane *lane;
     rl_backend *backend;
     uint64_t retire_ms; /* replaced after this; 0: never old */
-    bool is_stuck, is_leaving;
+    bool is_leaving;
 } wire;
 
 struct rl_lane {
@@ -228,6 +228,13 @@ void rl_lane_learn(rl_lane *lane, rl_lesson *lesson, const rl_query *query) {
     rl_lessons_note(&lane->lessons, lesson, without_us_ns < took_ns ? without_us_ns : took_ns);
 }
 
+/* As of the last poll, which had read every answer there was: a head that was still
+ * unanswered then is the server's doing, not this worker's. */
+static bool is_stuck(const rl_lane *lane, const wire *one) {
+    uint64_t since_ns = rl_backend_head_since_ns(one->backend);
+    return since_ns > 0 && lane->awake_ns > since_ns + STUCK_NS;
+}
+
 /* The least loaded of those that move; NULL with `*all_stuck` when none does, and
  * without it when they only have no room. */
 static wire *choose(rl_lane *lane, bool *all_stuck) {
@@ -235,7 +242,7 @@ static wire *choose(rl_lane *lane, bool *all_stuck) {
     *all_stuck = true;
     for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next) {
         wire *one = RL_CONTAINER(at, wire, link);
-        if (one->is_stuck || one->is_leaving)
+        if (one->is_leaving || is_stuck(lane, one))
             continue;
         *all_stuck = false;
         uint32_t load = rl_backend_load(one->backend);
@@ -313,16 +320,9 @@ static void serve_waiting(rl_lane *lane) {
     }
 }
 
-/* After the poll, which has read every answer there was: a head that is still
- * unanswered is the server's doing, not this worker's. */
 static bool on_turn(rl_turn *turn) {
     rl_lane *lane = RL_CONTAINER(turn, rl_lane, turn);
     lane->awake_ns = rl_loop_turn_ns(lane->loop);
-    for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next) {
-        wire *one = RL_CONTAINER(at, wire, link);
-        uint64_t since_ns = rl_backend_head_since_ns(one->backend);
-        one->is_stuck = since_ns > 0 && lane->awake_ns > since_ns + STUCK_NS;
-    }
     serve_waiting(lane);
     for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next)
         rl_backend_sync(RL_CONTAINER(at, wire, link)->backend);

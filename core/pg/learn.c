@@ -15,6 +15,7 @@ enum {
     FIRST_WANTED = 3,
     MOST_WANTED = 3 * 256, /* a statement used once a second gets another chance within the hour */
     WANTED_GROWTH = 4,
+    FORGIVEN = 4096, /* quick runs: a slow one holds up some twenty others, so p99 is none the worse */
     AVERAGE_OVER = 8
 };
 
@@ -98,7 +99,9 @@ void rl_lesson_release(rl_lesson *lesson) {
 }
 
 static void demote(rl_lesson *lesson) {
-    if (lesson->is_quick && lesson->wanted < MOST_WANTED)
+    if (lesson->is_quick && lesson->runs >= FORGIVEN)
+        lesson->wanted = FIRST_WANTED;
+    else if (lesson->is_quick && lesson->wanted < MOST_WANTED)
         lesson->wanted *= WANTED_GROWTH;
     lesson->is_quick = false;
     lesson->runs = 0;
@@ -118,12 +121,14 @@ void rl_lessons_note(rl_lessons *lessons, rl_lesson *lesson, uint64_t took_ns) {
     lesson->average_ns = (lesson->average_ns * (AVERAGE_OVER - 1) + took_ns) / AVERAGE_OVER;
     if (lesson->is_quick) {
         note_pace(lessons, took_ns);
+        lesson->runs += lesson->runs < FORGIVEN;
         if (lesson->average_ns > quick_ns(lessons))
             demote(lesson);
     } else if (took_ns > quick_ns(lessons)) {
         lesson->runs -= lesson->runs < SET_BACK ? lesson->runs : SET_BACK;
     } else if (++lesson->runs >= lesson->wanted) {
         lesson->is_quick = true;
+        lesson->runs = 0;
         lesson->average_ns = took_ns; /* what it was before is over */
     }
 }

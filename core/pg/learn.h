@@ -11,7 +11,8 @@
  * connection, so every text begins as slow. A run is counted to the answer of its
  * Sync, its commit included. One that is quick most of the time and slow now and
  * then has to show itself for longer each time: else it would be let back at once
- * and hold up its neighbours again and again.
+ * and hold up its neighbours again and again. After some thousand quick runs that is
+ * forgotten: what was slow once in so long was the machine, or does no harm.
  * Two milliseconds are slow where the others take a tenth of one. On a server that
  * is short of CPU nothing is faster, and leaving the few shared connections for many
  * would make it worse: so the bound is four times what quick runs take these days,
@@ -34,7 +35,7 @@ typedef struct rl_lesson {
     rl_sql_shape shape;
     bool is_quick;
     uint32_t users;         /* hold it: not to be forgotten meanwhile */
-    uint32_t runs;          /* quick ones, while it is not quick; a slow one takes back eight */
+    uint32_t runs;          /* quick ones since it became quick; else so far, a slow one takes back eight */
     uint32_t wanted;        /* so many make it quick */
     uint64_t average_ns;    /* moving: the last eight runs weigh most */
     size_t sql_len;

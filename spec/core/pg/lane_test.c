@@ -15,12 +15,18 @@ typedef struct errand {
     rl_errand errand;
     int answers;
     bool done;
+    const char *then; /* started from within its `done`; or NULL */
+    struct errand *next;
 } errand;
+
+static errand *start(rl_scope *scope, const char *sql, const char *value);
 
 static void on_done(rl_errand *one) {
     errand *self = RL_CONTAINER(one, errand, errand);
     self->answers++;
     self->done = true;
+    if (self->then != NULL)
+        self->next = start(one->scope, self->then, NULL);
 }
 
 static void on_freed(rl_errand *one) {
@@ -485,8 +491,14 @@ static void goes_round_a_connection_that_is_stuck(void **state) {
     turn_until(loop, is_turned_away, &before);
     run(&scope, "select 'round'", "round");
     assert_false(head->done);
+    before = stats().turned_away;
+    head->then = "select 'round'";
     assert_int_equal(kill(pid, SIGCONT), 0);
+    turn_until_set(loop, &head->done);
+    errand *next = head->next; /* at once: the connection moves again */
     expect(head, "head");
+    expect(next, "round");
+    assert_int_equal(stats().turned_away, before);
     turn_until(loop, is_lane_empty, NULL);
 }
 

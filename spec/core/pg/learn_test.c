@@ -62,6 +62,23 @@ static void demotes_at_one_slow_run_and_wants_more_next_time(void **state) {
     assert_true(one->is_quick);
 }
 
+static void forgets_a_slow_run_after_thousands_of_quick_ones(void **state) {
+    (void)state;
+    rl_lesson *one = lesson_of("select mostly");
+    note(one, 3, MS / 10);
+    note(one, 1, 20 * MS);
+    note(one, 12, MS / 10);
+    assert_true(one->is_quick);
+    note(one, 5000, MS / 10);
+    note(one, 1, 20 * MS);
+    assert_false(one->is_quick);
+    note(one, 3, MS / 10); /* not 48 */
+    assert_true(one->is_quick);
+    note(one, 1, 20 * MS); /* so soon again */
+    note(one, 11, MS / 10);
+    assert_false(one->is_quick);
+}
+
 static void bears_a_hiccup(void **state) {
     (void)state;
     rl_lesson *one = lesson_of("select hiccup");
@@ -141,6 +158,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(takes_a_text_for_slow_until_three_quick_runs, begin, end),
         cmocka_unit_test_setup_teardown(never_trusts_what_is_always_slow, begin, end),
         cmocka_unit_test_setup_teardown(demotes_at_one_slow_run_and_wants_more_next_time, begin, end),
+        cmocka_unit_test_setup_teardown(forgets_a_slow_run_after_thousands_of_quick_ones, begin, end),
         cmocka_unit_test_setup_teardown(bears_a_hiccup, begin, end),
         cmocka_unit_test_setup_teardown(demotes_what_becomes_slow_on_the_average, begin, end),
         cmocka_unit_test_setup_teardown(goes_by_the_pace_of_a_busy_server, begin, end),
