@@ -165,8 +165,13 @@ annotations:
 	@lua lua/annotations.lua build/annotations/rille.lua
 	@echo "build/annotations/rille.lua"
 
+$(O)/spec/bench/pace: spec/bench/pace.c
+	@mkdir -p $(@D)
+	@echo "CC $<"
+	@$(CC) $(FLAGS) $< -o $@
+
 bench: deps
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build $(O)/spec/bench/pace
 	@sh spec/bench/run
 
 # libFuzzer wants clang, and everything instrumented: an own tree of objects.

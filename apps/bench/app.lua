@@ -52,6 +52,7 @@ local function random_rows(count)
 end
 
 app:get("/db", function() return db:one(ONE, random(WORLD_COUNT)) end)
+app:get("/slow", function() return db:one "select 20 as ms from pg_sleep(0.02)" end)
 app:get("/queries", function(c) return random_rows(query_count(c)) end)
 
 app:get("/list", function()
