@@ -81,14 +81,15 @@ static void on_after_poll(uv_check_t *check) {
 static void on_before_poll(uv_prepare_t *prepare) {
     rl_loop *loop = prepare->data;
     loop->turn_ns = 0;
-    bool had_work = loop->turn_wanted;
-    if (had_work)
+    bool had_work = loop->turn_wanted || loop->has_fired;
+    loop->has_fired = false;
+    if (loop->turn_wanted)
         run_turns(loop);
-    if (RL_LIKELY(!loop->clock.is_frozen))
+    if (RL_LIKELY(!loop->is_one_turn && !loop->clock.is_frozen))
         return;
     if (had_work)
-        rl_loop_wake_turn(loop); /* what it led to comes before a jump: the next turn looks again */
-    else
+        rl_loop_wake_turn(loop); /* what it led to comes before a wait or a jump: the next turn looks again */
+    else if (loop->clock.is_frozen)
         rl_clock_jump(loop);
 }
 
@@ -110,7 +111,9 @@ void rl_loop_wake_turn(rl_loop *loop) {
 }
 
 static void on_next_timer(uv_timer_t *timer) {
-    rl_timer_run_due(timer->data);
+    rl_loop *loop = timer->data;
+    loop->has_fired = true;
+    rl_timer_run_due(loop);
 }
 
 void rl_loop_arm(rl_loop *loop, uint64_t least_ms) {
@@ -185,6 +188,7 @@ static void heed_inbox(rl_loop *loop) {
 void rl_loop_run(rl_loop *loop) {
     heed_inbox(loop);
     loop->clock.may_wait = true;
+    loop->is_one_turn = false;
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
@@ -195,6 +199,8 @@ void rl_loop_hold(rl_loop *loop) {
 bool rl_loop_turn(rl_loop *loop, bool may_wait) {
     heed_inbox(loop);
     loop->clock.may_wait = may_wait;
+    loop->is_one_turn = true;
+    loop->has_fired = false;
     return uv_run(&loop->uv, may_wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
 }
 

@@ -24,8 +24,9 @@ void rl_loop_free(rl_loop *loop);
 void rl_loop_run(rl_loop *loop);
 /* Have rl_loop_run go on although nothing is open: another thread will post. */
 void rl_loop_hold(rl_loop *loop);
-/* One turn; waits for an event when `may_wait` and nothing is ready. Returns
- * whether there is anything left to wait for. */
+/* One turn; waits for an event when `may_wait` and nothing was ready: neither a
+ * timer was due nor a turn hook wanted, whose effects the caller looks at first.
+ * Returns whether there is anything left to wait for. */
 bool rl_loop_turn(rl_loop *loop, bool may_wait);
 /* Ends rl_loop_run after this turn. */
 void rl_loop_stop(rl_loop *loop);

@@ -34,6 +34,8 @@ struct rl_loop {
     uint64_t turn_ns; /* when this turn was first asked for the time; 0: not yet */
     rl_clock clock;
     bool turn_wanted;
+    bool has_fired;   /* a timer, since the last poll */
+    bool is_one_turn; /* of rl_loop_turn, whose caller looks what came of it before any wait */
     char read_buffer[RL_READ_BUFFER_LEN];
 };
 

@@ -150,6 +150,30 @@ static void work_queued_by_a_timer_is_seen_before_the_loop_waits(void **state) {
     rl_loop_free(loop);
 }
 
+static void on_due(rl_timer *timer) {
+    (void)timer;
+}
+
+static void a_turn_does_not_wait_once_something_has_happened(void **state) {
+    (void)state;
+    rl_loop *loop = new_loop();
+    rl_timer now, in_an_hour;
+    rl_timer_init(&now, on_due);
+    rl_timer_init(&in_an_hour, on_due);
+    rl_timer_start(loop, &now, 0);
+    rl_timer_start(loop, &in_an_hour, 3600 * 1000);
+    assert_true(rl_loop_turn(loop, true));
+    assert_false(rl_timer_is_running(&now));
+    hook h = new_hook(loop);
+    rl_loop_add_turn(loop, &h.turn);
+    rl_loop_wake_turn(loop);
+    assert_true(rl_loop_turn(loop, true));
+    assert_true(h.runs > 0);
+    rl_timer_stop(loop, &in_an_hour);
+    rl_loop_remove_turn(loop, &h.turn);
+    rl_loop_free(loop);
+}
+
 static void stopping_ends_the_run_and_not_the_loop(void **state) {
     (void)state;
     rl_loop *loop = new_loop();
@@ -278,6 +302,7 @@ int main(void) {
         cmocka_unit_test(a_hook_with_more_to_do_keeps_the_loop_from_waiting),
         cmocka_unit_test(a_hook_may_remove_itself_and_its_neighbours),
         cmocka_unit_test(work_queued_by_a_timer_is_seen_before_the_loop_waits),
+        cmocka_unit_test(a_turn_does_not_wait_once_something_has_happened),
         cmocka_unit_test(stopping_ends_the_run_and_not_the_loop),
         cmocka_unit_test(posts_of_other_threads_arrive_in_each_senders_order),
         cmocka_unit_test(a_post_may_post_again),

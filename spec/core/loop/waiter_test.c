@@ -135,7 +135,7 @@ static void *claim_it(void *arg) {
 
 static void on_late(rl_timer *timer) {
     (void)timer;
-    fail_msg("nobody was woken within ten seconds");
+    fail_msg("nobody was woken within a minute");
 }
 
 static void of_two_threads_exactly_one_wakes_him_with_its_value(void **state) {
