@@ -94,10 +94,9 @@ luajit:
 	@nm "$(LUA_LIB)" 2>/dev/null | grep -q luaopen_thread_exdata || \
 		{ echo "no libluajit-5.1.a of libluajit2-5.1-dev: run make deps"; exit 1; }
 
-build: luajit
-	@$(MAKE) --no-print-directory $(O)/rille
+build: $(O)/rille
 
-$(O)/%.o: %.c Makefile
+$(O)/%.o: %.c Makefile | luajit
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(CC) $(FLAGS) $(INC) -MMD -MP -c $< -o $@
@@ -111,7 +110,7 @@ $(O)/librille.a: $(OBJECTS)
 	@echo "AR $@"
 	@rm -f $@ && gcc-ar rcs $@ $^
 
-$(O)/embed: core/vm/embed.c
+$(O)/embed: core/vm/embed.c | luajit
 	@mkdir -p $(@D)
 	@$(CC) $(filter-out -fsanitize%,$(FLAGS)) $(INC) $< -o $@ $(LUA_LIB) -lm -ldl
 
