@@ -2,9 +2,6 @@
 
 #include "http/wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-#define POST(path, len, body) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: " #len "\r\n\r\n" body
-
 /* ---- the order of answers -------------------------------------------------- */
 
 static void answers_go_out_in_the_order_of_the_requests(void **state) {

@@ -1,9 +1,6 @@
 #include "http/disk.h"
 #include "http/wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-#define POST(path, len, body) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: " #len "\r\n\r\n" body
-
 /* ---- who runs when ------------------------------------------------------------ */
 
 static void safe_requests_run_together(void **state) {

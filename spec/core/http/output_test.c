@@ -1,7 +1,5 @@
 #include "http/wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-
 static void what_the_socket_does_not_take_is_sent_when_it_can(void **state) {
     (void)state;
     for (size_t takes = 0; takes < 260; takes += 13) {

@@ -2,8 +2,6 @@
 
 #include "http/wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-
 static void request_ids_differ(void **state) {
     (void)state;
     wire *w = wire_opened();

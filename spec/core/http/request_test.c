@@ -3,7 +3,6 @@
 #include "http/lines.h"
 #include "http/wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
 #define EXPECTING(len) \
     "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " #len "\r\nExpect: 100-continue\r\n\r\n"
 

@@ -2,8 +2,6 @@
 
 #include "http/wire.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-
 static void one_connection_too_many_is_turned_away(void **state) {
     (void)state;
     wire *w = wire_new();

@@ -26,6 +26,9 @@
 #include "loop/clock.h"
 #include "mem.h"
 
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+#define POST(path, len, body) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: " #len "\r\n\r\n" body
+
 enum { WIRE_SEEN = 64 };
 
 typedef struct wire wire;

@@ -12,9 +12,6 @@
 #include "vm/app.h"
 #include "vm/rig.h"
 
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-#define POST(path, len, body) "POST " path " HTTP/1.1\r\nHost: x\r\nContent-Length: " #len "\r\n\r\n" body
-
 typedef struct served {
     wire *w;
     rig *r;
