@@ -286,7 +286,7 @@ static bool body_is_too_slow(const rl_conn *conn) {
         return false;
     const rl_server_limits *limits = conn->server->limits;
     uint64_t took_ms = rl_loop_now_ms(conn->server->loop) - conn->head_ms;
-    return took_ms > limits->body_timeout_ms && conn->reading->body.len * 1000 < limits->body_min_rate * took_ms;
+    return took_ms >= limits->body_timeout_ms && conn->reading->body.len * 1000 < limits->body_min_rate * took_ms;
 }
 
 static void on_timer(rl_timer *timer) {
