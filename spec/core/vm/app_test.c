@@ -282,7 +282,7 @@ static void a_vm_full_of_live_data_answers_503(void **state) {
     served_free(s);
 }
 
-static const char *const BUSY =
+static const char BUSY_CODE[] =
     "route('GET', '/text', function(slot, epoch) return 'x' .. core.path(slot, epoch) end)\n"
     "route('GET', '/json', function(slot, epoch)\n"
     "  return { list = { 1, 2, 3 }, query = core.query(slot, epoch), headers = core.headers(slot, epoch) } end)\n"
@@ -307,45 +307,25 @@ static void be_busy(served *s) {
     turns(s->r, 5);
 }
 
-static void fail_each_growth(bool all_after) {
-    for (long n = 1; n < 100000; n++) {
-        served *s = served_opened(BUSY);
-        refuse_growth(s->r, n, all_after);
-        be_busy(s);
-        bool refused = s->r->refused;
-        refuse_growth(s->r, 0, false);
-        turns(s->r, 20);
-        wire_end_stream(s->w);
-        assert_int_equal(rl_server_live(s->w->server), 0); /* every request got an end */
-        assert_true(refused || times(s->w, "HTTP/1.1 ") == 10);
-        served_free(s);
-        if (!refused)
-            return;
-    }
-}
+static const busy BUSY = {BUSY_CODE, be_busy, 10};
 
 static void no_refused_allocation_of_lua_leaves_a_request_without_end(void **state) {
     (void)state;
-    fail_each_growth(false);
+    fail_each_growth(&BUSY, false);
 }
 
 static void no_lasting_lack_of_lua_memory_leaves_a_request_without_end(void **state) {
     (void)state;
-    fail_each_growth(true);
+    fail_each_growth(&BUSY, true);
 }
 
-static void open_and_serve(void) {
-    served *s = served_new();
-    if (served_open(s, RIG_CEILING, BUSY)) {
-        be_busy(s);
-        turns(s->r, 20);
-    }
-    served_free(s);
+static void serve(void) {
+    serve_once(&BUSY);
 }
 
 static void any_allocation_of_ours_may_fail(void **state) {
     (void)state;
-    each_allocation_fails(open_and_serve);
+    each_allocation_fails(serve);
 }
 
 int main(void) {

@@ -6,13 +6,13 @@
 #include "vm/served.h"
 
 /* `streamed(method, path, run)`: a route that answers with the function `run`. */
-static const char *const STREAMED =
-    "local Answer = { [0] = 3, 'body', 'status', 'headers', 'type', 'run' }\n"
-    "function streamed(method, path, run)\n"
-    "  route(method, path, function() return setmetatable({ run = run }, Answer) end)\n"
-    "end\n"
-    "core.hook('stream', function(slot, epoch, answer, ...) return answer.run(slot, epoch, ...) end)\n"
-    "function head(slot, epoch) core.stream_begin(slot, epoch, 200, 'text/plain', {}) end\n";
+#define STREAMED \
+    "local Answer = { [0] = 3, 'body', 'status', 'headers', 'type', 'run' }\n" \
+    "function streamed(method, path, run)\n" \
+    "  route(method, path, function() return setmetatable({ run = run }, Answer) end)\n" \
+    "end\n" \
+    "core.hook('stream', function(slot, epoch, answer, ...) return answer.run(slot, epoch, ...) end)\n" \
+    "function head(slot, epoch) core.stream_begin(slot, epoch, 200, 'text/plain', {}) end\n"
 
 static served *streaming(const char *code) {
     char text[4096];
@@ -289,7 +289,8 @@ static void a_fault_that_is_answered_with_a_stream_is_one_itself(void **state) {
 
 /* ---- without memory ---------------------------------------------------------------- */
 
-static const char *const BUSY =
+static const char BUSY_CODE[] =
+    STREAMED
     "streamed('GET', '/stream', function(slot, epoch)\n"
     "  core.after(slot, epoch, function() kept = { core.path(slot, epoch) } end)\n"
     "  head(slot, epoch) core.spawn(false, function() core.sleep(0) end)\n"
@@ -297,58 +298,30 @@ static const char *const BUSY =
     "streamed('GET', '/early', function() error({}) end)\n"
     "core.hook('miss', function(slot, epoch, status, code, message) error(code .. message, 0) end)\n";
 
-static bool open_busy(served *s) {
-    char text[4096];
-    snprintf(text, sizeof text, "%s%s", STREAMED, BUSY);
-    return served_open(s, RIG_CEILING, text);
-}
-
 static void be_busy(served *s) {
     feed(s->w, GET("/stream") GET("/early") GET("/none"));
     turns(s->r, 5);
 }
 
-/* `n` growths of Lua's memory are granted, then one, or all, are refused. */
-static void refuse_lua(bool all_after) {
-    bool refused = true;
-    for (long n = 1; refused; n++) {
-        assert_true(n < 100000);
-        served *s = served_new();
-        assert_true(open_busy(s));
-        refuse_growth(s->r, n, all_after);
-        be_busy(s);
-        refused = s->r->refused;
-        refuse_growth(s->r, 0, false);
-        turns(s->r, 20);
-        wire_end_stream(s->w);
-        assert_int_equal(rl_server_live(s->w->server), 0); /* every request got an end */
-        assert_true(refused || times(s->w, "HTTP/1.1 ") == 3);
-        served_free(s);
-    }
-}
+static const busy BUSY = {BUSY_CODE, be_busy, 3};
 
 static void no_refused_allocation_of_lua_leaves_a_call_without_end(void **state) {
     (void)state;
-    refuse_lua(false);
+    fail_each_growth(&BUSY, false);
 }
 
 static void no_lasting_lack_of_lua_memory_leaves_a_call_without_end(void **state) {
     (void)state;
-    refuse_lua(true);
+    fail_each_growth(&BUSY, true);
 }
 
-static void open_and_serve(void) {
-    served *s = served_new();
-    if (open_busy(s)) {
-        be_busy(s);
-        turns(s->r, 20);
-    }
-    served_free(s);
+static void serve(void) {
+    serve_once(&BUSY);
 }
 
 static void any_allocation_of_ours_may_fail(void **state) {
     (void)state;
-    each_allocation_fails(open_and_serve);
+    each_allocation_fails(serve);
 }
 
 int main(void) {

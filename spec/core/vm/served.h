@@ -94,4 +94,42 @@ static inline void served_free(served *s) {
     free(s);
 }
 
+/* ---- without memory ---- */
+
+/* An app, and what is asked of it, while memory is refused. */
+typedef struct busy {
+    const char *code;
+    void (*ask)(served *s);
+    int answers; /* when there is memory enough */
+} busy;
+
+/* `n` growths of Lua's memory are granted, then one, or all, are refused; for each
+ * `n` that matters. Every request gets an end. */
+static inline void fail_each_growth(const busy *b, bool all_after) {
+    bool refused = true;
+    for (long n = 1; refused; n++) {
+        assert_true(n < 100000);
+        served *s = served_opened(b->code);
+        refuse_growth(s->r, n, all_after);
+        b->ask(s);
+        refused = s->r->refused;
+        refuse_growth(s->r, 0, false);
+        turns(s->r, 20);
+        wire_end_stream(s->w);
+        assert_int_equal(rl_server_live(s->w->server), 0);
+        assert_true(refused || times(s->w, "HTTP/1.1 ") == b->answers);
+        served_free(s);
+    }
+}
+
+/* All of it once, for each_allocation_fails. */
+static inline void serve_once(const busy *b) {
+    served *s = served_new();
+    if (served_open(s, RIG_CEILING, b->code)) {
+        b->ask(s);
+        turns(s->r, 20);
+    }
+    served_free(s);
+}
+
 #endif
