@@ -96,18 +96,17 @@ static void one_line(const char *text, char *out, size_t cap) {
     out[len] = '\0';
 }
 
-/* A pooler's refusal names neither the pooler nor what to do. */
+/* What to do comes first: the server's words may be long, and are cut. */
 static void explain(const dial *call, char *why, size_t cap) {
-    one_line(PQerrorMessage(call->pg), why, cap);
+    static const char by_default[] = "a pooler such as PgBouncer wants db_prepared = false: ";
+    static const char by_url[] = "take `options` out of database_url, or into the pooler's ignore_startup_parameters: ";
+    const char *words = PQerrorMessage(call->pg), *hint = "";
+    if (strstr(words, "unsupported startup parameter") != NULL)
+        hint = call->is_sessionless ? by_url : by_default;
+    size_t len = (size_t)snprintf(why, cap, "%s", hint);
+    one_line(words, why + len, cap - len);
     if (why[0] == '\0')
         snprintf(why, cap, "the session's settings were not answered within %" PRIu64 " s", call->timeout_s);
-    if (strstr(why, "unsupported startup parameter") == NULL)
-        return;
-    size_t len = strlen(why);
-    snprintf(why + len, cap - len, "%s",
-             call->is_sessionless ? ": take `options` out of database_url, or add them to the pooler's "
-                                    "ignore_startup_parameters"
-                                  : ": with a pooler such as PgBouncer set db_prepared = false");
 }
 
 static void hand_over(rl_crew_job *job) {

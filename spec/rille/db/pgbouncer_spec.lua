@@ -163,7 +163,7 @@ describe("rille.db behind PgBouncer", function()
   it("says what to set when the pooler refuses what it is sent", function()
     local whole = open { exclusive = 1, acquire_timeout = 0.2 }
     local err = fails("db.08001", whole.one, whole, "select 1")
-    assert.matches("set db_prepared = false", err.detail, 1, true)
+    assert.matches("PgBouncer wants db_prepared = false", err.detail, 1, true)
     whole:close()
     local own = open { url = url .. "&options=-c%20work_mem%3D5MB", prepared = false, exclusive = 1, acquire_timeout = 0.2 }
     err = fails("db.08001", own.one, own, "select 1")
