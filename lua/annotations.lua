@@ -22,6 +22,7 @@ local CLASSES = {
     lines = { "---@field code string", "---@field status integer", "---@field message string", "---@field details any" } },
   { class = "rille.Task", name = "Task", from = { { "task", "Task" } } },
   { class = "rille.Channel", name = "Channel", from = { { "channel", "Channel" } } },
+  { class = "rille.Pool", name = "Pool", from = { { "pool", "Pool" } } },
   { class = "rille.Mutex", name = "Mutex", from = { { "sync", "Mutex" } } },
   { class = "rille.RWLock", name = "RWLock", from = { { "sync", "RWLock" } } },
   { class = "rille.Semaphore", name = "Semaphore", from = { { "sync", "Semaphore" } } },
@@ -49,7 +50,7 @@ local CLASSES = {
 -- What docstrings call a thing, and its class.
 local TYPES = {
   App = "rille.App", Group = "rille.Routes", Context = "rille.Context", answer = "rille.Answer", Task = "rille.Task",
-  Channel = "rille.Channel", Mutex = "rille.Mutex", RWLock = "rille.RWLock", Semaphore = "rille.Semaphore",
+  Channel = "rille.Channel", Pool = "rille.Pool", Mutex = "rille.Mutex", RWLock = "rille.RWLock", Semaphore = "rille.Semaphore",
   WaitGroup = "rille.WaitGroup", Condition = "rille.Condition",
   Db = "rille.Db", Notifications = "rille.Notifications", row = "rille.Row",
   schema = "rille.Schema", Client = "rille.test.Client", t = "rille.Test",

@@ -106,14 +106,18 @@ function tasks.keep_list(list)
   return before
 end
 
-local function start(detached, group, fn, ...)
+local function new_task(fn)
   if type(fn) ~= "function" then
-    error(("a task is a function, not what it returns, as in rille.spawn(fn, argument): got a %s"):format(type(fn)), 3)
+    error(("a task is a function, not what it returns, as in rille.spawn(fn, argument): got a %s"):format(type(fn)), 4)
   end
-  local spawner, at = core.caller(3)
-  local task = setmetatable({
+  local spawner, at = core.caller(4)
+  return setmetatable({
     id = 0, spawner = spawner, line = at, is_done = false, count = 0, first = false, -- and room for two more
   }, Task)
+end
+
+local function start(detached, group, fn, ...)
+  local task = new_task(fn)
   if group then
     task.group = group
   end
@@ -140,6 +144,31 @@ end
 -- @treturn Task
 function tasks.background(fn, ...)
   return (start(true, nil, fn, ...))
+end
+
+--- A task that waits for somebody to begin it. Cancelled before, it never runs.
+-- @tparam function fn
+-- @param ... its arguments
+-- @treturn Task
+function tasks.prepare(fn, ...)
+  local task = new_task(fn)
+  task.prepared = { fn = fn, count = select("#", ...), ... }
+  return task
+end
+
+--- Begin a prepared task, as one of the current task's own.
+function tasks.begin(task)
+  local prepared = task.prepared
+  task.prepared = nil
+  task.id = core.spawn(false, run, task, prepared.fn, unpack(prepared, 1, prepared.count))
+end
+
+--- End a prepared task that will never run.
+-- @param err what awaiting it raises
+function tasks.refuse(task, err)
+  local fn = task.prepared.fn
+  task.prepared = nil
+  finish(task, fn, false, { err = err, trace = "" })
 end
 
 -- Wait for its end, whatever that is; false when the time has passed.
@@ -178,7 +207,11 @@ end
 --- End the task: it raises `cancelled` at its next wait. Does nothing when it has ended.
 function Task:cancel()
   self.is_awaited = true
-  core.cancel(self.id)
+  if self.prepared then
+    tasks.refuse(self, errors.CANCELLED)
+  else
+    core.cancel(self.id)
+  end
 end
 
 --- Whether the task has ended, well or not.
