@@ -13,6 +13,7 @@
 
 #define FIELD(name) offsetof(rl_settings, name)
 #define TEXT(name, fallback, help) {#name, RL_SETTING_TEXT, FIELD(name), fallback, 0, 0, help, false}
+#define LIST(name, help, is_secret) {#name, RL_SETTING_LIST, FIELD(name), "", 0, 0, help, is_secret}
 #define NUMBER(name, fallback, least, most, help)                                                            \
     {#name, RL_SETTING_INTEGER, FIELD(name), fallback, least, most, help, false}
 #define SIZE(name, fallback, least, most, help)                                                              \
@@ -22,7 +23,7 @@
 
 const rl_setting rl_setting_table[] = {
     TEXT(host, "127.0.0.1", "address to listen on"),
-    TEXT(trusted_proxies, "", "addresses and networks whose forwarding headers count"),
+    LIST(trusted_proxies, "addresses and networks whose forwarding headers count", false),
     NUMBER(port, "8080", 0, 65535, "port to listen on; 0 takes a free one"),
     NUMBER(workers, "0", 0, 1024, "threads that serve; 0 is one a core"),
     {"env", RL_SETTING_WORD, FIELD(env), "development", 0, 0, "which config/ENV.lua holds", false},
@@ -67,6 +68,8 @@ const rl_setting rl_setting_table[] = {
     TIME(db_max_lifetime, "30m", SECOND, 30 * DAY, "any connection is replaced after it"),
     TIME(db_leak_after, "60s", 0, DAY, "a loan longer than it is logged; 0: none"),
     NUMBER(db_statements, "256", 0, 100000, "prepared statements of a connection"),
+    LIST(db_replicas, "URLs of servers that follow it, for reads", true),
+    TIME(db_max_lag, "5s", 100, DAY, "a replica further behind is not read"),
     {"db_prepared", RL_SETTING_BOOL, FIELD(db_prepared), "true", 0, 0, "false: for PgBouncer in transaction mode",
      false},
 };
@@ -254,6 +257,7 @@ rl_err rl_setting_parse(const rl_setting *setting, const char *text, rl_settings
         if (!is_word(text))
             return RL_EINVAL;
         /* fall through */
+    case RL_SETTING_LIST:
     case RL_SETTING_TEXT: *(const char **)field = text; return RL_OK;
     case RL_SETTING_LEVEL: return rl_log_level_parse(rl_slice_str(text), field);
     case RL_SETTING_BOOL: return parse_bool(text, field) ? RL_OK : RL_EINVAL;
@@ -284,6 +288,7 @@ rl_err rl_setting_expect(const rl_setting *setting, rl_buf *out) {
     char least[32], most[32];
     switch (setting->type) {
     case RL_SETTING_TEXT: return rl_buf_appendf(out, "a text");
+    case RL_SETTING_LIST: return rl_buf_appendf(out, "a list, as a text with spaces between");
     case RL_SETTING_WORD: return rl_buf_appendf(out, "a word of letters, digits, - and _");
     case RL_SETTING_LEVEL: return rl_buf_appendf(out, "debug, info, warn or error");
     case RL_SETTING_BOOL: return rl_buf_appendf(out, "true or false");

@@ -12,6 +12,7 @@ typedef enum rl_setting_type {
     RL_SETTING_TEXT,
     RL_SETTING_WORD, /* letters, digits, - and _: it becomes part of a path */
     RL_SETTING_LEVEL,
+    RL_SETTING_LIST, /* a text, its items apart by spaces and commas; in the file perhaps a list of texts */
     RL_SETTING_BOOL,
     RL_SETTING_INTEGER,
     RL_SETTING_SIZE,

@@ -9,10 +9,9 @@
 
 enum {
     TEXT_CEILING = 1024 * 1024, /* of all values together */
+    LIST_MOST = 4096,           /* bytes of a list's items */
     PATH_MOST = 4096,           /* Linux takes no longer one */
-    WARNINGS_CEILING = 64 * 1024,
-    SPARE_DESCRIPTORS = 128,    /* listeners, logs, spooled bodies, source files */
-    PER_WORKER = 8              /* its loop, its inbox, its listener */
+    WARNINGS_CEILING = 64 * 1024
 };
 
 /* Where a value came from, and how it was written there. */
@@ -205,6 +204,8 @@ static rl_err give_flags(holder *h, const char *const *flags, size_t count) {
 typedef struct file_layer {
     holder *holder;
     bool is_rest; /* the last value without a depth was no setting of ours */
+    const rl_setting *list;  /* whose items follow; NULL: nobody's */
+    char items[LIST_MOST];   /* those so far, as a text */
 } file_layer;
 
 /* What is no setting of ours may be one of the app's, which only the app knows. */
@@ -239,9 +240,21 @@ static rl_err give_pair(holder *h, const rl_setting *setting, const rl_config_pa
     }
     if (pair->type == RL_CONFIG_TABLE)
         return complain_value(h, setting, RL_LAYER_FILE, place, "{ ... }");
-    if (setting->type == RL_SETTING_TEXT && pair->type != RL_CONFIG_STRING)
+    bool is_text = setting->type == RL_SETTING_TEXT || setting->type == RL_SETTING_LIST;
+    if (is_text && pair->type != RL_CONFIG_STRING)
         return complain_value(h, setting, RL_LAYER_FILE, place, pair->text.ptr);
     return give(h, setting, RL_LAYER_FILE, place, pair->text);
+}
+
+/* The list grows with each; what a later layer says of it still holds. */
+static rl_err give_item(file_layer *file, const rl_config_pair *pair) {
+    size_t len = strlen(file->items);
+    int more = snprintf(file->items + len, sizeof file->items - len, "%s%s", len == 0 ? "" : " ", pair->text.ptr);
+    bool is_item = pair->depth == 1 && pair->key.ptr == NULL && pair->type == RL_CONFIG_STRING;
+    rl_config_pair joined = {.type = RL_CONFIG_STRING, .line = pair->line, .text = rl_slice_str(file->items)};
+    if (!is_item || (size_t)more >= sizeof file->items - len)
+        joined.type = RL_CONFIG_TABLE; /* which it cannot be */
+    return give_pair(file->holder, file->list, &joined);
 }
 
 static rl_err on_pair(void *owner, const rl_config_pair *pair) {
@@ -253,7 +266,14 @@ static rl_err on_pair(void *owner, const rl_config_pair *pair) {
             setting = NULL; /* max-body is a flag's name and not a file's */
         file->is_rest = setting == NULL;
     }
-    if (setting != NULL)
+    bool is_list = setting != NULL && setting->type == RL_SETTING_LIST && pair->type == RL_CONFIG_TABLE;
+    if (is_list || pair->depth == 0)
+        file->list = is_list ? setting : NULL;
+    if (is_list)
+        file->items[0] = '\0';
+    else if (file->list != NULL)
+        return give_item(file, pair);
+    else if (setting != NULL)
         return give_pair(file->holder, setting, pair);
     return file->is_rest ? keep_rest(file->holder, pair) : RL_OK;
 }
@@ -279,23 +299,6 @@ static rl_err give_file(holder *h, const rl_settings_from *from) {
 }
 
 /* ---- all layers ----------------------------------------------------------- */
-
-/* Numbers that depend on the machine. */
-static void fit_machine(rl_settings *s, const rl_settings_from *from) {
-    if (s->workers == 0)
-        s->workers = from->cores > 0 ? from->cores : 1;
-    if (s->db_shared == 0)
-        s->db_shared = s->workers == 1 ? 2 : 1;
-    s->max_connections_asked = s->max_connections;
-    if (from->descriptor_limit == 0)
-        return;
-    uint64_t connections = s->db_exclusive + s->db_shared * s->workers;
-    uint64_t reserve = SPARE_DESCRIPTORS + connections * 2 + s->workers * PER_WORKER;
-    uint64_t most = from->descriptor_limit > 2 * reserve ? from->descriptor_limit - reserve
-                                                         : from->descriptor_limit / 2;
-    if (s->max_connections > most)
-        s->max_connections = most;
-}
 
 static rl_err give_all(holder *h, const rl_settings_from *from) {
     rl_err err = give_defaults(h);
@@ -340,7 +343,7 @@ rl_err rl_settings_load(const rl_settings_from *from, rl_buf *complaints, rl_set
     }
     rl_buf_clear(&h->warned);
     h->complaints = NULL;
-    fit_machine(&h->settings, from);
+    rl_settings_fit(&h->settings, from);
     *out = &h->settings;
     return RL_OK;
 }

@@ -79,6 +79,8 @@ typedef struct rl_settings {
     uint64_t db_max_lifetime_ms;
     uint64_t db_leak_after_ms; /* 0: never */
     uint64_t db_statements; /* prepared ones kept on a connection */
+    const char *db_replicas; /* URLs; "": none */
+    uint64_t db_max_lag_ms;
     bool db_prepared;       /* false: a pooler lends a session for one transaction */
 } rl_settings;
 
@@ -100,6 +102,8 @@ typedef struct rl_settings_from {
  * environment are no more than that. What `from` points to need live only for
  * the call. */
 RL_MUST_USE rl_err rl_settings_load(const rl_settings_from *from, rl_buf *complaints, rl_settings **out);
+/* For that: numbers that depend on the machine. */
+void rl_settings_fit(rl_settings *settings, const rl_settings_from *from);
 /* NULL is allowed. */
 void rl_settings_free(rl_settings *settings);
 

@@ -12,6 +12,7 @@ static rl_vm_setting read_setting(const rl_settings *settings, size_t index) {
     rl_vm_setting out = {.name = row.name, .shown = row.shown, .place = row.place};
     switch (setting->type) {
     case RL_SETTING_TEXT:
+    case RL_SETTING_LIST:
     case RL_SETTING_WORD: out.text = *(const char *const *)(const void *)field; break;
     case RL_SETTING_LEVEL: out.text = rl_log_level_name(*(const rl_log_level *)(const void *)field); break;
     case RL_SETTING_BOOL:

@@ -55,7 +55,10 @@ static void note_in_transaction(rl_errand *errand, rl_transaction *transaction) 
     }
 }
 
+/* What goes to and fro, or has several statements, could not be run again elsewhere. */
 static void start_alone(rl_errand *errand) {
+    if (errand->query.copy != NULL || errand->query.script)
+        errand->place = RL_ERRAND_PRIMARY;
     if (errand->place != RL_ERRAND_PRIMARY && errand->replicas != NULL)
         errand->replica = rl_replicas_choose(errand->replicas, errand->scope);
     if (errand->replica != NULL) {

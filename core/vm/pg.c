@@ -18,6 +18,7 @@
 typedef struct handle {
     rl_lent lent;  /* in the VM's scope: its end closes the pool */
     rl_pool *pool; /* NULL once closed */
+    rl_replicas *replicas; /* NULL without any */
     rl_audience *audience; /* NULL until somebody listens */
 } handle;
 
@@ -26,6 +27,9 @@ static void close_pool(rl_lent *lent) {
     if (at->audience != NULL)
         rl_audience_close(at->audience);
     at->audience = NULL;
+    if (at->replicas != NULL)
+        rl_replicas_close(at->replicas);
+    at->replicas = NULL;
     rl_pool_close(at->pool);
     at->pool = NULL;
 }
@@ -81,8 +85,22 @@ static rl_pool_options read_options(lua_State *L) {
     return o;
 }
 
-/* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, prepared, ..._timeout_ms }
- * -> pool, or nil when the URL is none. Connects to nothing yet. */
+static rl_err open_servers(handle *at, rl_loop *loop, const rl_pool_options *options,
+                           const rl_replicas_options *replicas, const char **wrong) {
+    rl_err err = rl_pool_open(loop, options, &at->pool);
+    if (err != RL_OK || replicas->count == 0)
+        return err;
+    *wrong = "replicas";
+    err = rl_replicas_open(loop, at->pool, options, replicas, &at->replicas);
+    if (err == RL_OK)
+        return RL_OK;
+    rl_pool_close(at->pool);
+    at->pool = NULL;
+    return err;
+}
+
+/* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, prepared, ..._timeout_ms, replicas,
+ * max_lag_ms } -> pool; or nil and which option is no URL: "url" or "replicas". Connects to nothing yet. */
 static int open_pool(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     rl_vm *vm = rl_vm_of(L);
@@ -91,19 +109,25 @@ static int open_pool(lua_State *L) {
     rl_pool_options options = read_options(L);
     options.budgets = vm->budgets;
     options.log = vm->log;
+    rl_replicas_options replicas = rl_vm_pg_read_replicas(L);
     handle *at = lua_newuserdata(L, sizeof *at);
     at->pool = NULL;
     at->audience = NULL;
+    at->replicas = NULL;
     luaL_getmetatable(L, POOL_META);
     lua_setmetatable(L, -2);
     /* Anchored for good: the VM's scope points into it. */
     lua_pushvalue(L, -1);
     int ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    rl_err err = rl_pool_open(vm->loop, &options, &at->pool);
+    const char *wrong = "url";
+    rl_err err = open_servers(at, vm->loop, &options, &replicas, &wrong);
     if (err != RL_OK)
         luaL_unref(L, LUA_REGISTRYINDEX, ref);
-    if (err == RL_EINVAL)
-        return 0;
+    if (err == RL_EINVAL) {
+        lua_pushnil(L);
+        lua_pushstring(L, wrong);
+        return 2;
+    }
     if (err != RL_OK)
         return luaL_error(L, "cannot open the database pool: %s", rl_err_name(err));
     rl_scope_lend(&vm->scope, &at->lent, "database pool", close_pool);
@@ -216,8 +240,8 @@ static int finish(lua_State *L) {
 }
 
 /* pg_transaction(pool) -> a value that stands for the one that this task's
- * statements belong to while it lasts, and whether a transaction is open on its
- * connection, which is only held otherwise; or nothing */
+ * statements belong to while it lasts, whether a transaction is open on its
+ * connection, which is only held otherwise, and whether a replica's is that; or nothing */
 static int transaction_here(lua_State *L) {
     rl_pool *pool = rl_pg_check_pool(L);
     rl_task *task = rl_task_current(L);
@@ -226,7 +250,8 @@ static int transaction_here(lua_State *L) {
         return 0;
     lua_pushlightuserdata(L, transaction);
     lua_pushboolean(L, rl_transaction_is_open(transaction));
-    return 2;
+    lua_pushboolean(L, transaction->pool != transaction->home);
+    return 3;
 }
 
 /* ---- answers --------------------------------------------------------------------- */
@@ -274,6 +299,7 @@ void rl_vm_open_pg(lua_State *L) {
     const luaL_Reg functions[] = {{"pg_open", open_pool},
                                   {"pg_close", close_now},
                                   {"pg_stats", stats},
+                                  {"pg_replicas", rl_vm_pg_replicas},
                                   {"pg_run", run_statement},
                                   {"pg_script", run_script},
                                   {"pg_begin", begin},

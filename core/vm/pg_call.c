@@ -9,6 +9,7 @@
 typedef struct how {
     bool is_exclusive, is_unprepared, is_cancellable;
     uint64_t timeout_ms;
+    rl_errand_place place;
 } how;
 
 int rl_pg_new_how(lua_State *L) {
@@ -17,7 +18,8 @@ int rl_pg_new_how(lua_State *L) {
     *made = (how){.is_exclusive = lua_toboolean(L, 1),
                   .is_unprepared = lua_toboolean(L, 2),
                   .is_cancellable = lua_toboolean(L, 3),
-                  .timeout_ms = (uint64_t)timeout_ms};
+                  .timeout_ms = (uint64_t)timeout_ms,
+                  .place = (rl_errand_place)luaL_optinteger(L, 5, RL_ERRAND_PRIMARY)};
     luaL_newmetatable(L, HOW_META);
     lua_setmetatable(L, -2);
     return 1;
@@ -35,6 +37,7 @@ void rl_pg_apply_how(lua_State *L, rl_errand *errand) {
     errand->is_exclusive = asked->is_exclusive;
     errand->is_cancellable = asked->is_cancellable;
     errand->timeout_ms = asked->timeout_ms;
+    errand->place = asked->place;
     errand->query.unprepared = asked->is_unprepared;
 }
 

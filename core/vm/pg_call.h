@@ -27,8 +27,9 @@ rl_pool *rl_pg_check_pool(lua_State *L);
  * the milliseconds at index 3. */
 rl_audience *rl_pg_check_audience(lua_State *L);
 
-/* pg_how(is_exclusive, is_unprepared, is_cancellable, timeout_ms) -> how: what
- * a statement is run with; nil where one is wanted asks for nothing */
+/* pg_how(is_exclusive, is_unprepared, is_cancellable, timeout_ms, place) -> how: what
+ * a statement is run with; nil where one is wanted asks for nothing. The place is 0 for the
+ * primary, 1 for a replica and else the primary, 2 for a replica alone */
 int rl_pg_new_how(lua_State *L);
 /* Heed the one at stack index 2; raises when it is neither that nor nil. */
 void rl_pg_check_how(lua_State *L);
@@ -54,5 +55,10 @@ bool rl_pg_push_if_failed(lua_State *L, rl_errand *errand);
 void rl_vm_open_pg_batch(lua_State *L);
 void rl_vm_open_pg_copy(lua_State *L);
 void rl_vm_open_pg_listen(lua_State *L);
+
+/* pg_replicas.c. Those of `replicas` and `max_lag_ms` in the table at index 1, whose texts they borrow. */
+rl_replicas_options rl_vm_pg_read_replicas(lua_State *L);
+/* pg_replicas(pool) -> a list of { name, state, lag (seconds, or nil), running, queries, sent_home } */
+int rl_vm_pg_replicas(lua_State *L);
 
 #endif

@@ -215,4 +215,8 @@ void rl_vm_pg_push_failure(lua_State *L, const rl_failure *failure, const char *
         lua_pushboolean(L, failure->sent);
         lua_setfield(L, -2, "sent");
     }
+    if (failure->of_replica) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, -2, "of_replica");
+    }
 }

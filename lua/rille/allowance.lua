@@ -27,11 +27,6 @@ local function mine()
   return one and one.epoch == epoch and one or nil
 end
 
--- A transaction inside another one is a savepoint: our own doing, and not the app's.
-local function is_ours(sql)
-  return type(sql) ~= "string" or sql:find("savepoint rl_", 1, true) ~= nil
-end
-
 -- Whether the app's code began a transaction here; that of a spec's example is outside of it.
 local function is_in_transaction(self)
   local record = transactions.here(self)
@@ -78,12 +73,42 @@ local function explained(one, ok, ...)
   error(err, 0)
 end
 
+-- Whether a replica may run it as it is: its sessions refuse writes, as the route does.
+local function is_for_replica(what)
+  if type(what) == "string" then
+    return core.pg_reads(what)
+  end
+  for _, item in ipairs(type(what) == "table" and what or {}) do
+    if type(item) ~= "table" or type(item[1]) ~= "string" or not core.pg_reads(item[1]) then
+      return false
+    end
+  end
+  return type(what) == "table"
+end
+
+-- On a replica: whether it answered, and what; an error that the primary may not have is no answer.
+local function run_at_replica(one, plain, self, ...)
+  local replica = is_for_replica((...)) and self:at_replica(true)
+  if not replica then
+    return false
+  end
+  local ok, result = pcall(plain, replica, ...)
+  if not ok and errors.is(result) and result.of_replica then
+    return false
+  end
+  return true, explained(one, ok, result)
+end
+
 local function run_read_only(one, plain, self, ...)
   if is_in_transaction(self) then
     return explained(one, pcall(plain, self, ...))
   end
+  local is_answered, result = run_at_replica(one, plain, self, ...)
+  if is_answered then
+    return result
+  end
   local count_of, arguments = select("#", ...), { ... }
-  return explained(one, pcall(self.transaction, self, function()
+  return explained(one, pcall(self.transaction, self:at_home(), function()
     return plain(self, unpack(arguments, 1, count_of))
   end))
 end
@@ -105,7 +130,7 @@ local function wrap_statement(name)
   local plain = Db[name]
   Db[name] = function(self, sql, ...)
     local one = mine()
-    if not one or is_ours(sql) then
+    if not one or type(sql) ~= "string" then
       return plain(self, sql, ...)
     end
     count(one, sql)
@@ -116,12 +141,24 @@ local function wrap_statement(name)
   end
 end
 
+local function wrap_batch()
+  local plain = Db.batch
+  function Db:batch(list)
+    local one = mine()
+    if one and one.read_only then
+      return run_read_only(one, plain, self, list)
+    end
+    return plain(self, list)
+  end
+end
+
 local function wrap_transaction()
   local plain = Db.transaction
   function Db:transaction(fn, options)
     local one = mine()
     if one and one.read_only and not is_in_transaction(self) then
       options = with_read_only(options, one, 2)
+      return plain(self:at_replica() or self, fn, options)
     end
     return plain(self, fn, options)
   end
@@ -148,6 +185,7 @@ local function install()
   for _, name in ipairs(STATEMENTS) do
     wrap_statement(name)
   end
+  wrap_batch()
   wrap_transaction()
   for _, name in ipairs(SESSIONS) do
     if rawget(Db, name) then

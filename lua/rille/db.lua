@@ -45,8 +45,24 @@ local OPTIONS = {
 local DURATIONS = {
   connect_timeout = "db_connect_timeout", acquire_timeout = "db_acquire_timeout",
   query_timeout = "db_query_timeout", cancel_grace = "db_cancel_grace", idle_timeout = "db_idle_timeout",
-  max_lifetime = "db_max_lifetime", leak_after = "db_leak_after",
+  max_lifetime = "db_max_lifetime", leak_after = "db_leak_after", max_lag = "db_max_lag",
 }
+local DEFAULT_MAX_LAG = 5 -- seconds, where there are no settings
+
+-- What runs where: on the primary; on a replica that is fit, else the primary; or not at all else.
+local HOME, REPLICA, REPLICA_ONLY = 0, 1, 2
+
+-- The setting's text is a list, apart by spaces and commas; a URL may have a comma inside.
+local function replicas_of(given, settings)
+  if given.replicas or given.url then -- the setting's follow another primary
+    return given.replicas
+  end
+  local urls = {}
+  for url in (settings.db_replicas or ""):gmatch "%S+" do
+    urls[#urls + 1] = url:match "^(.-),?$"
+  end
+  return urls
+end
 
 local function pool_options(given)
   local settings = core.settings or {}
@@ -58,6 +74,8 @@ local function pool_options(given)
     local seconds = given[name] or settings[setting]
     options[name .. "_ms"] = seconds and seconds * 1000
   end
+  options.replicas = replicas_of(given, settings)
+  options.max_lag_ms = options.max_lag_ms or DEFAULT_MAX_LAG * 1000
   options.prepared = given.prepared
   if given.prepared == nil then
     options.prepared = settings.db_prepared
@@ -71,8 +89,10 @@ local function open_pool(self)
   if not options.url or options.url == "" then
     error(NO_DATABASE, 0)
   end
-  local pool = core.pg_open(options)
-  if not pool then
+  local pool, wrong = core.pg_open(options)
+  if wrong == "replicas" then
+    error("db_replicas is a list of PostgreSQL URLs (postgres://user:password@host:port/name), and one of it is none", 0)
+  elseif not pool then
     error("database_url is no PostgreSQL URL (postgres://user:password@host:port/name)", 0)
   end
   self.pool, self.opened_with = pool, options
@@ -93,7 +113,8 @@ end
 -- @tparam table options `url`; what is not given holds as for `rille.db`:
 -- `exclusive`, `shared`, `depth`, `min_idle`, `max_waiters`, `statements`, and in seconds
 -- `connect_timeout`, `acquire_timeout`, `query_timeout`, `cancel_grace`, `idle_timeout`,
--- `max_lifetime`, `leak_after`;
+-- `max_lifetime`, `leak_after`; `replicas`, a list of URLs, and `max_lag` in seconds, as db_replicas
+-- and db_max_lag;
 -- `bigint = "string"` reads integers beyond 2^53 as text instead of raising;
 -- `prepared = false` keeps nothing in sessions, for a pooler that lends one for a
 -- transaction (PgBouncer)
@@ -104,7 +125,7 @@ function Db.open(options)
     error('the option bigint may be "string" or left out', 2)
   end
   local self = setmetatable({
-    options = options, bigint_is_string = options.bigint == "string", streams = 0, asked = {},
+    options = options, bigint_is_string = options.bigint == "string", streams = 0, asked = {}, place = HOME,
   }, Db)
   self.root = self
   return self
@@ -123,10 +144,15 @@ end
 
 --- What the pool does now (`in_use`, `idle`, `connecting`, `waiting`), and has
 -- done (`acquired`, `timeouts`, `refused`, `connects`, `connect_failures`,
--- `lost`, `resets`, and `waited` in seconds).
+-- `lost`, `resets`, and `waited` in seconds). `replicas` is a list, for this worker: `name`,
+-- `state` ("ready", or why it is not read: "unknown", "lagging", "promoted", "down"), `lag` in seconds
+-- (to the half second between two looks; nil while unknown), `running`, `queries`, and how many
+-- of those the primary answered in the end (`sent_home`).
 -- @treturn table
 function Db:stats()
-  return core.pg_stats(self:lanes())
+  local stats = core.pg_stats(self:lanes())
+  stats.replicas = core.pg_replicas(self:lanes())
+  return stats
 end
 
 --- Whether a session is ours for more than a transaction; raises when it is not.
@@ -156,13 +182,13 @@ local function check_manner(key, value)
   end
 end
 
-local function derive(self, asked)
+local function derive(self, asked, place)
   local timeout_ms = asked.timeout and unit.seconds(asked.timeout, 3) * 1000 or 0
   return setmetatable({
-    root = self.root, bigint_is_string = self.bigint_is_string, asked = asked, is_read = self.is_read,
+    root = self.root, bigint_is_string = self.bigint_is_string, asked = asked, is_read = self.is_read, place = place,
     -- What may have to be stopped must be alone on its connection.
     how = core.pg_how(asked.lane == "exclusive" or asked.cancel == true or timeout_ms > 0, asked.prepared == false,
-      asked.cancel == true, timeout_ms),
+      asked.cancel == true, timeout_ms, place),
   }, Db)
 end
 
@@ -183,16 +209,37 @@ function Db:with(options)
     check_manner(key, value)
     asked[key] = value
   end
-  return derive(self, asked)
+  return derive(self, asked, self.place)
 end
 
 --- The same database for statements that only read: one that writes raises, and a
--- transaction is READ ONLY. Nobody waits in vain for what may run anywhere.
+-- transaction is READ ONLY. Where there are replicas (the setting db_replicas), `query`, `one`,
+-- `exec`, `batch`, `each` and `transaction` go to one of them: the least loaded of those that are not
+-- further behind than db_max_lag and have what this request has written. What fails there runs
+-- on the primary, but for a transaction that has begun: its `retries` do.
 -- @treturn Db
 function Db:read()
-  local reader = derive(self, self.asked)
+  local reader = derive(self, self.asked, REPLICA)
   reader.is_read = true
   return reader
+end
+
+--- The same, on the primary, whatever a replica could do.
+-- @local
+function Db:at_home()
+  local here = derive(self, self.asked, HOME)
+  here.stays = true
+  return here
+end
+
+--- The same, on a replica where one is fit; with `is_only`, or not at all: then the error has `of_replica`.
+-- Nil when there are none.
+-- @local
+function Db:at_replica(is_only)
+  statement.lanes(self)
+  if not self.stays and #(self.root.opened_with.replicas or {}) > 0 then
+    return derive(self, self.asked, is_only and REPLICA_ONLY or REPLICA)
+  end
 end
 
 -- ---- statements -----------------------------------------------------------------

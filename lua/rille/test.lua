@@ -43,6 +43,7 @@ local function use_settings(dir, level)
     error(("the settings of %s are wrong:\n%s"):format(dir, sources), level + 1)
   end
   settings.database_url = isolation.clone_url() or settings.database_url
+  settings.db_replicas = "" -- which would never see what an example has written
   if settings.database_url ~= core.settings.database_url then
     db:close() -- its next use connects with the new ones
   end

@@ -5,6 +5,7 @@
 -- who pauses does not keep the server in the middle of a send.
 local core = require "rille.core"
 local errors = require "rille.error"
+local place = require "rille.place"
 local statement = require "rille.db.statement"
 local streams = require "rille.db.streams"
 local transactions = require "rille.db.transaction"
@@ -34,9 +35,17 @@ local function with_place(err, sql, prefix)
   return err
 end
 
+-- For statements of our own, which read and do not look it.
+local function unchecked(self, manner)
+  local handle = self:with(manner or {})
+  handle.is_read = nil
+  return handle
+end
+
 local function declare(self, sql, number, ...)
   local prefix = ("declare rl_each_%d no scroll cursor for "):format(number)
-  local ok, err = pcall(self.exec, self, prefix .. sql, ...)
+  local handle = self.is_read and unchecked(self) or self
+  local ok, err = pcall(handle.exec, handle, prefix .. sql, ...)
   if not ok then
     error(with_place(err, sql, prefix), 0)
   end
@@ -54,7 +63,7 @@ local function open_here(self, record, sql, ...)
     record.cursors[number] = nil
     error(err, 0)
   end
-  local whole = self:with { prepared = false }
+  local whole = unchecked(self, { prepared = false })
   return setmetatable({
     fetch = function() return whole:query(("fetch %d from rl_each_%d"):format(chunk_of(self), number)) end,
     leave = function()
@@ -75,7 +84,7 @@ local function open_aside(self, sql, ...)
       serve()
     end)
   end)
-  local whole = self:with { prepared = false }
+  local whole = unchecked(self, { prepared = false })
   local text = ("fetch %d from rl_each_1"):format(chunk_of(self))
   local function fetch_there() return whole:query(text) end
   return setmetatable({
@@ -140,6 +149,9 @@ function Db:each(sql, ...)
   statement.lanes(self)
   if type(sql) ~= "string" then
     error("the statement must be a string: got a " .. type(sql), 2)
+  end
+  if self.is_read and not core.pg_reads(sql) then
+    place.blame(statement.WRITES)
   end
   local record, is_held, is_open = transactions.here(self)
   if is_held and not is_open then

@@ -93,7 +93,10 @@ function Db:lock(key, fn, options)
   local pool = statement.lanes(self)
   check(key, fn, options)
   local seconds = options and options.timeout and unit.seconds(options.timeout, 2) or DEFAULT_TIMEOUT
-  local is_held, is_open = core.pg_transaction(pool)
+  local is_held, is_open, is_at_replica = core.pg_transaction(pool)
+  if is_at_replica then
+    error("db:lock in a transaction that a replica runs would lock nobody out: take the lock outside of it", 2)
+  end
   if not is_open then
     self:want_session "outside of db:transaction db:lock is a session's lock"
   end

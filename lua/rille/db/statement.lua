@@ -4,7 +4,9 @@ local errors = require "rille.error"
 local place = require "rille.place"
 local wait = require "rille.wait"
 
-local statement = {}
+local statement = {
+  WRITES = "db:read() takes statements that only read: this one writes, or is no single statement of rows",
+}
 
 -- The line of the SQL that the server points at, and a mark below the place,
 -- which it counts in characters.
@@ -79,7 +81,7 @@ function statement.run(self, sql, ...)
     place.blame("the statement must be a string: got a " .. type(sql))
   end
   if self.is_read and not core.pg_reads(sql) then
-    place.blame "db:read() takes statements that only read: this one writes, or is no single statement of rows"
+    place.blame(statement.WRITES)
   end
   statement.await(core.pg_run(pool, self.how, sql, ...))
 end

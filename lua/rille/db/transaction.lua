@@ -185,17 +185,17 @@ end
 local function nested(self, record, fn)
   record.savepoints = record.savepoints + 1
   local savepoint, hooks = "rl_" .. record.savepoints, #record.hooks
-  self:exec("savepoint " .. savepoint)
+  run_held(self, "savepoint " .. savepoint)
   local ok, result = pcall(fn, self)
   if ok then
-    self:exec("release savepoint " .. savepoint)
+    run_held(self, "release savepoint " .. savepoint)
     return result
   end
   for i = #record.hooks, hooks + 1, -1 do
     record.hooks[i] = nil
   end
   if not core.why() then
-    pcall(self.exec, self, "rollback to savepoint " .. savepoint)
+    pcall(run_held, self, "rollback to savepoint " .. savepoint)
   end
   error(result, 0)
 end
@@ -214,6 +214,7 @@ local function with_retries(self, fn, sql, retries)
       error(result, 0)
     end
     retries = retries - 1
+    self = self:at_home() -- where no recovery stops what reads
     tasks.sleep(pause * (0.5 + math.random() / 2)) -- apart, whoever collided
     pause = math.min(pause * 2, MOST_PAUSE)
   end
@@ -255,6 +256,7 @@ end
 -- @raise what `fn` raised
 function Db:hold(fn)
   self:want_session "db:hold keeps a session"
+  self = self:at_home() -- which a write may need
   if core.pg_transaction(statement.lanes(self)) then
     error("this task holds a connection of this database already", 2)
   end

@@ -358,6 +358,44 @@ static void secrets_are_never_repeated(void **state) {
     rl_settings_free(s);
 }
 
+static void a_list_is_a_list_in_the_file_and_a_text_elsewhere(void **state) {
+    (void)state;
+    app a = new_app("development", "return { db_replicas = { 'postgres://a/x', 'postgres://b,c/x' }, max_body = 1024,\n"
+                                   "  origins = { 'left', 'alone' }, trusted_proxies = '10.0.0.0/8, ::1' }\n");
+    rl_settings *s = loaded(&a, NULL, NULL);
+    assert_string_equal(s->db_replicas, "postgres://a/x postgres://b,c/x");
+    assert_string_equal(s->trusted_proxies, "10.0.0.0/8, ::1");
+    assert_int_equal(s->max_body, 1024);
+    char place[160];
+    snprintf(place, sizeof place, "%s:1", a.file);
+    assert_row(s, "db_replicas", "********", place);
+    size_t rest;
+    rl_settings_rest(s, &rest);
+    assert_int_equal(rest, 3);
+    rl_settings_free(s);
+    s = loaded(&a, WORDS("RILLE_DB_REPLICAS=postgres://d/x"), NULL);
+    assert_string_equal(s->db_replicas, "postgres://d/x");
+    rl_settings_free(s);
+    remove_app(&a);
+    const char *const wrong[] = {"{ 1 }", "{ a = 'b' }", "{ { 'a' } }", "{ 'a', true }", "7"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char lua[128];
+        snprintf(lua, sizeof lua, "return { trusted_proxies = %s }\n", wrong[i]);
+        a = new_app("development", lua);
+        assert_non_null(strstr(refused(&a, NULL, NULL), "expected a list, as a text with spaces between"));
+        remove_app(&a);
+    }
+}
+
+static void a_list_that_is_empty_is_the_default(void **state) {
+    (void)state;
+    app a = new_app("development", "return { db_replicas = {} }\n");
+    rl_settings *s = loaded(&a, NULL, NULL);
+    assert_string_equal(s->db_replicas, "");
+    rl_settings_free(s);
+    remove_app(&a);
+}
+
 static void our_own_name_of_the_database_wins(void **state) {
     (void)state;
     rl_settings *s = loaded(NULL, WORDS("RILLE_DATABASE_URL=a", "DATABASE_URL=b"), NULL);
@@ -388,6 +426,12 @@ static void connections_stay_below_the_descriptors(void **state) {
         assert_int_equal(s->max_connections_asked, 100000);
         if (limit > 1000)
             assert_true(s->max_connections > limit / 2);
+        uint64_t without_replicas = s->max_connections;
+        rl_settings_free(s);
+        from.flags = WORDS("--db-replicas=postgres://a/x postgres://b/x");
+        from.flag_count = 1;
+        assert_int_equal(rl_settings_load(&from, &complaints, &s), RL_OK);
+        assert_true(s->max_connections <= without_replicas);
         rl_settings_free(s);
     }
     rl_buf_clear(&complaints);
@@ -450,6 +494,8 @@ int main(void) {
         cmocka_unit_test(the_file_cannot_choose_itself),
         cmocka_unit_test(faults_of_the_file_come_as_one_line),
         cmocka_unit_test(secrets_are_never_repeated),
+        cmocka_unit_test(a_list_is_a_list_in_the_file_and_a_text_elsewhere),
+        cmocka_unit_test(a_list_that_is_empty_is_the_default),
         cmocka_unit_test(our_own_name_of_the_database_wins),
         cmocka_unit_test(a_worker_that_is_alone_shares_two_database_connections),
         cmocka_unit_test(connections_stay_below_the_descriptors),
