@@ -28,6 +28,7 @@ end
 read_only("/read", function() return { read(), db:transaction(read), rille.all { read, read } } end)
 read_only("/write", function() write() end)
 read_only("/hidden", function() db:query "with x as (insert into thing (name) values ('x') returning 1) select * from x" end)
+read_only("/batch", function() db:batch { { "insert into thing (name) values ('x')" } } end)
 read_only("/task", function() rille.all { write } end)
 read_only("/within", function() db:transaction(function() read() write() end) end)
 read_only("/asked", function() db:transaction(write, { read_only = false }) end)
@@ -103,7 +104,7 @@ What a loop asks for one by one, one statement can fetch: where id = any($1)]], 
 
   it("keeps a read-only request from writing, wherever it tries to", function()
     local before = read()
-    for _, path in ipairs { "/write", "/hidden", "/task", "/within" } do
+    for _, path in ipairs { "/write", "/hidden", "/batch", "/task", "/within" } do
       assert.matches("cannot execute %u+ in a read%-only transaction: GET " .. path
         .. " %(spec/rille/allowance_spec.lua:%d+%) is declared read_only", fault(path))
     end
