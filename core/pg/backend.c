@@ -104,8 +104,12 @@ bool rl_backend_is_lost(const rl_backend *backend) {
     return backend->lost;
 }
 
+static bool is_idle(const rl_backend *backend) {
+    return rl_list_is_empty(&backend->in_flight) && rl_list_is_empty(&backend->answered);
+}
+
 bool rl_backend_is_quiet(const rl_backend *backend) {
-    return backend->load == 0 && backend->cancel == NULL;
+    return is_idle(backend) && backend->cancel == NULL;
 }
 
 uint32_t rl_backend_load(const rl_backend *backend) {
@@ -296,7 +300,7 @@ rl_err rl_backend_run(rl_backend *backend, rl_query *query) {
     if (backend->broken) {
         /* Told later, by the poll: the caller's own failure needs no event, and
          * a failed flush may still have let the server see the statement. */
-        if (err != RL_OK && backend->load == 0)
+        if (err != RL_OK && is_idle(backend))
             lose(backend, RL_ERESET);
         else
             rl_timer_start(backend->loop, &backend->timer, 0);
@@ -345,7 +349,7 @@ static void send_cancel(rl_backend *backend) {
 }
 
 void rl_backend_cancel(rl_backend *backend) {
-    if (backend->lost || backend->cancelling || backend->load == 0)
+    if (backend->lost || backend->cancelling || is_idle(backend))
         return;
     backend->cancelling = true;
     backend->give_up_ms = rl_loop_now_ms(backend->loop) + backend->options.cancel_grace_ms;

@@ -76,7 +76,7 @@ bool rl_backend_is_lost(const rl_backend *backend);
 bool rl_backend_is_quiet(const rl_backend *backend);
 /* In the middle of telling of an answer: wait for its `quiet` or `lost`. */
 bool rl_backend_is_busy_telling(const rl_backend *backend);
-/* Queries in flight. */
+/* Queries in flight; those of a batch together are one. */
 uint32_t rl_backend_load(const rl_backend *backend);
 /* Since when, by rl_loop_turn_ns, the query that is answered next has been so; 0 when none is in flight. */
 uint64_t rl_backend_head_since_ns(const rl_backend *backend);

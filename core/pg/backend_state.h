@@ -18,7 +18,7 @@ struct rl_backend {
     rl_timer timer;    /* the query's timeout, then the next cancel or the end of the grace */
     rl_list in_flight; /* rl_query, the one that is answered first */
     rl_list answered;  /* reads whose rows are here, and their common Sync not yet */
-    uint32_t load;     /* queries in both lists */
+    uint32_t load;     /* queries in both lists, without the parts of a batch */
     rl_list evicted;   /* rl_statement to be closed on the server */
     rl_statements statements;
     rl_cancel *cancel;    /* under way, or NULL */

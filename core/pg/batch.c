@@ -6,6 +6,7 @@
 
 static void send_more(rl_batch *batch);
 static void hold_back_rest(rl_batch *batch);
+static void learn(const rl_batch *batch);
 
 static void on_answer(rl_query *query) {
     rl_batch *batch = RL_CONTAINER(query, rl_batch_item, query)->batch;
@@ -13,10 +14,12 @@ static void on_answer(rl_query *query) {
     bool is_known = query->failure.server != NULL; /* then its COMMIT will be a ROLLBACK */
     if (batch->is_atomic && query->failure.err != RL_OK && !is_known)
         hold_back_rest(batch);
-    else
+    else if (batch->sent < batch->count)
         send_more(batch);
-    if (batch->answered == batch->count)
-        rl_errand_answered(batch->errand);
+    if (batch->answered < batch->count)
+        return;
+    learn(batch);
+    rl_errand_answered(batch->errand);
 }
 
 rl_err rl_batch_init(rl_batch *batch, rl_errand *errand, uint32_t count) {
@@ -56,7 +59,8 @@ static void send_more(rl_batch *batch) {
     while (!holds && batch->sent < batch->count) {
         rl_query *query = &batch->items[batch->sent++].query;
         query->in_order = batch->is_atomic;
-        query->shares = query->autocommit = batch->shares;
+        query->is_part = batch->sent < batch->count;
+        query->shares = query->autocommit = batch->are_reads;
         query->timeout_ms = batch->errand->query.timeout_ms;
         if (rl_backend_run(batch->backend, query) == RL_OK) {
             holds = !rl_dispatch_is_executing(query);
@@ -66,15 +70,21 @@ static void send_more(rl_batch *batch) {
         if (batch->is_atomic)
             hold_back_rest(batch);
     }
-    rl_backend_sync(batch->backend);
+    if (!batch->is_on_lane) /* which sends the Sync of all its reads when the turn ends */
+        rl_backend_sync(batch->backend);
 }
 
-/* Among reads the order makes no difference: they leave in one write, under one Sync. */
+static rl_slice sql_of(const rl_query *query) {
+    return rl_slice_of(rl_query_sql(query), query->sql_len);
+}
+
 bool rl_batch_only_reads(const rl_batch *batch) {
+    if (batch->are_reads)
+        return true;
     rl_slice previous = RL_LIT("");
     for (uint32_t i = 0; i < batch->count; i++) {
         const rl_query *query = &batch->items[i].query;
-        rl_slice sql = rl_slice_of(rl_query_sql(query), query->sql_len);
+        rl_slice sql = sql_of(query);
         if (rl_slice_eq(sql, previous)) /* the same text with other values, as it mostly is */
             continue;
         rl_sql_shape shape = rl_sql_classify(sql);
@@ -92,9 +102,69 @@ const rl_failure *rl_batch_failure(const rl_batch *batch) {
     return &batch->errand->query.failure;
 }
 
+/* Among reads the order makes no difference: they leave in one write, under one Sync. */
+bool rl_batch_recall(rl_batch *batch, rl_lane *lane) {
+    bool is_for_lane = !batch->is_atomic && batch->count <= rl_lane_options_of(lane)->depth;
+    batch->are_reads = !batch->is_atomic;
+    for (uint32_t i = 0; i < batch->count && batch->are_reads; i++) {
+        rl_batch_item *item = &batch->items[i];
+        rl_lesson *before = i == 0 ? NULL : item[-1].lesson;
+        rl_slice sql = sql_of(&item->query);
+        /* The same text with other values, as it mostly is. */
+        bool is_same = before != NULL && rl_slice_eq(sql, rl_slice_of(before->sql, before->sql_len));
+        item->lesson = is_same ? rl_lesson_hold(before) : rl_lane_recall(lane, sql);
+        batch->are_reads = item->lesson != NULL && item->lesson->shape.plain && item->lesson->shape.reads;
+        is_for_lane = is_for_lane && batch->are_reads && rl_lane_takes(lane, item->lesson);
+    }
+    return is_for_lane;
+}
+
+void rl_batch_forget(rl_batch *batch) {
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (batch->items[i].lesson != NULL)
+            rl_lesson_release(batch->items[i].lesson);
+        batch->items[i].lesson = NULL;
+    }
+}
+
+/* Under one Sync each is taken to have had its part of the time. */
+static void learn(const rl_batch *batch) {
+    rl_lesson *before = NULL;
+    uint64_t since_ns = batch->items[0].query.since_ns;
+    for (uint32_t i = 0; i < batch->count && batch->are_reads; i++) {
+        const rl_batch_item *item = &batch->items[i];
+        if (item->lesson != before)
+            rl_lane_learn(batch->errand->lane, item->lesson, &item->query, since_ns, batch->count);
+        before = item->lesson;
+    }
+}
+
+bool rl_batch_may_repeat(const rl_batch *batch) {
+    bool is_failed = false, is_at_replica = batch->errand->replica != NULL;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const rl_failure *failure = &batch->items[i].query.failure;
+        if (failure->err == RL_ECLOSED)
+            return false;
+        is_failed = is_failed || rl_failure_is_stop(failure) || (failure->lost && !is_at_replica);
+    }
+    return is_failed;
+}
+
+bool rl_batch_run_shared(rl_batch *batch, rl_lane *lane) {
+    batch->backend = rl_lane_begin(lane);
+    if (batch->backend == NULL)
+        return false;
+    batch->is_on_lane = true;
+    batch->errand->query.timeout_ms = 0; /* the session's own */
+    batch->sent = batch->answered = 0;
+    send_more(batch);
+    batch->is_on_lane = false;
+    rl_lane_end(lane, batch->backend, batch->sent - batch->answered);
+    return batch->answered < batch->count;
+}
+
 rl_err rl_batch_run(rl_batch *batch, rl_backend *backend) {
     batch->backend = backend;
-    batch->shares = !batch->is_atomic && batch->errand->transaction == NULL && rl_batch_only_reads(batch);
     batch->sent = batch->answered = 0;
     send_more(batch);
     if (batch->answered < batch->count)

@@ -1,18 +1,22 @@
 /* batch -- several queries of one errand, on their way at once.
  *
  *    errand -- its turn, its connection --> batch: query, query, query ...
- *                                                  (answers in the same order)
+ *           -- or a place on the lane -->          (answers in the same order)
  *
  * Each has a Sync of its own, so without a transaction around them each stands or
  * falls alone; reads alone have one together, which comes to the same
  * (pg/backend.h). One whose types must be asked for first holds back those behind
  * it, for they are promised to run in order. In an atomic batch one that cannot be
  * sent holds back the rest for good: the COMMIT at its end must not follow what is
- * incomplete. */
+ * incomplete.
+ *
+ * Quick reads, as many as the lane is deep at most, take one place there
+ * (pg/lane.h). Those that a wire did not bring through all run once more on a
+ * connection of their own: reads are harmless, and their order is kept. */
 #ifndef RL_PG_BATCH_H
 #define RL_PG_BATCH_H
 
-#include "pg/query.h"
+#include "pg/lane.h"
 
 typedef struct rl_batch rl_batch;
 struct rl_backend;
@@ -20,6 +24,7 @@ struct rl_errand;
 
 typedef struct rl_batch_item {
     rl_query query;
+    rl_lesson *lesson; /* held from the start to the end; NULL when memory ran out */
     rl_batch *batch;
 } rl_batch_item;
 
@@ -27,7 +32,8 @@ struct rl_batch {
     rl_batch_item *items;
     uint32_t count, sent, answered;
     bool is_atomic;
-    bool shares; /* reads alone, outside of a transaction: under one Sync */
+    bool are_reads; /* alone, outside of a transaction */
+    bool is_on_lane;
     struct rl_backend *backend; /* while it runs */
     struct rl_errand *errand;
 };
@@ -44,7 +50,15 @@ bool rl_batch_only_reads(const rl_batch *batch);
 /* That of the first statement that failed; one that is none, when all went well. */
 const rl_failure *rl_batch_failure(const rl_batch *batch);
 
-/* For errand.c: rl_errand_answered follows, unless this fails: then nothing was
+/* For errand.c, before the first run outside of a transaction: what is known of the
+ * texts. True when the lane might take them. */
+RL_MUST_USE bool rl_batch_recall(rl_batch *batch, rl_lane *lane);
+void rl_batch_forget(rl_batch *batch);
+/* False when they must run elsewhere; else rl_errand_answered follows. */
+RL_MUST_USE bool rl_batch_run_shared(rl_batch *batch, rl_lane *lane);
+/* Whether the lane was what failed them. Those of a replica that went are for the primary. */
+bool rl_batch_may_repeat(const rl_batch *batch);
+/* rl_errand_answered follows, unless this fails: then nothing was
  * sent, and the errand's query says why. */
 RL_MUST_USE rl_err rl_batch_run(rl_batch *batch, struct rl_backend *backend);
 

@@ -79,12 +79,12 @@ void rl_copy_abandon(rl_copy *copy) {
         rl_copy_taken(copy);
 }
 
-void rl_copy_begin_take(rl_copy *copy, rl_backend *backend, rl_result *begun) {
+void rl_copy_begin_take(rl_copy *copy, rl_backend *backend, PGresult *begun) {
     copy->backend = backend;
-    copy->columns = rl_result_columns(begun);
+    copy->columns = (uint32_t)PQnfields(begun);
     copy->is_input = PQresultStatus(begun) != PGRES_COPY_OUT;
     copy->state = copy->is_input ? RL_COPY_IN : RL_COPY_OUT;
-    rl_result_free(begun);
+    PQclear(begun);
     if (copy->is_abandoned)
         rl_copy_abandon(copy);
     else

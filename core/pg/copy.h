@@ -54,7 +54,7 @@ void rl_copy_taken(rl_copy *copy);
 void rl_copy_abandon(rl_copy *copy);
 
 /* For dispatch.c and backend.c. */
-void rl_copy_begin_take(rl_copy *copy, struct rl_backend *backend, rl_result *begun);
+void rl_copy_begin_take(rl_copy *copy, struct rl_backend *backend, struct pg_result *begun);
 /* False while libpq has no result of the statement to give. */
 RL_MUST_USE bool rl_copy_receive(rl_copy *copy);
 void rl_copy_drained(rl_copy *copy);

@@ -48,14 +48,14 @@ static void note_head(rl_backend *backend) {
 void rl_dispatch_queue(rl_backend *backend, rl_query *query) {
     bool is_head = rl_list_is_empty(&backend->in_flight);
     rl_list_push_back(&backend->in_flight, &query->link);
-    backend->load++;
+    backend->load += !query->is_part;
     if (is_head)
         note_head(backend);
 }
 
 void rl_dispatch_detach(rl_backend *backend, rl_query *query) {
     rl_list_remove(&query->link);
-    backend->load--;
+    backend->load -= !query->is_part;
     if (query->copy != NULL)
         rl_copy_end(query->copy);
     backend->dirty = backend->dirty || query->script;
@@ -110,7 +110,8 @@ static void went_again(rl_backend *backend, rl_query *query, rl_err err) {
 /* Behind all that was sent meanwhile. */
 static void queue_again(rl_backend *backend, rl_query *query) {
     rl_list_remove(&query->link);
-    backend->load--;
+    backend->load -= !query->is_part;
+    query->is_part = false; /* by itself from here on */
     query->step = query->step_count = 0;
     rl_dispatch_queue(backend, query);
 }
@@ -203,6 +204,16 @@ static void fail_of_server(rl_backend *backend, rl_query *query, PGresult *resul
         backend->is_demoted = true;
 }
 
+/* The last of a script's stays. */
+static void keep_result(rl_query *query, PGresult *result) {
+    rl_result_free(query->result);
+    query->result = rl_result_new_take(result);
+    if (query->result != NULL)
+        return;
+    rl_query_fail(query, RL_ENOMEM, "53200", "out of memory: the statement was done, its answer is lost");
+    query->failure.sent = true;
+}
+
 /* One result of the step that answers now. Takes it. */
 static bool take_result(rl_backend *backend, rl_query *query, PGresult *result) {
     bool is_plain = query->script || query->copy != NULL; /* outside of the pipeline mode, without steps */
@@ -240,8 +251,7 @@ static bool take_result(rl_backend *backend, rl_query *query, PGresult *result) 
             query->statement->preparing = query->prepares = false;
         PQclear(result);
     } else if (step == RL_STEP_EXECUTE) {
-        rl_result_free(query->result);
-        query->result = result;
+        keep_result(query, result);
     } else {
         PQclear(result);
     }

@@ -19,10 +19,12 @@ static void free_errand(rl_errand *errand) {
 
 static void learn(rl_errand *errand) {
     if (errand->lesson != NULL && (errand->state == RL_ERRAND_SHARED || errand->state == RL_ERRAND_RUNNING))
-        rl_lane_learn(errand->lane, errand->lesson, &errand->query);
+        rl_lane_learn(errand->lane, errand->lesson, &errand->query, errand->query.since_ns, 1);
 }
 
 static void forget_lesson(rl_errand *errand) {
+    if (errand->batch != NULL)
+        rl_batch_forget(errand->batch);
     if (errand->lesson != NULL)
         rl_lesson_release(errand->lesson);
     errand->lesson = NULL;
@@ -130,23 +132,13 @@ void rl_errand_leave_queue(rl_errand *errand) {
     go_home(errand);
 }
 
-/* The connection's quiet comes next, and with it the transaction's next turn. */
-void rl_errand_answered(rl_errand *errand) {
-    give_back(errand);
-    end(errand);
-}
-
-static bool was_stopped(const rl_failure *failure) {
-    return strcmp(failure->sqlstate, "55P03") == 0 || strcmp(failure->sqlstate, "57014") == 0;
-}
-
 /* Whether a statement outside of transactions shall run again: what was not done,
  * and what does nothing when it is done twice. */
 static bool may_repeat(rl_errand *errand) {
     const rl_failure *failure = &errand->query.failure;
     if (errand->lesson == NULL || errand->orphan || failure->err == RL_OK || failure->err == RL_ECLOSED)
         return false;
-    if (errand->state == RL_ERRAND_SHARED && was_stopped(failure)) {
+    if (errand->state == RL_ERRAND_SHARED && rl_failure_is_stop(failure)) {
         errand->may_share = false;
         return true;
     }
@@ -157,20 +149,28 @@ static bool may_repeat(rl_errand *errand) {
     return failure->lost && is_harmless && errand->replica == NULL && ++errand->tries < MAX_TRIES;
 }
 
-static void on_answer(rl_query *query) {
-    rl_errand *errand = RL_CONTAINER(query, rl_errand, query);
-    learn(errand);
-    bool repeats = may_repeat(errand);
-    if (!repeats && errand->state != RL_ERRAND_SHARED) {
-        rl_errand_answered(errand);
-        return;
-    }
+/* The connection's quiet comes next, and with it the transaction's next turn. */
+static void conclude(rl_errand *errand, bool repeats) {
     if (errand->state != RL_ERRAND_SHARED)
         give_back(errand);
     if (repeats)
         rl_errand_seek_place(errand);
     else
         end(errand);
+}
+
+static void on_answer(rl_query *query) {
+    rl_errand *errand = RL_CONTAINER(query, rl_errand, query);
+    learn(errand);
+    conclude(errand, may_repeat(errand));
+}
+
+/* Reads that did not get through on the lane run once more, by themselves. */
+void rl_errand_answered(rl_errand *errand) {
+    bool repeats = errand->state == RL_ERRAND_SHARED && !errand->orphan && rl_batch_may_repeat(errand->batch);
+    if (repeats)
+        errand->may_share = false;
+    conclude(errand, repeats);
 }
 
 static void on_scope_end(rl_lent *lent) {
@@ -278,7 +278,12 @@ static void seek_connection(rl_errand *errand) {
 
 void rl_errand_seek_place(rl_errand *errand) {
     rl_query_reset_answer(&errand->query);
-    if (errand->may_share && rl_lane_run(errand->lane, &errand->query, errand->lesson))
+    bool is_shared = false;
+    if (errand->may_share && errand->batch != NULL)
+        is_shared = rl_batch_run_shared(errand->batch, errand->lane);
+    else if (errand->may_share)
+        is_shared = rl_lane_run(errand->lane, &errand->query, errand->lesson);
+    if (is_shared)
         errand->state = RL_ERRAND_SHARED;
     else
         seek_connection(errand);

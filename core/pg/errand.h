@@ -51,7 +51,7 @@ typedef enum rl_errand_state {
     RL_ERRAND_NEW,
     RL_ERRAND_QUEUED, /* for a connection */
     RL_ERRAND_TURN,   /* for the transaction's connection */
-    RL_ERRAND_SHARED, /* on the lane: waits for room there, or runs */
+    RL_ERRAND_SHARED, /* on the lane: waits for room there (no batch does), or runs */
     RL_ERRAND_RUNNING,
     RL_ERRAND_DONE
 } rl_errand_state;
@@ -64,11 +64,11 @@ struct rl_errand {
     rl_errand_state state;
     rl_pool *home;         /* the primary's */
     rl_pool *pool;         /* where it runs now: that, or the replica's */
-    rl_lane *lane;         /* the pool's; may be NULL */
+    rl_lane *lane;         /* the pool's */
     rl_replicas *replicas; /* home's; NULL without any */
     rl_replica *replica;   /* where it runs now; NULL: at home */
     rl_list aboard;        /* in the replica's */
-    rl_lesson *lesson; /* held until it is done, where there is a lane */
+    rl_lesson *lesson; /* held until it is done; a batch has its own */
     rl_scope *scope;
     /* What the caller asks for, between init and start: */
     struct rl_batch *batch; /* these queries instead of the one; or NULL */

@@ -5,11 +5,14 @@
 /* What runs by itself teaches the lane, on whichever connection. */
 void rl_errand_recall(rl_errand *errand) {
     const rl_query *query = &errand->query;
-    bool is_single = errand->kind == RL_ERRAND_STATEMENT && !query->script && query->copy == NULL &&
-                     errand->batch == NULL;
-    if (errand->lane != NULL && is_single)
+    bool is_known = false;
+    if (errand->kind != RL_ERRAND_STATEMENT || query->script || query->copy != NULL)
+        return;
+    if (errand->batch != NULL)
+        is_known = rl_batch_recall(errand->batch, errand->lane);
+    else
         errand->lesson = rl_lane_recall(errand->lane, rl_slice_of(rl_query_sql(query), query->sql_len));
-    errand->may_share = errand->lesson != NULL && !errand->is_exclusive && errand->timeout_ms == 0;
+    errand->may_share = (is_known || errand->lesson != NULL) && !errand->is_exclusive && errand->timeout_ms == 0;
 }
 
 /* A turn that could only come after what this very task does next. */

@@ -19,7 +19,8 @@
  * nothing: it may run once more elsewhere. There is no cancelling here, since it
  * would hit whichever statement runs.
  *
- * Reads of one turn share a Sync and leave in one write, when the turn ends. */
+ * Reads of one turn share a Sync and leave in one write, when the turn ends. A
+ * batch of quick reads takes one place on one wire. */
 #ifndef RL_PG_LANE_H
 #define RL_PG_LANE_H
 
@@ -63,13 +64,21 @@ void rl_lane_close(rl_lane *lane);
 
 /* What is known of a statement's text; NULL when memory ran out. */
 rl_lesson *rl_lane_recall(rl_lane *lane, rl_slice sql);
-/* The query, on whichever lane it ran, was answered: learn from it. */
-void rl_lane_learn(rl_lane *lane, rl_lesson *lesson, const rl_query *query);
+/* The query, on whichever lane it ran, was answered as one of `count` under one
+ * Sync, the first of which was worked on since then: learn from it. */
+void rl_lane_learn(rl_lane *lane, rl_lesson *lesson, const rl_query *query, uint64_t since_ns, uint32_t count);
 
 /* Take the query, to be sent now or soon; its `done` comes later, never from
  * here. False when it must run elsewhere. A query that was never sent comes back
  * with failure.lost and not failure.sent. */
 RL_MUST_USE bool rl_lane_run(rl_lane *lane, rl_query *query, const rl_lesson *lesson);
+/* Whether a text is for this lane. */
+bool rl_lane_takes(const rl_lane *lane, const rl_lesson *lesson);
+/* A wire with a place for several reads, to be run on it at once; NULL when they must
+ * run elsewhere. Then say how many went, before anything else happens: this is what
+ * sends them, or what finds the wire lost. */
+struct rl_backend *rl_lane_begin(rl_lane *lane);
+void rl_lane_end(rl_lane *lane, struct rl_backend *wire, uint32_t sent);
 /* Nobody wants the answer. True when the query had not been sent and is the
  * caller's again; else its `done` will come. */
 RL_MUST_USE bool rl_lane_forget(rl_lane *lane, rl_query *query);

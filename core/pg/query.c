@@ -26,7 +26,7 @@ void rl_query_init(rl_query *query, void (*done)(rl_query *query)) {
 
 void rl_query_reset_answer(rl_query *query) {
     rl_result_free(query->result);
-    rl_result_free(query->failure.server);
+    rl_server_error_free(query->failure.server);
     query->result = NULL;
     query->failure.err = RL_OK;
     query->failure.sqlstate[0] = query->failure.message[0] = '\0';
@@ -40,6 +40,10 @@ void rl_query_clear(rl_query *query) {
     if (query->params != query->few)
         rl_mem_free(query->params);
     use_few(query);
+}
+
+bool rl_failure_is_stop(const rl_failure *failure) {
+    return strcmp(failure->sqlstate, "55P03") == 0 || strcmp(failure->sqlstate, "57014") == 0;
 }
 
 rl_err rl_query_set_sql(rl_query *query, rl_slice sql) {
@@ -100,14 +104,14 @@ void rl_query_fail(rl_query *query, rl_err err, const char *sqlstate, const char
     va_end(args);
 }
 
-void rl_query_fail_take(rl_query *query, rl_result *server) {
+void rl_query_fail_take(rl_query *query, rl_server_error *server) {
     if (query->failure.err != RL_OK) {
-        rl_result_free(server);
+        rl_server_error_free(server);
         return;
     }
     /* libpq's own failures (a broken connection) carry no SQLSTATE. */
-    const char *sqlstate = rl_result_error_field(server, RL_FIELD_SQLSTATE);
-    const char *message = rl_result_error_field(server, RL_FIELD_MESSAGE);
+    const char *sqlstate = rl_server_error_field(server, RL_FIELD_SQLSTATE);
+    const char *message = rl_server_error_field(server, RL_FIELD_MESSAGE);
     rl_query_fail(query, RL_EIO, sqlstate == NULL ? "08006" : sqlstate, "%s",
                   message == NULL ? "the connection to the database broke" : message);
     query->failure.server = server;

@@ -41,9 +41,12 @@ typedef struct rl_failure {
     bool sent;         /* whether the server may have seen the statement */
     bool lost;         /* the connection went before the statement was settled */
     bool of_replica;   /* and not of the primary, which may answer what was asked */
-    rl_result *server; /* the server's own error, or NULL: then `message` says it */
+    rl_server_error *server; /* the server's own error, or NULL: then `message` says it */
     char message[512]; /* libpq names each address it tried */
 } rl_failure;
+
+/* Whether a timeout of the session stopped the statement: then nothing was done. */
+bool rl_failure_is_stop(const rl_failure *failure);
 
 struct rl_statement;
 typedef struct rl_query rl_query;
@@ -56,6 +59,7 @@ struct rl_query {
     bool script;                   /* the simple protocol: several statements, no parameters */
     bool unprepared;               /* sent whole each time, under no name: strings go as text */
     bool in_order;                 /* others follow it at once: never run again behind them */
+    bool is_part;                  /* of a batch, not its last: takes no place of its own in a connection's load */
     struct rl_copy *copy;          /* the statement is a COPY, whose rows go through here; or NULL */
     uint64_t timeout_ms;           /* 0: none */
     bool autocommit;               /* in no transaction, whatever runs before it on the connection */
@@ -100,7 +104,7 @@ static inline const char *rl_query_sql(const rl_query *query) {
 /* The first failure stays: what follows it is its consequence. */
 void rl_query_fail(rl_query *query, rl_err err, const char *sqlstate, const char *fmt, ...) RL_PRINTF(4, 5);
 /* The same with the server's error, which is taken. */
-void rl_query_fail_take(rl_query *query, rl_result *server);
+void rl_query_fail_take(rl_query *query, rl_server_error *server);
 /* Forget the answer of an earlier run. */
 void rl_query_reset_answer(rl_query *query);
 

@@ -2,6 +2,9 @@
 
 #include <libpq-fe.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
 
 uint32_t rl_oid_element(uint32_t oid) {
     switch (oid) {
@@ -30,44 +33,162 @@ uint32_t rl_oid_element(uint32_t oid) {
     }
 }
 
+enum {
+    MOST_CELLS = 32, /* of a small answer */
+    MOST_BYTES = 640, /* with all the rest in a block that malloc has at hand, of less than 1 KB */
+    IS_NULL = -1
+};
+
+typedef struct column {
+    uint32_t oid, name, name_len;
+} column;
+
+typedef struct cell {
+    uint32_t at;
+    int32_t len; /* IS_NULL */
+} cell;
+
+struct rl_result {
+    PGresult *whole; /* a large answer; else NULL, and all of it is behind the struct: */
+    uint32_t rows, column_count, names_len;
+    column *columns;
+    cell *cells;
+    char *bytes; /* names, the command, cells: a NUL behind each */
+};
+
+/* Of a small answer, taken once. */
+typedef struct measures {
+    uint32_t rows, columns, cells;
+    size_t names_len, command_len, len;
+    int name_lens[MOST_CELLS], cell_lens[MOST_CELLS];
+} measures;
+
+/* False for a large answer. */
+static bool measure(const PGresult *answer, measures *m) {
+    m->rows = (uint32_t)PQntuples(answer);
+    m->columns = (uint32_t)PQnfields(answer);
+    if (m->columns > MOST_CELLS || m->rows > MOST_CELLS || m->rows * m->columns > MOST_CELLS)
+        return false;
+    m->cells = m->rows * m->columns;
+    m->names_len = 0;
+    for (uint32_t i = 0; i < m->columns; i++) {
+        m->name_lens[i] = (int)strlen(PQfname(answer, (int)i));
+        m->names_len += (size_t)m->name_lens[i] + 1;
+    }
+    m->command_len = strlen(PQcmdStatus((PGresult *)answer)) + 1;
+    m->len = m->names_len + m->command_len;
+    for (uint32_t i = 0; i < m->cells; i++) {
+        int row = (int)(i / m->columns), at = (int)(i % m->columns);
+        int len = PQgetlength(answer, row, at);
+        /* NULL has length 0: the common case needs one call less. */
+        m->cell_lens[i] = len == 0 && PQgetisnull(answer, row, at) ? IS_NULL : len;
+        m->len += (size_t)len + 1;
+    }
+    return m->len <= MOST_BYTES;
+}
+
+static uint32_t put(rl_result *result, size_t *end, const char *text, size_t len) {
+    size_t at = *end;
+    memcpy(result->bytes + at, text, len + 1);
+    *end += len + 1;
+    return (uint32_t)at;
+}
+
+static void copy(rl_result *result, PGresult *answer, const measures *m) {
+    size_t end = 0;
+    for (uint32_t i = 0; i < m->columns; i++) {
+        size_t len = (size_t)m->name_lens[i];
+        uint32_t at = put(result, &end, PQfname(answer, (int)i), len);
+        result->columns[i] = (column){.oid = PQftype(answer, (int)i), .name = at, .name_len = (uint32_t)len};
+    }
+    put(result, &end, PQcmdStatus(answer), m->command_len - 1);
+    for (uint32_t i = 0; i < m->cells; i++) {
+        int row = (int)(i / m->columns), at = (int)(i % m->columns), len = m->cell_lens[i];
+        result->cells[i] = (cell){.at = (uint32_t)end, .len = len};
+        if (len != IS_NULL)
+            put(result, &end, PQgetvalue(answer, row, at), (size_t)len);
+    }
+}
+
+rl_result *rl_result_new_take(PGresult *answer) {
+    measures m;
+    bool is_small = measure(answer, &m);
+    size_t columns_len = is_small ? m.columns * sizeof(column) : 0;
+    size_t cells_len = is_small ? m.cells * sizeof(cell) : 0;
+    rl_result *result = rl_mem_alloc(sizeof *result + columns_len + cells_len + (is_small ? m.len : 0));
+    if (result == NULL || !is_small) {
+        if (result == NULL)
+            PQclear(answer);
+        else
+            *result = (rl_result){.whole = answer, .rows = m.rows, .column_count = m.columns};
+        return result;
+    }
+    *result = (rl_result){.rows = m.rows, .column_count = m.columns, .names_len = (uint32_t)m.names_len};
+    result->columns = (column *)(void *)(result + 1);
+    result->cells = (cell *)(void *)(result->columns + m.columns);
+    result->bytes = (char *)(result->cells + m.cells);
+    copy(result, answer, &m);
+    PQclear(answer);
+    return result;
+}
+
 void rl_result_free(rl_result *result) {
-    PQclear(result);
+    if (result == NULL)
+        return;
+    PQclear(result->whole);
+    rl_mem_free(result);
 }
 
 uint32_t rl_result_rows(const rl_result *result) {
-    return (uint32_t)PQntuples(result);
+    return result->rows;
 }
 
 uint32_t rl_result_columns(const rl_result *result) {
-    return (uint32_t)PQnfields(result);
+    return result->column_count;
 }
 
-rl_slice rl_result_name(const rl_result *result, uint32_t column) {
-    return rl_slice_str(PQfname(result, (int)column));
+rl_slice rl_result_name(const rl_result *result, uint32_t at) {
+    if (result->whole != NULL)
+        return rl_slice_str(PQfname(result->whole, (int)at));
+    return rl_slice_of(result->bytes + result->columns[at].name, result->columns[at].name_len);
 }
 
-uint32_t rl_result_oid(const rl_result *result, uint32_t column) {
-    return PQftype(result, (int)column);
+uint32_t rl_result_oid(const rl_result *result, uint32_t at) {
+    return result->whole != NULL ? PQftype(result->whole, (int)at) : result->columns[at].oid;
 }
 
-bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t column, rl_slice *out) {
-    int len = PQgetlength(result, (int)row, (int)column);
-    /* NULL has length 0: the common case needs one call less. */
-    if (len == 0 && PQgetisnull(result, (int)row, (int)column))
+bool rl_result_is_alike(const rl_result *a, const rl_result *b) {
+    return a->whole == NULL && b->whole == NULL && a->column_count == b->column_count &&
+           a->names_len == b->names_len &&
+           memcmp(a->columns, b->columns, a->column_count * sizeof(column)) == 0 &&
+           memcmp(a->bytes, b->bytes, a->names_len) == 0;
+}
+
+bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t at, rl_slice *out) {
+    if (result->whole == NULL) {
+        const cell *one = &result->cells[row * result->column_count + at];
+        if (one->len != IS_NULL)
+            *out = rl_slice_of(result->bytes + one->at, (size_t)one->len);
+        return one->len != IS_NULL;
+    }
+    int len = PQgetlength(result->whole, (int)row, (int)at);
+    if (len == 0 && PQgetisnull(result->whole, (int)row, (int)at))
         return false;
-    *out = rl_slice_of(PQgetvalue(result, (int)row, (int)column), (size_t)len);
+    *out = rl_slice_of(PQgetvalue(result->whole, (int)row, (int)at), (size_t)len);
     return true;
 }
 
-uint64_t rl_result_affected(const rl_result *result) {
-    return strtoull(PQcmdTuples((PGresult *)result), NULL, 10);
-}
-
 const char *rl_result_command(const rl_result *result) {
-    return PQcmdStatus((PGresult *)result);
+    return result->whole != NULL ? PQcmdStatus(result->whole) : result->bytes + result->names_len;
 }
 
-const char *rl_result_error_field(const rl_result *result, rl_field_code code) {
+/* The last word of a command is the count, where it has one. */
+uint64_t rl_result_affected(const rl_result *result) {
+    const char *space = strrchr(rl_result_command(result), ' ');
+    return space == NULL ? 0 : strtoull(space, NULL, 10);
+}
+
+const char *rl_server_error_field(const rl_server_error *error, rl_field_code code) {
     static const int codes[] = {
         [RL_FIELD_SEVERITY] = PG_DIAG_SEVERITY_NONLOCALIZED,
         [RL_FIELD_SQLSTATE] = PG_DIAG_SQLSTATE,
@@ -81,5 +202,9 @@ const char *rl_result_error_field(const rl_result *result, rl_field_code code) {
         [RL_FIELD_CONSTRAINT] = PG_DIAG_CONSTRAINT_NAME,
         [RL_FIELD_CONTEXT] = PG_DIAG_CONTEXT,
     };
-    return PQresultErrorField(result, codes[code]);
+    return PQresultErrorField(error, codes[code]);
+}
+
+void rl_server_error_free(rl_server_error *error) {
+    PQclear(error);
 }

@@ -1,7 +1,13 @@
 /* result -- what PostgreSQL answered, read cell by cell.
  *
- * An rl_result is libpq's own memory: whoever holds one frees it. Slices taken
- * from it live as long as it does. */
+ *    PGresult --take--> rl_result { columns, cells, "id" "name" "SELECT 1" "7" "Ada" }   a small answer
+ *                       rl_result { PGresult }                                           a large one
+ *
+ * libpq holds 3 KB for a row of two numbers. Twenty answers of each of sixty
+ * requests would be out of the processor's caches before they are read, so a small
+ * answer is copied to a block of its own size, and libpq's is free for the next one.
+ *
+ * Whoever holds an rl_result frees it. Slices taken from it live as long as it does. */
 #ifndef RL_PG_RESULT_H
 #define RL_PG_RESULT_H
 
@@ -11,7 +17,8 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-typedef struct pg_result rl_result;
+struct pg_result; /* libpq's */
+typedef struct rl_result rl_result;
 
 /* Object ids of built-in types: pg_type.dat, the same in every PostgreSQL. */
 enum {
@@ -39,12 +46,16 @@ enum {
 /* The element type of a built-in array type; 0 for what is no such array. */
 uint32_t rl_oid_element(uint32_t oid);
 
+/* Takes `answer` always; NULL when memory ran out. */
+RL_MUST_USE rl_result *rl_result_new_take(struct pg_result *answer);
 void rl_result_free(rl_result *result); /* NULL is allowed */
 
 uint32_t rl_result_rows(const rl_result *result);
 uint32_t rl_result_columns(const rl_result *result);
 rl_slice rl_result_name(const rl_result *result, uint32_t column);
 uint32_t rl_result_oid(const rl_result *result, uint32_t column);
+/* Whether both have columns of the same names and types. True only of small answers. */
+bool rl_result_is_alike(const rl_result *a, const rl_result *b);
 /* False for SQL NULL; else `*out` is the text form, NUL-terminated too. */
 bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t column, rl_slice *out);
 /* Rows that the command touched; 0 for commands that touch none. */
@@ -66,7 +77,11 @@ typedef enum rl_field_code {
     RL_FIELD_CONTEXT
 } rl_field_code;
 
-/* A field of the server's error; NULL when it has none. */
-const char *rl_result_error_field(const rl_result *result, rl_field_code code);
+/* What the server said of a failure: libpq's own memory. */
+typedef struct pg_result rl_server_error;
+
+/* NULL when it has none. */
+const char *rl_server_error_field(const rl_server_error *error, rl_field_code code);
+void rl_server_error_free(rl_server_error *error); /* NULL is allowed */
 
 #endif

@@ -84,7 +84,6 @@ static int run_batch(lua_State *L) {
     rl_pg_call_init(&made->call, task, RL_ERRAND_STATEMENT, pool, on_freed);
     rl_errand *errand = &made->call.errand;
     rl_pg_apply_how(L, errand);
-    errand->is_exclusive = true; /* the order is promised on one connection alone */
     char message[RL_PG_MESSAGE_CAP] = "a batch holds 1,000 statements at most";
     rl_err err = rl_query_set_sql(&errand->query, RL_LIT("a batch"));
     if (err == RL_OK)

@@ -180,7 +180,7 @@ static bool is_about_the_connection(const rl_failure *failure) {
            strncmp(failure->sqlstate, "57P", 3) == 0;
 }
 
-static void push_server_fields(lua_State *L, const rl_result *server) {
+static void push_server_fields(lua_State *L, const rl_server_error *server) {
     static const struct {
         rl_field_code code;
         const char *key;
@@ -190,8 +190,8 @@ static void push_server_fields(lua_State *L, const rl_result *server) {
         {RL_FIELD_COLUMN, "column"},     {RL_FIELD_CONSTRAINT, "constraint"}, {RL_FIELD_CONTEXT, "context"},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        set_text(L, fields[i].key, rl_result_error_field(server, fields[i].code));
-    const char *position = rl_result_error_field(server, RL_FIELD_POSITION);
+        set_text(L, fields[i].key, rl_server_error_field(server, fields[i].code));
+    const char *position = rl_server_error_field(server, RL_FIELD_POSITION);
     if (position != NULL) {
         lua_pushinteger(L, atoi(position)); /* in characters, from 1 */
         lua_setfield(L, -2, "position");

@@ -211,13 +211,13 @@ static void maps_the_servers_error(void **state) {
     run(&b, "insert into person values (1)");
     run(&b, "insert into person values (1)");
     expect_failure(&b, "23505");
-    rl_result *server_error = b.query.failure.server;
-    assert_string_equal(rl_result_error_field(server_error, RL_FIELD_CONSTRAINT), "person_key");
-    assert_string_equal(rl_result_error_field(server_error, RL_FIELD_TABLE), "person");
-    assert_non_null(strstr(rl_result_error_field(server_error, RL_FIELD_DETAIL), "already exists"));
+    rl_server_error *server_error = b.query.failure.server;
+    assert_string_equal(rl_server_error_field(server_error, RL_FIELD_CONSTRAINT), "person_key");
+    assert_string_equal(rl_server_error_field(server_error, RL_FIELD_TABLE), "person");
+    assert_non_null(strstr(rl_server_error_field(server_error, RL_FIELD_DETAIL), "already exists"));
     assert_true(b.query.failure.sent);
     run(&b, "select * frm person");
-    assert_string_equal(rl_result_error_field(b.query.failure.server, RL_FIELD_POSITION), "10");
+    assert_string_equal(rl_server_error_field(b.query.failure.server, RL_FIELD_POSITION), "10");
     close_bench(&b);
 }
 
