@@ -231,7 +231,7 @@ static void waits_for_a_place_when_others_hold_all(void **state) {
     rl_backend *held = borrow(&at.a);
     borrower waiter = {.order = NULL};
     ask(&at.b, &waiter);
-    rl_backend_abort(held); /* as good as a loss: there is room for a new one */
+    rl_backend_abort(held, RL_ERESET); /* as good as a loss: there is room for a new one */
     rl_pool_release(at.a.pool, held);
     turn_until_set(at.b.loop, &waiter.answered);
     assert_int_equal(waiter.err, RL_OK);
