@@ -1,5 +1,6 @@
 --- What an app's author relies on, rule by rule, through the whole stack: a reading list of
 -- the face. The details are where each part is tested; what needs a socket or a log, in face_spec.
+local clock = require "rille.test.clock"
 local private = require "spec.rille.db.private"
 local rille = require "rille"
 
@@ -187,6 +188,7 @@ describe("2. middleware", function()
   end)
 
   it("is not needed to see every answer: app:on_response does", function()
+    clock.freeze()
     local seen = {}
     local api, t = client_of(function(app)
       app:on_response(function(c, res)
@@ -195,7 +197,7 @@ describe("2. middleware", function()
       end)
       app:get("/", function() return "x" end)
       app:get("/fault", function() error "oh" end)
-      app:get("/late", { timeout = 0.01 }, function() rille.sleep(5) end)
+      app:get("/late", { timeout = 1 }, function() rille.sleep(5) end)
       app:post("/big", { max_body = 1 }, function(c) return c:text() end)
     end)
     t.expect_fault()
@@ -365,6 +367,32 @@ describe("5. NULL, and what rows are", function()
     assert.equal("1", db:one("select $1::jsonb ->> 'a' as a", rille.jsonb { a = 1 }).a)
   end)
 
+  it("tells what is there already as 409, and has the error's facts", function()
+    db:exec "create table names (name text constraint one_of_a_name unique)"
+    db:exec "insert into names values ('ada')"
+    local err
+    local res = client_of(function(app)
+      app:on_error("db.23505", function(_, caught) err = caught end)
+      app:get("/", function() db:exec "insert into names values ('ada')" end)
+    end):get "/"
+    assert.same({ 409, "db.23505", "one_of_a_name" }, { res.status, res.json.error.code, err.constraint })
+  end)
+
+  it("tells that no connection became free as 503", function()
+    local narrow, close = private.start { exclusive = 1, acquire_timeout = 0.01 }
+    finally(close)
+    local function hold()
+      narrow:hold(function() rille.sleep(60) end)
+    end
+    local holder
+    private.eventually(function()
+      if not holder or holder:done() then holder = rille.spawn(pcall, hold) end
+      return narrow:stats().in_use == 1
+    end)
+    assert.equal(503, answer_of(function() return narrow:with { lane = "exclusive" }:one "select 1 as a" end).status)
+    holder:cancel()
+  end)
+
   it("never changes an integer silently, and names its column", function()
     local ok, why = pcall(db.one, db, "select 9007199254740993 as big")
     assert.is_false(ok)
@@ -379,12 +407,14 @@ end)
 
 describe("6. durations and sizes", function()
   it("are numbers of seconds and bytes, or say their unit", function()
-    for _, half in ipairs { 0.002, "2ms", "0.002s" } do
-      local before = rille.uptime()
-      rille.sleep(half)
-      assert.is_true(rille.uptime() - before >= 0.0019)
-      local _, why = rille.spawn(rille.sleep, 5):await(half)
+    clock.freeze()
+    for _, duration in ipairs { 90, "90s", "1.5m", "90000ms" } do
+      local before = rille.now()
+      rille.sleep(duration)
+      assert.near(90, rille.now() - before, 0.01)
+      local _, why = rille.spawn(rille.sleep, "2h"):await(duration)
       assert.equal("timeout", why)
+      assert.near(180, rille.now() - before, 0.01)
     end
     for _, limit in ipairs { 2048, "2K", "2048B" } do
       local api = client_of(function(app) app:post("/", { max_body = limit }, function(c) return #c:text() .. "" end) end)
@@ -396,6 +426,7 @@ end)
 
 describe("7. cancelling", function()
   it("raises at the wait and at every later one, whatever catches it", function()
+    clock.freeze()
     local codes = {}
     local res = client_of(function(app)
       app:get("/", { timeout = "5ms" }, function()

@@ -143,7 +143,7 @@ return app
     local status, text = rille("check --database-url postgres://u:hush@127.0.0.1:1/none " .. quoted(dir))
     assert.equal(1, status)
     assert.matches("\n  cannot be reached\n", text)
-    assert.matches("\nproblems\n  database_url: cannot connect to the database: [^\n]*refused", text)
+    assert.matches("\nproblems\n  database_url: cannot connect to the database, nothing was done: [^\n]*refused", text)
     assert.is_nil(text:find("hush", 1, true))
   end)
 
