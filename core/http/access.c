@@ -6,7 +6,7 @@ enum { STATUS_GONE = 499 /* the client left before an answer: nginx's number, kn
 
 void rl_server_log_request(const rl_request *request) {
     rl_server *server = request->server;
-    if (RL_LIKELY(!server->access_log || !rl_log_wants(server->log, RL_LOG_INFO)))
+    if (!rl_log_wants(server->log, RL_LOG_INFO))
         return;
     char id[RL_REQUEST_ID_LEN], peer[64];
     rl_slice shown_id = rl_request_id(request, id);

@@ -132,7 +132,7 @@ rl_buf *rl_server_take_buf(rl_server *server);
 void rl_server_give_buf(rl_server *server, rl_buf *buf);
 /* The Server and Date lines of this second, RL_DATE_LEN bytes. */
 const char *rl_server_date(rl_server *server);
-/* The access log's line. */
+/* The access log's line, of a server that keeps one. */
 void rl_server_log_request(const rl_request *request);
 
 #endif

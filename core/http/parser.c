@@ -64,24 +64,22 @@ static const llhttp_settings_t EXCESS_SETTINGS = {
     .on_header_field_complete = on_excess_field,
 };
 
-/* Where llhttp stands behind a request line. Lines are parsed here, more
- * strictly, so llhttp begins every message there: it saves a third of its time,
- * and it never sees a method or target that it has its own ideas about. */
-static void *find_after_line(void) {
+/* As it stands behind a request line. Lines are parsed here, more strictly, so
+ * llhttp begins every message there: it saves a third of its time, and it never
+ * sees a method or target that it has its own ideas about. */
+static void init_after_line(llhttp_t *llhttp) {
     static const char line[] = "GET / HTTP/1.1\r\n";
-    llhttp_t llhttp;
-    llhttp_init(&llhttp, HTTP_REQUEST, &SETTINGS);
-    llhttp_errno_t err = llhttp_execute(&llhttp, line, sizeof line - 1);
+    llhttp_init(llhttp, HTTP_REQUEST, &SETTINGS);
+    llhttp_errno_t err = llhttp_execute(llhttp, line, sizeof line - 1);
     assert(err == HPE_OK);
     (void)err;
-    return llhttp._current;
 }
 
 void rl_parser_init(rl_parser *parser, const rl_parser_limits *limits, const rl_parser_events *events,
                     void *owner) {
     assert(limits->max_request_line < UINT32_MAX / 4 && limits->max_headers < UINT32_MAX / 4);
-    *parser =
-        (rl_parser){.limits = limits, .events = events, .owner = owner, .after_line = find_after_line()};
+    *parser = (rl_parser){.limits = limits, .events = events, .owner = owner};
+    init_after_line(&parser->after_line);
     /* a line and fields that are just too long are gathered before they are refused */
     rl_buf_init(&parser->gathered, limits->max_request_line + limits->max_headers + 4);
 }
@@ -195,8 +193,7 @@ static bool settle_line(rl_parser *parser, feed *in) {
     rl_refusal refusal = rl_start_line_parse(rl_slice_of(line.ptr, line.len - 2), parser->head);
     if (refusal.status != 0)
         return refuse(parser, refusal.status, refusal.reason);
-    llhttp_init(&parser->part.llhttp, HTTP_REQUEST, &SETTINGS);
-    parser->part.llhttp._current = parser->after_line;
+    parser->part.llhttp = parser->after_line;
     return enter(parser, FIELDS);
 }
 

@@ -60,8 +60,8 @@ typedef struct rl_parser {
         llhttp_t llhttp;    /* while the head comes */
         rl_chunked chunked; /* while a body in chunks comes */
     } part;
-    rl_buf gathered;  /* the head so far, when it came in pieces */
-    void *after_line; /* where llhttp begins a message */
+    rl_buf gathered;     /* the head so far, when it came in pieces */
+    llhttp_t after_line; /* how llhttp begins a message */
     const rl_parser_limits *limits;
     const rl_parser_events *events;
     void *owner;

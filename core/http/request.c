@@ -42,6 +42,7 @@ static rl_request *make(rl_server *server) {
     request->server = server;
     request->slot = server->slot_count;
     request->epoch = 1;
+    rl_list_init(&request->link);
     const rl_parser_limits *head = &server->limits->parser;
     rl_arena_init(&request->arena, head->max_request_line + head->max_headers + ARENA_MOST);
     rl_buf_init(&request->fields, FIELDS_MOST);
@@ -55,7 +56,6 @@ rl_request *rl_request_acquire(rl_server *server, rl_conn *conn) {
     rl_request *request = link != NULL ? RL_CONTAINER(link, rl_request, link) : make(server);
     if (request == NULL)
         return NULL;
-    rl_list_init(&request->link);
     request->conn = conn;
     request->number = ++server->last_number;
     return request;
@@ -97,7 +97,8 @@ bool rl_request_settle(rl_request *request) {
         }
     }
     request->server->live--;
-    rl_server_log_request(request);
+    if (request->server->access_log)
+        rl_server_log_request(request);
     recycle(request);
     return true;
 }
