@@ -53,7 +53,7 @@ C_TESTS := $(sort $(wildcard spec/core/*/*_test.c))
 FUZZ_TARGETS := $(sort $(wildcard spec/core/*/*_fuzz.c))
 LUA_SOURCES := $(sort $(wildcard lua/rille.lua lua/rille/*.lua lua/rille/*/*.lua))
 
-.PHONY: help deps deps-build deps-run build run test check c-tests specs lint annotations bench fuzz fuzz-build clean install luajit
+.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench fuzz fuzz-build clean install luajit
 .DEFAULT_GOAL := help
 
 help:
@@ -153,6 +153,10 @@ $(O)/spec/core/%_test: $(O)/spec/core/%_test.o $(O)/spec/core/mem.o $(O)/librill
 	@$(CC) $(FLAGS) $^ -o $@ $(LIBS) -lcmocka
 
 c-tests: $(C_TESTS:%.c=$(O)/%)
+
+# What several threads share, for SAN=thread.
+THREAD_TESTS := $(addprefix spec/core/,base/log loop/loop loop/job pg/crew pg/budget pg/supply pg/audience pg/listener)
+thread-tests: $(THREAD_TESTS:%=$(O)/%_test)
 
 .PRECIOUS: $(O)/spec/core/%.o $(O)/%.o
 
