@@ -93,7 +93,7 @@ describe("rille", function()
   it("says that the database cannot be reached", function()
     local status, text = rille("serve apps/hello --port 0", "DATABASE_URL=postgres://127.0.0.1:1/none")
     assert.equal(1, status)
-    assert.matches("^rille: database_url: cannot connect to the database: [^\n]*refused[^\n]*\n$", text)
+    assert.matches("^rille: database_url: cannot connect to the database, nothing was done: [^\n]*refused[^\n]*\n$", text)
   end)
 
   it("names an unknown setting, and the one that was meant", function()
