@@ -46,7 +46,7 @@ const rl_setting rl_setting_table[] = {
     TIME(keepalive_timeout, "75s", 1, DAY, "for the next request of a connection"),
     TIME(request_timeout, "60s", 1, DAY, "for a handler to answer"),
     TIME(stop_delay, "0s", 0, HOUR, "accept that long after readiness went false"),
-    TIME(drain_timeout, "30s", 0, DAY, "for open requests to end at a stop"),
+    TIME(drain_timeout, "30s", 0, DAY, "for requests and background tasks to end at a stop"),
     TIME(half_close_grace, "1s", 0, HOUR, "for answers to a client that closed its side"),
 
     NUMBER(max_connections, "100000", 1, 10000000, "of the process; its descriptors may allow fewer"),

@@ -31,6 +31,7 @@ struct rl_worker {
     rl_post stop, serve;
     rl_timer stop_delay, drain_look;
     uint64_t drain_since_ms;
+    bool has_told_stop; /* the app's stop functions were called */
     bool is_aborting;
     bool is_clean; /* all of it was closed: the loop can be freed */
     const char *argv[1];
@@ -48,38 +49,61 @@ static void fail(rl_worker *at, const char *why) {
 
 /* ---- stopping -------------------------------------------------------------- */
 
+static void log_failure(rl_worker *at, const char *failure) {
+    if (failure != NULL)
+        rl_log_printf(at->serving->log, RL_LOG_ERROR, "stopping: %s", failure);
+}
+
 static void on_stop_hooks_ended(void *owner, int status, const char *failure) {
     rl_worker *at = owner;
     (void)status;
-    if (failure != NULL)
-        rl_log_printf(at->serving->log, RL_LOG_ERROR, "stopping: %s", failure);
-    rl_loop_stop(at->loop);
+    log_failure(at, failure);
+    rl_timer_start(at->loop, &at->drain_look, 0);
 }
 
-/* Nothing runs any more: the app's own last words. */
+/* No request runs any more: the app's own last words. */
 static void run_stop_hooks(rl_worker *at) {
     static const char *const argv[] = {"stop"};
+    at->has_told_stop = true;
     if (rl_run_start(at->vm, "rille.lifecycle", argv, 1, on_stop_hooks_ended, at) != RL_OK)
         rl_loop_stop(at->loop);
 }
 
+static void on_cut_told(void *owner, int status, const char *failure) {
+    (void)status;
+    log_failure(owner, failure);
+}
+
+/* Time is up. The app tells whom it had in the background before they hear of it: it is first in the run queue. */
+static void cancel_rest(rl_worker *at) {
+    static const char *const argv[] = {"cut"};
+    at->is_aborting = true;
+    uint64_t live = rl_server_live(at->server);
+    if (live > 0)
+        rl_log_printf(at->serving->log, RL_LOG_WARN,
+                      "stopping: %llu requests did not end within drain_timeout and are cancelled", (unsigned long long)live);
+    (void)!rl_run_start(at->vm, "rille.lifecycle", argv, 1, on_cut_told, at); /* without memory nobody is named */
+    rl_scope_cancel(&at->vm->scope, RL_ECANCELLED);
+}
+
+/* Requests end first, then the app hears of the stop, then what it has in the background ends. */
 static void on_drain_look(rl_timer *timer) {
     rl_worker *at = RL_CONTAINER(timer, rl_worker, drain_look);
     uint64_t took_ms = rl_loop_now_ms(at->loop) - at->drain_since_ms;
     uint64_t most_ms = at->serving->settings->drain_timeout_ms;
-    if (rl_server_is_idle(at->server)) {
+    bool is_idle = rl_server_is_idle(at->server);
+    if (is_idle && !at->has_told_stop) {
         run_stop_hooks(at);
+        return;
+    }
+    if (is_idle && rl_list_is_empty(&at->vm->scope.children)) {
+        rl_loop_stop(at->loop);
         return;
     }
     if (took_ms >= SILENT_GRACE_MS || took_ms >= most_ms)
         rl_server_close_idle(at->server);
-    if (took_ms >= most_ms && !at->is_aborting) {
-        at->is_aborting = true;
-        rl_log_printf(at->serving->log, RL_LOG_WARN,
-                      "stopping: %llu requests did not end within drain_timeout and are cancelled",
-                      (unsigned long long)rl_server_live(at->server));
-        rl_scope_cancel(&at->vm->scope, RL_ECANCELLED);
-    }
+    if (took_ms >= most_ms && !at->is_aborting)
+        cancel_rest(at);
     if (took_ms >= most_ms + ABORT_GRACE_MS) {
         rl_server_abort(at->server);
         rl_loop_stop(at->loop);

@@ -1,6 +1,8 @@
 --- What an app asked to have run when a worker begins to serve, and when it has
--- stopped: app:on_start, app:on_stop. C runs this module's function at both.
+-- stopped: app:on_start, app:on_stop; and what is left to say when its time is up. C runs
+-- this module's function at each.
 local core = require "rille.core"
+local tasks = require "rille.task"
 
 -- The booted app and those mounted in it, from the outside in; several of them in
 -- a spec file that tests several. Those up to `started` were told of the start.
@@ -39,6 +41,14 @@ function actions.stop()
     end
   end
   apps, started = {}, 0
+end
+
+-- drain_timeout has passed: what still runs is cancelled when this returns.
+function actions.cut()
+  for where, count in pairs(tasks.in_background()) do
+    core.log("warn", "stopping: background tasks did not end within drain_timeout and are cancelled", "made_at", where,
+      "count", count)
+  end
 end
 
 return setmetatable(lifecycle, {

@@ -58,6 +58,9 @@ local function wake_all(waiting)
   while line.wake(waiting) do end
 end
 
+-- Those of rille.background that have not ended, and their functions.
+local in_background = {}
+
 local function finish(task, fn, ok, ...)
   if ok then
     keep_results(task, select("#", ...), ...)
@@ -69,6 +72,7 @@ local function finish(task, fn, ok, ...)
     place.note(task.failure.err, fn)
   end
   task.is_done = true
+  in_background[task] = nil
   if task.awaiting then
     wake_all(task.awaiting)
   end
@@ -122,6 +126,9 @@ local function start(detached, group, fn, ...)
     task.group = group
   end
   task.id = core.spawn(detached, run, task, fn, ...)
+  if detached then
+    in_background[task] = fn
+  end
   local list = not detached and next(kept_by) and kept_by[core.here()]
   if list then
     list[#list + 1] = task
@@ -138,7 +145,9 @@ function tasks.spawn(fn, ...)
   return (start(false, nil, fn, ...)) -- no tail call: start looks for the caller
 end
 
---- Run `fn(...)` for the app: it outlives the request that started it.
+--- Run `fn(...)` for the app: it outlives the request that started it. When the server
+-- stops, it is waited for, after app:on_stop and within drain_timeout; then it is
+-- cancelled, and the log names it. One that never ends by itself is ended in on_stop.
 -- @tparam function fn
 -- @param ... its arguments
 -- @treturn Task
@@ -169,6 +178,18 @@ function tasks.refuse(task, err)
   local fn = task.prepared.fn
   task.prepared = nil
   finish(task, fn, false, { err = err, trace = "" })
+end
+
+--- Those of rille.background that run now.
+-- @treturn table how many, by where they were made
+-- @local
+function tasks.in_background()
+  local counts = {}
+  for task, fn in pairs(in_background) do
+    local where = spawned_at(task, fn)
+    counts[where] = (counts[where] or 0) + 1
+  end
+  return counts
 end
 
 -- Wait for its end, whatever that is; false when the time has passed.

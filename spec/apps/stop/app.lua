@@ -1,0 +1,30 @@
+--- What an app still does when its server stops.
+local rille = require "rille"
+
+local app = rille.app()
+
+app:get("/short", function()
+  rille.background(function()
+    rille.sleep "200ms"
+    rille.log.info "the short task has ended"
+  end)
+end)
+
+app:get("/endless", function()
+  rille.background(function() rille.sleep "1h" end) -- endless
+end)
+
+local ended_in_time
+
+app:get("/until-stop", function()
+  ended_in_time = rille.background(function() rille.sleep "1h" end)
+end)
+
+app:on_stop(function()
+  if ended_in_time then
+    ended_in_time:cancel()
+  end
+  rille.log.info "the app stops"
+end)
+
+return app
