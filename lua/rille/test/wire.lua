@@ -107,60 +107,103 @@ local function read_headers(head)
   return headers, lists
 end
 
--- The body of a chunked message that begins at `at`; nil when it has not ended.
-local function read_chunks(text, at)
-  local pieces = {}
+-- ---- bodies, as they come in: each byte is looked at once, however many pieces it takes ----
+
+-- Up to the end of the connection.
+local function read_to_end(self, text)
+  self.pieces[#self.pieces + 1] = text
+  if self.has_ended then
+    return table.concat(self.pieces)
+  end
+  return nil, "", 1
+end
+
+local function read_counted(len)
+  return function(_, text)
+    if #text < len then
+      return nil, text, len
+    end
+    return text:sub(1, len)
+  end
+end
+
+local function read_chunks(self, text)
+  local at = 1
   while true do
     local size, after = text:match("^(%x+)[^\r\n]*\r\n()", at)
     if not size then
-      return nil
+      return nil, text:sub(at), #text - at + 2
     end
     size = tonumber(size, 16)
     if size == 0 then
-      return text:find("\r\n", after, true) and table.concat(pieces) or nil
+      if text:find("\r\n", after, true) then
+        return table.concat(self.pieces)
+      end
+      return nil, text:sub(at), #text - at + 2
+    elseif #text < after + size + 1 then
+      return nil, text:sub(at), after + size + 2 - at
     end
-    if #text < after + size + 1 then
-      return nil
-    end
-    pieces[#pieces + 1] = text:sub(after, after + size - 1)
+    self.pieces[#self.pieces + 1] = text:sub(after, after + size - 1)
     at = after + size + 2
   end
 end
 
-local function read_body(text, at, method, status, headers, has_ended)
-  if method == "HEAD" or status == 204 or status == 304 then
-    return ""
-  end
-  if (headers["transfer-encoding"] or ""):lower() == "chunked" then
-    return read_chunks(text, at)
-  end
-  local len = tonumber(headers["content-length"])
-  if not len then
-    return has_ended and text:sub(at) or nil
-  end
-  return #text >= at + len - 1 and text:sub(at, at + len - 1) or nil
+local function read_none()
+  return ""
 end
 
--- The first final response in `text`, or nil when it is not whole.
-local function parse(text, method, has_ended)
-  local at = 1
-  while true do
-    local stop = text:find("\r\n\r\n", at, true)
-    if not stop then
-      return nil
-    end
-    local head = text:sub(at, stop + 1)
-    local status = tonumber(head:match "^HTTP/1%.[01] (%d%d%d)")
-    if not status then
-      error("what came is no HTTP response: " .. ("%q"):format(head:sub(1, 80)), 0)
-    end
-    at = stop + 4
-    if status >= 200 then
-      local headers, lists = read_headers(head)
-      local body = read_body(text, at, method, status, headers, has_ended)
-      return body and { status = status, headers = headers, body = body }, lists
-    end
+-- How the body behind this head is read: read(self, text) returns it, or nil, what of
+-- the text it has not taken, and how many bytes of that it wants to go on.
+local function reader_of(method, status, headers)
+  if method == "HEAD" or status == 204 or status == 304 then
+    return read_none
+  elseif (headers["transfer-encoding"] or ""):lower() == "chunked" then
+    return read_chunks
   end
+  local len = tonumber(headers["content-length"])
+  return len and read_counted(len) or read_to_end
+end
+
+-- Answers that only say that another one will come are passed over.
+local function read_head(self, text)
+  local stop = text:find("\r\n\r\n", 1, true)
+  if not stop then
+    return nil, text, #text + 1
+  end
+  local head = text:sub(1, stop + 1)
+  local status = tonumber(head:match "^HTTP/1%.[01] (%d%d%d)")
+  if not status then
+    error("what came is no HTTP response: " .. ("%q"):format(head:sub(1, 80)), 0)
+  end
+  text = text:sub(stop + 4)
+  if status < 200 then
+    return read_head(self, text)
+  end
+  self.status, self.headers, self.lists = status, read_headers(head)
+  self.read = reader_of(self.method, status, self.headers)
+  return self.read(self, text)
+end
+
+local Response = {}
+Response.__index = Response
+
+local function new_response(method)
+  return setmetatable({ method = method, read = read_head, waiting = {}, len = 0, wanted = 1, pieces = {} }, Response)
+end
+
+-- Take what came. Returns the body when it is whole.
+function Response:take(more, has_ended)
+  self.has_ended = has_ended
+  self.waiting[#self.waiting + 1] = more
+  self.len = self.len + #more
+  if self.len < self.wanted and not has_ended then
+    return nil
+  end
+  local body, rest, wanted = self.read(self, table.concat(self.waiting))
+  if not body then
+    self.waiting, self.len, self.wanted = { rest }, #rest, wanted
+  end
+  return body
 end
 
 --- Send a request to an app and read the response. **Yields.**
@@ -173,18 +216,18 @@ end
 function wire.exchange(app, bytes, method)
   local connection = core.test_open(app)
   core.test_send(connection, bytes)
-  local text = ""
+  local response, count = new_response(method), 0
   while true do
     local more, has_ended = core.test_got(connection)
-    text = text .. more
-    local response, lists = parse(text, method, has_ended)
-    if response then
+    count = count + #more
+    local body = response:take(more, has_ended)
+    if body then
       core.test_close(connection)
-      return response, lists
+      return { status = response.status, headers = response.headers, body = body }, response.lists
     end
     if has_ended then
       core.test_close(connection)
-      error(("the connection was closed before the answer was whole: %d bytes came"):format(#text), 0)
+      error(("the connection was closed before the answer was whole: %d bytes came"):format(count), 0)
     end
     wait.won(core.test_wait(connection))
   end

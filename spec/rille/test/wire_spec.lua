@@ -68,6 +68,40 @@ describe("an answer's bytes", function()
     assert.equal("abc0123456789", res.body)
   end)
 
+  it("are read chunk by chunk, a byte at a time and with trailers", function()
+    local text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-A: b\r\n\r\n"
+    local pieces = {}
+    for i = 1, #text do pieces[i] = text:sub(i, i) end
+    assert.equal("abc0123456789", read(pieces).body)
+  end)
+
+  -- Bytes that are made on the way from `count` pieces to a body.
+  local function bytes_made(head, piece, last, count)
+    local pieces = { head }
+    for i = 1, count do pieces[i + 1] = piece end
+    pieces[#pieces + 1] = last
+    collectgarbage()
+    collectgarbage "stop"
+    local before = collectgarbage "count"
+    local body = read(pieces).body
+    local made = collectgarbage "count" - before
+    collectgarbage "restart"
+    assert.equal(count * 100, #body)
+    return made
+  end
+
+  it("are looked at once each, however many pieces they come in", function()
+    local hundred = ("x"):rep(100)
+    for _, form in ipairs {
+      { "Transfer-Encoding: chunked\r\n\r\n", "64\r\n" .. hundred .. "\r\n", "0\r\n\r\n" },
+      { "\r\n", hundred, "" },
+    } do
+      local head = "HTTP/1.1 200 OK\r\n" .. form[1]
+      local few, many = bytes_made(head, form[2], form[3], 1000), bytes_made(head, form[2], form[3], 4000)
+      assert.is_true(many < 8 * few, ("%d KB, and %d KB for four times as much"):format(few, many))
+    end
+  end)
+
   it("end with the connection when nothing says how long they are", function()
     assert.equal("all of it", read({ "HTTP/1.1 200 OK\r\n\r\nall ", "of it" }).body)
   end)
