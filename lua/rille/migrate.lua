@@ -343,6 +343,21 @@ local function parse_args(args)
   return commands[options.command] and options.dir and options or nil
 end
 
+--- What a database has not had of a folder's migrations. **Yields.**
+-- @tparam Db handle
+-- @tparam string dir
+-- @treturn {string,...} the files' names, in their order
+-- @raise { migrate = … } for a file that is none
+function migrate.pending(handle, dir)
+  local applied, names = applied_versions(handle), {}
+  for _, migration in ipairs(load_files(dir)) do
+    if not applied[migration.version] then
+      names[#names + 1] = migration.name
+    end
+  end
+  return names
+end
+
 --- Run the command. **Yields.**
 -- @tparam table args the words after `rille migrate`; or `command` ("up", "down",
 -- "status"), `dir`, `url`, by name

@@ -11,6 +11,7 @@ local App = require "rille.app"
 local asserts = require "rille.test.assert"
 local Client = require "rille.test.client"
 local clock = require "rille.test.clock"
+local clone = require "rille.test.clone"
 local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
@@ -20,6 +21,7 @@ local isolation = require "rille.test.isolation"
 local lifecycle = require "rille.lifecycle"
 local module = require "rille.module"
 local place = require "rille.test.place"
+local ready = require "rille.test.ready"
 local stub = require "rille.test.stub"
 
 local test = {}
@@ -42,7 +44,7 @@ local function use_settings(dir, level)
   if not settings then
     error(("the settings of %s are wrong:\n%s"):format(dir, sources), level + 1)
   end
-  settings.database_url = isolation.clone_url() or settings.database_url
+  settings.database_url = clone.url() or settings.database_url
   settings.db_replicas = "" -- which would never see what an example has written
   if settings.database_url ~= core.settings.database_url then
     db:close() -- its next use connects with the new ones
@@ -220,6 +222,12 @@ function test.new(what)
   local dir = not App.is(app) and folder_of(app, level) or nil
   if dir then
     use_settings(dir, level)
+  end
+  if not clone.url() then
+    local problem = ready.problem(dir ~= nil)
+    if problem then
+      error(problem, level)
+    end
   end
   isolation.choose(options.isolation == nil and "transaction" or options.isolation, level)
   install_guard()

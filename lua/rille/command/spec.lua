@@ -8,9 +8,9 @@
 -- Each example runs as a task of its own, so it may wait: sleep, query, spawn.
 -- What it leaves behind ends with it. A single file runs in this process; for
 -- several this one only collects (see rille.test.suite).
+local clone = require "rille.test.clone"
 local core = require "rille.core"
 local example = require "rille.test.example"
-local isolation = require "rille.test.isolation"
 local lifecycle = require "rille.lifecycle"
 local options = require "rille.test.options"
 local place = require "rille.test.place"
@@ -19,6 +19,33 @@ local tasks = require "rille.task"
 local lfs = require "lfs"
 
 local EXIT = {}
+
+local HELP = [[
+usage: rille spec [PATHS] [options] [settings]
+
+Runs the examples in files named *_spec.lua: those in PATHS (files or folders), or all below spec/.
+Each file runs in a process of its own. Each example may wait, and its work in the database
+(DATABASE_URL) is rolled back; migrate that first, with `rille migrate`.
+
+  --app DIR              the app that rille.test() is about; else ./app.lua, else the folder that
+                         the file mirrors: spec/apps/shop is about apps/shop
+  --filter PATTERN       only examples whose full name matches this Lua pattern
+  --filter-out PATTERN   all but those
+  -t, --tags TAGS        only examples with one of these #tags; --exclude-tags: all but those
+  -p, --pattern PATTERN  files whose name matches this, instead of _spec
+  -o, --output NAME      how it is told: utfTerminal (the usual), plainTerminal, TAP, json, junit
+  -l, --list             name the examples, run none
+  --shuffle              in an order by chance; --seed N repeats that of an earlier run
+  --repeat N             N times
+  --no-keep-going        end at the first failure
+  -C, --directory DIR    from there
+  -v, --verbose          with a stack at each failure
+
+It is busted (https://lunarmodules.github.io/busted) that runs them; what else it knows holds as well:
+--help-all tells it. Settings are those of `rille --help`, such as --database-url URL.
+
+The exit status is the number of failures and errors, 0 when all is well.
+]]
 
 -- busted ends the process when it has finished; here only the command ends.
 local function intercept_exit()
@@ -89,7 +116,7 @@ local function run_here(given)
   _G.coroutine = require "rille.coroutine"
   local status = run_busted(given:words_for_one())
   lifecycle "stop"
-  local ok, err = pcall(isolation.clean_up)
+  local ok, err = pcall(clone.drop)
   if not ok then
     core.log("warn", "the copy of the database is still there", "error", tostring(err))
   end
@@ -115,6 +142,10 @@ return function(...)
   if not given then
     io.stderr:write("rille spec: ", why, "\n")
     return 2
+  end
+  if given.wants_help then
+    io.stdout:write(HELP)
+    return 0
   end
   intercept_exit()
   if given.directory then

@@ -14,6 +14,7 @@
 -- it until the savepoint is gone: transactions take turns. What cannot be seen
 -- this way (locks between connections, NOTIFY, commit order, isolation levels)
 -- wants `isolation = "database"`: a copy of the database for the file.
+local clone = require "rille.test.clone"
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
@@ -31,11 +32,11 @@ end
 
 local EXAMPLE = 0            -- the mark of tasks inside the example, outside of any transaction of the code's
 local ENOUGH = {}            -- raised to roll the example back
-local CLONE_TRIES = 50       -- of making a copy, which wants the original unused: 0.1 s apart
 
 local kind                   -- nil, "transaction" or "database"
 local turn                   -- of the running example: { signal, is_taken, left = savepoint of one who was cancelled }
 local count = 0              -- numbers savepoints, and marks the code's transactions
+local unreachable            -- { url, err }: the database that an example could not connect to
 
 -- ---- turns ---------------------------------------------------------------------
 
@@ -257,6 +258,10 @@ function isolation.around(fn)
   if kind ~= "transaction" or not has_database() then
     return fn()
   end
+  local url = core.settings.database_url
+  if unreachable and unreachable.url == url then
+    return fn(unreachable.err)
+  end
   local has_begun, ok, result = false, nil, nil
   local _, err = pcall(plain.transaction, db, function()
     has_begun = true
@@ -271,6 +276,9 @@ function isolation.around(fn)
     error(ENOUGH, 0)
   end)
   if not has_begun then
+    if errors.is(err) and err.code == "db.08001" then
+      unreachable = { url = url, err = err } -- the next ones would only wait for the same
+    end
     return fn(err)
   end
   if not ok then
@@ -278,63 +286,7 @@ function isolation.around(fn)
   end
 end
 
--- ---- a database for the file -----------------------------------------------------------
-
-local function split_url(url)
-  local before, name, after = url:match "^(%w+://[^/]*/)([^?]*)(.*)$"
-  if not before or name == "" then
-    error('isolation = "database" wants a database_url of the form postgres://user:password@host/name', 0)
-  end
-  return before, name, after
-end
-
-local function run_as_admin(url, text)
-  local before, _, after = split_url(url)
-  local admin = Db.open { url = before .. "postgres" .. after, exclusive = 1 }
-  local ok, err
-  for _ = 1, CLONE_TRIES do
-    ok, err = pcall(plain.script, admin, text)
-    if ok or not errors.is(err) or err.code ~= "db.55006" then
-      break -- 55006: somebody uses the original right now
-    end
-    wait.won(core.sleep(100))
-  end
-  admin:close()
-  if not ok then
-    error(err, 0)
-  end
-end
-
-local clone -- { url: of the original, name, copy_url }
-
---- Where the file's copy of the database is; nil when it has none.
--- @treturn ?string
-function isolation.clone_url()
-  return clone and clone.copy_url
-end
-
-local function unique_name(name)
-  local bytes = assert(io.open("/dev/urandom", "rb"))
-  local suffix = bytes:read(6):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
-  bytes:close()
-  return name .. "_spec_" .. suffix
-end
-
-local function use_url(url)
-  db:close()
-  db.options.url = url
-  core.settings.database_url = url
-end
-
-local function make_clone()
-  local url = core.settings.database_url
-  local before, name, after = split_url(url)
-  clone = { url = url, name = unique_name(name) }
-  db:close() -- a template has no other users
-  run_as_admin(url, ("create database %s template %s"):format(db.quote_ident(clone.name), db.quote_ident(name)))
-  clone.copy_url = before .. clone.name .. after
-  use_url(clone.copy_url)
-end
+-- ---- for the whole file -------------------------------------------------------------
 
 --- Choose for the whole file. **Yields** for "database", which makes the copy.
 -- @param what "transaction", "database", or false for none
@@ -347,20 +299,9 @@ function isolation.choose(what, level)
     error(('this file has isolation = "%s" already: one holds for the whole file'):format(kind), level)
   end
   kind = what or kind
-  if what == "database" and not clone and has_database() then
-    make_clone()
+  if what == "database" and has_database() then
+    clone.make()
   end
-end
-
---- Give back what the file took: its copy of the database. **Yields.**
-function isolation.clean_up()
-  if not clone then
-    return
-  end
-  local gone = clone
-  clone = nil
-  use_url(gone.url)
-  run_as_admin(gone.url, ("drop database if exists %s with (force)"):format(db.quote_ident(gone.name)))
 end
 
 return isolation

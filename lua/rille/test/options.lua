@@ -23,8 +23,8 @@ local FLAGS = {
   ["--defer-print"] = "all", ["--no-defer-print"] = "all",
 }
 
--- Asked of busted, not of any spec.
-local DIRECT = { ["-l"] = true, ["--list"] = true, ["--help"] = true, ["-h"] = true, ["--version"] = true }
+-- Asked of busted, not of any spec: in its words.
+local DIRECT = { ["-l"] = "-l", ["--list"] = "--list", ["--version"] = "--version", ["--help-all"] = "--help" }
 
 local Options = {}
 Options.__index = Options
@@ -49,10 +49,11 @@ local function take_flag(self, word)
     note(self, "file", word .. "-tests")
     note(self, "all", word .. "-files")
   else
-    note(self, FLAGS[word] or "both", word)
+    note(self, FLAGS[word] or "both", DIRECT[word] or word)
   end
   self.shuffles = self.shuffles or word:find "^%-%-shuffle" ~= nil
-  self.is_direct = self.is_direct or DIRECT[word]
+  self.is_direct = self.is_direct or DIRECT[word] ~= nil
+  self.wants_help = self.wants_help or word == "--help" or word == "-h"
 end
 
 -- "--name=value", "--name value" or "-o value": the number of words it took.
@@ -111,7 +112,7 @@ end
 --- Read the words.
 -- @tparam {string,...} words
 -- @treturn table|nil paths, patterns, excludes, seed, app, report, directory;
--- is_direct: busted is asked something else than to run specs
+-- is_direct: busted is asked something else than to run specs; wants_help
 -- @treturn string what is wrong
 function options.parse(words)
   local ok, result = pcall(parse, words)

@@ -115,7 +115,25 @@ describe("rille spec", function()
     assert.equal("ok 1 - four\n1..1\n", (run "-o TAP -p _check"))
     local output = run "--list"
     assert.equal("one\ntwo\nthree #slow\n", output)
-    assert.matches("--exclude-tags=TAGS", (run "--help"), 1, true)
+    assert.matches("--exclude-tags=TAGS", (run "--help-all"), 1, true)
+  end)
+
+  it("says what it can", function()
+    for _, word in ipairs { "--help", "-h", "spec --help" } do
+      local output, status = run(word)
+      assert.matches("^usage: rille spec %[PATHS%].*%-%-filter PATTERN.*%-%-seed N", output)
+      assert.equal(0, status)
+    end
+  end)
+
+  it("says once that the database cannot be reached, and runs what needs none", function()
+    write("app.lua", "return require('rille').app()")
+    write("spec/a_spec.lua", "local t = require('rille').test() for i = 1, 100 do it('is one of many ' .. i, function() end) end")
+    write("spec/b_spec.lua", "it('needs none', function() end)")
+    local output, status = run "-o TAP --database-url postgres://nobody@127.0.0.1:1/none"
+    assert.equal(1, status)
+    assert.matches("spec/a_spec.lua:1: the database cannot be reached: .*127%.0%.0%.1.*rille db start", output)
+    assert.matches("ok 2 - needs none\n1..2\n", output, 1, true)
   end)
 
   it("repeats a run by its seed, and says which it was", function()

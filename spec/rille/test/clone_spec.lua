@@ -2,7 +2,7 @@
 local cluster = require "rille.cluster"
 local core = require "rille.core"
 local database = require "rille.db"
-local isolation = require "rille.test.isolation"
+local clone = require "rille.test.clone"
 local rille = require "rille"
 local db = rille.db
 
@@ -23,7 +23,7 @@ describe("a file with a database of its own", function()
   end)
 
   teardown(function()
-    isolation.clean_up()
+    clone.drop()
     local original = database.open { url = url, max = 1 }
     assert(original:one("select count(*) from thing").count == 1, "the original was written to")
     assert(original:one("select count(*) from pg_database where datname like '%spec%'").count == 0, "the copy is still there")
@@ -43,6 +43,20 @@ describe("a file with a database of its own", function()
 
   it("keeps what an example before it wrote", function()
     assert.equal(2, db:one("select count(*) from thing").count)
+  end)
+
+  it("says who is connected to the original, and keeps it from being copied", function()
+    clone.drop()
+    local other = database.open { url = url, exclusive = 1, min_idle = 1 }
+    local pid = other:with({ lane = "exclusive" }):one("select pg_backend_pid() as pid").pid
+    local ok, why = pcall(clone.make)
+    other:close()
+    assert.is_false(ok)
+    assert.matches(('copies the database "rille", which works only while nobody else is connected to it: there is rille '
+      .. '(server process %d, from this machine)'):format(pid), why, 1, true)
+    assert.matches("DATABASE_URL", why, 1, true)
+    clone.make()
+    assert.matches("_spec_", core.settings.database_url, 1, true)
   end)
 
   it("has one isolation for all of it", function()

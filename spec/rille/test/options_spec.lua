@@ -56,8 +56,11 @@ describe("the words of rille spec", function()
   end)
 
   it("ask busted itself for lists and help", function()
-    for _, word in ipairs { "-l", "--list", "--help", "-h", "--version" } do
+    for _, word in ipairs { "-l", "--list", "--help-all", "--version" } do
       assert.is_true(parsed(word).is_direct)
+    end
+    for _, word in ipairs { "--help", "-h" } do
+      assert.is_true(parsed(word).wants_help)
     end
     assert.is_falsy(parsed("--filter", "--list").is_direct) -- there it is a value
   end)
