@@ -56,18 +56,29 @@ void rl_loop_thaw(rl_loop *loop) {
     rl_loop_arm(loop, 0);
 }
 
+/* When the first timer of a heap is due that is no chore; UINT64_MAX: never. All below it are later. */
+static uint64_t first_due_ms(const rl_timer *heap) {
+    uint64_t first_ms = UINT64_MAX;
+    for (const rl_timer *at = heap; at != NULL; at = at->next) {
+        uint64_t due_ms = at->is_chore ? first_due_ms(at->child) : at->due_ms;
+        first_ms = due_ms < first_ms ? due_ms : first_ms;
+    }
+    return first_ms;
+}
+
 void rl_clock_jump(rl_loop *loop) {
     rl_clock *clock = &loop->clock;
     if (!clock->jumps || !clock->may_wait || clock->expected > 0)
         return;
-    if (loop->timers == NULL || loop->timers->due_ms == UINT64_MAX)
+    uint64_t due_ms = first_due_ms(loop->timers);
+    if (due_ms == UINT64_MAX)
         return;
     bool has_post = atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL;
     if (uv_backend_timeout(&loop->uv) == 0 || has_post) {
         rl_loop_wake_turn(loop); /* libuv has something to do at once: the next turn looks again */
         return;
     }
-    clock->frozen_ms = loop->timers->due_ms;
+    clock->frozen_ms = due_ms;
     rl_loop_arm(loop, 0);
 }
 

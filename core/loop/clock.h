@@ -17,7 +17,7 @@
 
 typedef enum rl_freeze {
     RL_FREEZE_STANDS, /* moved by rl_loop_advance alone */
-    RL_FREEZE_JUMPS   /* and by the loop: where it would wait, it moves to the next timer instead */
+    RL_FREEZE_JUMPS   /* and by the loop: where it would wait, it moves to the next timer that is no chore instead */
 } rl_freeze;
 
 /* A frozen loop that STANDS waits for ever in rl_loop_turn when only time is left to wait for.

@@ -77,9 +77,15 @@ void rl_timer_start(rl_loop *loop, rl_timer *timer, uint64_t delay_ms) {
     uint64_t now_ms = rl_loop_now_ms(loop);
     timer->due_ms = delay_ms < UINT64_MAX - now_ms ? now_ms + delay_ms : UINT64_MAX;
     timer->order = ++loop->timer_count;
+    timer->is_chore = false;
     loop->timers = meld(loop->timers, timer);
     if (loop->timers == timer)
         rl_loop_arm(loop, 0);
+}
+
+void rl_timer_start_chore(rl_loop *loop, rl_timer *timer, uint64_t delay_ms) {
+    rl_timer_start(loop, timer, delay_ms);
+    timer->is_chore = true;
 }
 
 void rl_timer_stop(rl_loop *loop, rl_timer *timer) {

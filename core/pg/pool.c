@@ -208,7 +208,7 @@ static void time_idleness(rl_seat *seat) {
         left_ms = life_ms < left_ms ? life_ms : left_ms;
     }
     if (left_ms < UINT64_MAX)
-        rl_timer_start(pool->loop, &seat->timer, left_ms);
+        rl_timer_start_chore(pool->loop, &seat->timer, left_ms);
 }
 
 static void rest(rl_seat *seat) {

@@ -328,6 +328,57 @@ static void *post_soon(void *arg) {
     return NULL;
 }
 
+static void ring_again_in_an_hour(rl_timer *timer) {
+    bell *b = RL_CONTAINER(timer, bell, timer);
+    ring(timer);
+    rl_timer_start_chore(b->loop, timer, HOUR_MS);
+}
+
+static void it_passes_chores_by_and_does_each_once(void **state) {
+    (void)state;
+    rl_loop *loop = new_frozen(RL_FREEZE_JUMPS);
+    uint64_t from_ms = rl_loop_now_ms(loop);
+    int orders = 0;
+    bell chores[2] = {{.loop = loop, .orders = &orders}, {.loop = loop, .orders = &orders}};
+    bell a = {.orders = &orders}, b = {.orders = &orders};
+    for (int i = 0; i < 2; i++) {
+        rl_timer_init(&chores[i].timer, ring_again_in_an_hour);
+        rl_timer_start_chore(loop, &chores[i].timer, HOUR_MS);
+    }
+    start(&a, loop, 100 * HOUR_MS);
+    start(&b, loop, 100 * HOUR_MS + 1);
+    while (b.rung == 0)
+        rl_loop_turn(loop, true);
+    assert_int_equal(a.at_ms, from_ms + 100 * HOUR_MS);
+    assert_int_equal(b.at_ms, from_ms + 100 * HOUR_MS + 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(chores[i].rung, 1);
+        assert_int_equal(chores[i].at_ms, from_ms + 100 * HOUR_MS);
+        assert_int_equal(chores[i].order, i + 1); /* still what was due first */
+        rl_timer_stop(loop, &chores[i].timer);
+    }
+    rl_loop_free(loop);
+}
+
+static void it_stands_where_only_chores_are_left(void **state) {
+    (void)state;
+    rl_loop *loop = new_frozen(RL_FREEZE_JUMPS);
+    uint64_t from_ms = rl_loop_now_ms(loop);
+    bell chore = {.loop = loop};
+    letter l = {.post.run = note_come, .loop = loop};
+    pthread_t thread;
+    rl_timer_init(&chore.timer, ring);
+    rl_timer_start_chore(loop, &chore.timer, HOUR_MS);
+    assert_int_equal(pthread_create(&thread, NULL, post_soon, &l), 0);
+    while (!l.has_come)
+        rl_loop_turn(loop, true);
+    pthread_join(thread, NULL);
+    assert_int_equal(l.at_ms, from_ms);
+    rl_loop_advance(loop, HOUR_MS); /* who moves it himself meets all of them */
+    assert_int_equal(chore.rung, 1);
+    rl_loop_free(loop);
+}
+
 static void it_never_jumps_to_a_time_that_never_comes(void **state) {
     (void)state;
     rl_loop *loop = new_frozen(RL_FREEZE_JUMPS);
@@ -356,6 +407,8 @@ int main(void) {
         cmocka_unit_test(thawed_the_wall_shows_the_time_of_day_again),
         cmocka_unit_test(timers_keep_what_was_left_of_them),
         cmocka_unit_test(jumping_it_needs_no_time),
+        cmocka_unit_test(it_passes_chores_by_and_does_each_once),
+        cmocka_unit_test(it_stands_where_only_chores_are_left),
         cmocka_unit_test(a_turn_that_may_not_wait_does_not_jump),
         cmocka_unit_test(it_jumps_only_when_nothing_is_left_to_do),
         cmocka_unit_test(it_waits_for_what_is_expected_from_outside),

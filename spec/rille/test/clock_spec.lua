@@ -128,6 +128,18 @@ describe("real work under a frozen clock", function()
     os.execute("rm -rf '" .. dir .. "'")
   end)
 
+  it("is not done for the time that is passed by", function()
+    for _ = 1, 2 do
+      assert.equal(1, db:one("select 1 as n").n)
+      db:transaction(function() db:exec "select 1" end)
+    end
+    local before = db:stats().connects
+    t.clock.advance "100d"
+    assert.equal(1, db:one("select 1 as n").n)
+    local connects = db:stats().connects - before
+    assert.is_true(connects < 20, connects .. " connections were made") -- not one for each half-hour
+  end)
+
   it("takes no time", function()
     t.clock.freeze()
     local uptime, woken = rille.uptime(), nil
