@@ -309,6 +309,18 @@ static void put_readable_field(sink *out, const rl_record *record, const rl_log_
         put_slice(out, field->as.str);
 }
 
+/* A line of code as it was written: no quote closes anything here. */
+static void put_line_below(sink *out, const char *at, const char *stop) {
+    while (at < stop) {
+        const char *from = at;
+        while (at < stop && *at != '"' && *at != '\t')
+            at++;
+        put_escaped(out, rl_slice_of(from, (size_t)(at - from)), RL_LOG_READABLE);
+        for (; at < stop && (*at == '"' || *at == '\t'); at++)
+            put_slice(out, *at == '"' ? RL_LIT("\"") : RL_LIT("  "));
+    }
+}
+
 /* The bar before every line of the text is what keeps it from passing for a
  * line of the log. */
 static void put_text_below(sink *out, rl_slice text) {
@@ -317,9 +329,7 @@ static void put_text_below(sink *out, rl_slice text) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline == NULL ? end : newline;
         put_slice(out, RL_LIT("\n    | "));
-        for (; at < stop && *at == '\t'; at++)
-            put(out, "  ", 2);
-        put_escaped(out, rl_slice_of(at, (size_t)(stop - at)), RL_LOG_READABLE);
+        put_line_below(out, at, stop);
         at = newline == NULL ? end : newline + 1;
     }
 }

@@ -2,6 +2,8 @@
 -- stopped: app:on_start, app:on_stop; and what is left to say when its time is up. C runs
 -- this module's function at each.
 local core = require "rille.core"
+local place = require "rille.place"
+local report = require "rille.report"
 local tasks = require "rille.task"
 
 -- The booted app and those mounted in it, from the outside in; several of them in
@@ -34,9 +36,9 @@ end
 function actions.stop()
   for i = 1, started do
     for _, hook in ipairs(apps[i].stop_hooks) do
-      local ok, err = pcall(hook)
+      local ok, err = xpcall(hook, report.traced)
       if not ok then
-        core.log("error", "app:on_stop failed", "error", tostring(err))
+        report.unanswered(err, { what = "app:on_stop failed", at = place.of(hook) })
       end
     end
   end

@@ -72,6 +72,7 @@ local function fault_of(err, happened, co, trace, at)
     at, trace = err.at or happened.at, err.trace or trace
     fault.at = at
   end
+  fault.spawned_at = happened.spawned_at
   fault.trace = trace or co and debug.traceback(co) or nil
   if is_development then
     fault.source, fault.sql = source_of(err, at or co and place.nearest(co)), statement_of(err)
@@ -82,8 +83,8 @@ end
 --- The error that the client is answered with. When it is a fault, report.tell writes
 -- the log: whoever answers may have expected it.
 -- @param err what was raised, or what report.traced made of it
--- @tparam table happened `what`, in words; `request_id`; `at`: where the function begins
--- that was called, for what a stack does not tell
+-- @tparam table happened `what`, in words; `request_id`; `spawned_at`, of a task; `at`: where
+-- the function begins that was called, for what a stack does not tell
 -- @tparam[opt] thread co the coroutine that failed
 -- @treturn table an error table
 function report.shown(err, happened, co)
@@ -100,7 +101,7 @@ end
 
 local function write(fault)
   core.log("error", fault.message, "error", fault.error, "at", fault.at, "request_id", fault.request_id, "sql", fault.sql,
-    "source", fault.source, "trace", fault.trace)
+    "source", fault.source, "spawned_at", fault.spawned_at, "trace", fault.trace)
 end
 
 --- Write a fault to the log; nothing of an error that is none.
@@ -112,12 +113,13 @@ function report.tell(err)
 end
 
 --- Write an error to the log that nobody is answered with, whatever it is.
--- @param err what report.traced made of it
+-- @param err what was raised, or what report.traced made of it
 -- @tparam table happened as for report.shown
-function report.unanswered(err, happened)
-  local trace, at
-  err, trace, at = untraced(err)
-  write(fault_of(err, happened, nil, trace, at))
+-- @tparam[opt] string trace the traceback, if the error has none
+function report.unanswered(err, happened, trace)
+  local own, at
+  err, own, at = untraced(err)
+  write(fault_of(err, happened, nil, own or trace, at))
 end
 
 return report

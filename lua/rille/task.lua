@@ -5,6 +5,7 @@ local errors = require "rille.error"
 local line = require "rille.line"
 local method = require "rille.method"
 local place = require "rille.place"
+local report = require "rille.report"
 local unit = require "rille.unit"
 local wait = require "rille.wait"
 
@@ -32,8 +33,8 @@ end
 local function report_unawaited(task, fn)
   local err = task.failure.err
   if err ~= errors.CANCELLED then
-    core.log("error", "a task failed and nobody awaited it", "error", select(2, pcall(tostring, err)),
-      "at", type(err) == "table" and err.at or nil, "spawned_at", spawned_at(task, fn), "trace", task.failure.trace)
+    report.unanswered(err, { what = "a task failed and nobody awaited it", spawned_at = spawned_at(task, fn) },
+      task.failure.trace)
   end
 end
 

@@ -63,7 +63,8 @@ describe("the lifecycle", function()
     lifecycle "start"
     lifecycle "stop"
     assert.same({ "second", "inner" }, ran)
-    assert.same({ "error app:on_stop failed error no" }, lines)
+    assert.equal(1, #lines)
+    assert.matches("^error app:on_stop failed error no", lines[1])
   end)
 
   it("has nothing to do for an app that asked for nothing", function()

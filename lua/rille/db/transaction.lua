@@ -1,6 +1,8 @@
 --- Transactions, and what belongs to them: savepoints, tasks, what waits for COMMIT.
 local core = require "rille.core"
 local errors = require "rille.error"
+local place = require "rille.place"
+local report = require "rille.report"
 local statement = require "rille.db.statement"
 local tasks = require "rille.task"
 local wait = require "rille.wait"
@@ -94,16 +96,14 @@ end
 -- ---- what waits for COMMIT ----------------------------------------------------------
 
 local function run_hook(fn)
-  local ok, err = xpcall(fn, function(err)
-    return errors.is(err) and err or { err = err, trace = debug.traceback("", 2) }
-  end)
+  local ok, err = xpcall(fn, report.traced)
   if ok then
     return
   end
   if err == errors.CANCELLED or err == errors.TIMEOUT then
     error(err, 0)
   end
-  core.log("error", "a function given to db:after_commit failed", "error", tostring(err.err or err), "trace", err.trace or "")
+  report.unanswered(err, { what = "a function given to db:after_commit failed", at = place.of(fn) })
 end
 
 -- It has been committed: one that fails cannot undo that, nor keep the others from running.

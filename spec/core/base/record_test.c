@@ -94,6 +94,14 @@ static void a_traceback_stands_below_its_line_behind_bars(void **state) {
                         "    | \\u001b[2Jx\\r\n");
 }
 
+static void code_below_a_line_keeps_its_quotes(void **state) {
+    (void)state;
+    rl_log_field field = rl_log_text("source", RL_LIT("> 7\tlocal a = \"\\n\"\"b\"\n"));
+    assert_string_equal(written(RL_LOG_READABLE, "fault", &field, 1),
+                        "03:04:05.678 info  fault                   \n"
+                        "    | > 7  local a = \"\\\\n\"\"b\"\n");
+}
+
 static void nothing_a_stranger_sends_reaches_a_line_raw(void **state) {
     (void)state;
     static const struct {
@@ -180,6 +188,7 @@ int main(void) {
         cmocka_unit_test(readable_lines_align_their_fields),
         cmocka_unit_test(readable_lines_use_the_local_clock_and_colours_on_demand),
         cmocka_unit_test(a_traceback_stands_below_its_line_behind_bars),
+        cmocka_unit_test(code_below_a_line_keeps_its_quotes),
         cmocka_unit_test(nothing_a_stranger_sends_reaches_a_line_raw),
         cmocka_unit_test(every_byte_is_printable_whatever_came),
         cmocka_unit_test(a_line_too_long_is_cut_and_still_whole),

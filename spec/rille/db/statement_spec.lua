@@ -79,6 +79,10 @@ app:get("/stream", function()
     db:exec "select nmae from notes" -- stream
   end)
 end)
+app:get("/unawaited", function()
+  rille.spawn(function() return find(1) end) -- unawaited
+  rille.sleep "1s"
+end)
 app:get("/known", function() return db:one "select nmae from notes" end)
 app:get("/passed", function() return db:one "select 1/0" end)
 
@@ -155,6 +159,15 @@ describe("a failed statement", function()
     pcall(function() t:client():get "/stream" end)
     assert.equal("a streamed answer broke off: GET /stream", lines[1].message)
     assert.equal(line_of "stream", lines[1].at)
+    t:client():get "/plain" -- so that this example has its fault
+  end)
+
+  it("is told of a task that nobody awaits as it is of a request", function()
+    t.clock.freeze()
+    t:client():get "/unawaited"
+    assert.equal("a task failed and nobody awaited it", lines[1].message)
+    assert.same({ line_of "unawaited", line_of "unawaited" }, { lines[1].at, lines[1].spawned_at })
+    assert.matches("select nmae from notes", lines[1].sql, 1, true)
     t:client():get "/plain" -- so that this example has its fault
   end)
 
