@@ -115,13 +115,22 @@ local function keep_cookies(self, lines)
   end
 end
 
+-- What the log would have said of a fault.
+local function told(fault)
+  local lines = { ("%s: %s%s"):format(fault.message, fault.error, fault.at and (" (asked at %s)"):format(fault.at) or "") }
+  for _, key in ipairs { "sql", "source", "trace" } do
+    lines[#lines + 1] = fault[key]
+  end
+  return table.concat(lines, "\n")
+end
+
 -- A fault nobody expects is the example's failure, with what the log would have said.
 local function check_fault(res, level)
   local is_expected, fault = example.meet_fault(res.headers["x-request-id"] or res.body:match '"request_id":"(%x+)"')
   if is_expected then
     return
   end
-  local text = fault and ("%s: %s\n%s"):format(fault.message, fault.error, fault.trace or "") or shown(res.body)
+  local text = fault and told(fault) or shown(res.body)
   error(("%s %s was answered 500 (t.expect_fault() says that it should be).\n%s"):format(res.method, res.path, text),
     level + 1)
 end

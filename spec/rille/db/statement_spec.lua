@@ -1,5 +1,6 @@
 --- What a failed statement says of itself: which line of the app's asked, and where in its text the mistake is.
 local core = require "rille.core"
+local example = require "rille.test.example"
 local private = require "spec.rille.db.private"
 local rille = require "rille"
 local db = rille.db
@@ -148,6 +149,19 @@ describe("a failed statement", function()
     assert.same({ at = fault.at, sql = fault.sql, source = fault.source }, told.details)
     lines = {}
     assert.equal("line 2:            nmae\n                   ^", fault_of("/lines").sql)
+  end)
+
+  it("fails an example that did not expect it with all of that", function()
+    core.log = log
+    local api = t:client()
+    t:client():get "/plain" -- so that this example has its fault
+    example.current().expects_fault = false
+    local ok, why = pcall(api.get, api, "/all-tail")
+    example.current().expects_fault = true
+    assert.is_false(ok)
+    assert.matches(('column "nmae" does not exist (asked at %s)'):format(line_of "all-tail"), why, 1, true)
+    assert.matches("\nline 1: select nmae from notes\n               ^\n", why, 1, true)
+    assert.matches(">%s+%d+    return rille.all", why)
   end)
 
   it("blames a misuse on the line of the app's", function()
