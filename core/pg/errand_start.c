@@ -6,8 +6,8 @@
 void rl_errand_recall(rl_errand *errand) {
     const rl_query *query = &errand->query;
     bool is_known = false;
-    if (errand->kind != RL_ERRAND_STATEMENT || query->script || query->copy != NULL)
-        return;
+    if (errand->lane == NULL || errand->kind != RL_ERRAND_STATEMENT || query->script || query->copy != NULL)
+        return; /* a pool without shared connections has no lane */
     if (errand->batch != NULL)
         is_known = rl_batch_recall(errand->batch, errand->lane);
     else

@@ -256,6 +256,15 @@ describe("rille.db", function()
     assert.equal(1, db:one("select 1 as one").one)
   end)
 
+  it("does without shared connections", function()
+    local lent = database.open { url = db.options.url, exclusive = 1, shared = 0 }
+    for _ = 1, 3 do
+      assert.equal(1, lent:one("select 1 as n").n)
+    end
+    assert.equal(2, lent:batch { { "select 1 as n" }, { "select 2 as n" } }[2][1].n)
+    lent:close()
+  end)
+
   it("keeps the session of a held connection, and wipes it afterwards", function()
     local single = database.open { url = db.options.url, exclusive = 1 }
     single:hold(function()
