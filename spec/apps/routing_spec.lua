@@ -492,3 +492,119 @@ describe("an app that serves", function()
     end
   end)
 end)
+
+-- The rules once more, as plainly as they can be said: every route is tried, and the best of those that
+-- fit is the one whose segments, from the left, are fixed, parameters with more text around them,
+-- parameters, wildcards. The router, which walks a tree, must agree.
+describe("the router agrees with a plain reading of the rules", function()
+  local METHODS = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }
+  local PATTERNS = { "a", "b", "ab", "", ":", ":", "a:", ":.b", "a:.b", "*" }
+  local SEGMENTS = { "a", "b", "ab", "", "a.b", "ab.b", "%61", "c", "%2F" }
+
+  local function one_of(list) return list[math.random(#list)] end
+
+  local function decoded(segment)
+    return (segment:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+  end
+
+  local function random_route()
+    local route = { verb = one_of { "GET", "GET", "POST", "PUT", "ANY" }, segments = {} }
+    local path = ""
+    for i = 1, math.random(4) do
+      local pattern = one_of(PATTERNS)
+      local before, kind, after = pattern:match "^([^:*]*)([:*]?)(.*)$"
+      route.segments[i] = { kind = kind, before = before, after = after, name = "p" .. i }
+      path = path .. "/" .. before .. kind .. (kind ~= "" and "p" .. i or "") .. after
+      if kind == "*" then break end
+    end
+    route.path = path
+    return route
+  end
+
+  -- What the route takes of the path's segments, or nil.
+  local function params_of(route, parts)
+    local params = {}
+    for i, segment in ipairs(route.segments) do
+      local part = parts[i]
+      if not part then return nil end
+      local text = decoded(part)
+      if segment.kind == "*" then
+        params[#params + 1] = segment.name .. "=" .. decoded(table.concat(parts, "/", i))
+        return params
+      elseif segment.kind == "" then
+        if text ~= segment.before then return nil end
+      else
+        local around = #segment.before + #segment.after
+        if #text <= around or text:sub(1, #segment.before) ~= segment.before
+          or text:sub(#text - #segment.after + 1) ~= segment.after then
+          return nil
+        end
+        params[#params + 1] = segment.name .. "=" .. text:sub(#segment.before + 1, #text - #segment.after)
+      end
+    end
+    return #parts == #route.segments and params or nil
+  end
+
+  local function rank(segment)
+    if segment.kind == "" then return 0 end
+    return segment.kind == "*" and 1000 or 500 - 10 * (#segment.before + #segment.after) - #segment.before
+  end
+
+  local function is_better(route, other)
+    for i, segment in ipairs(route.segments) do
+      local mine, its = rank(segment), rank(other.segments[i])
+      if mine ~= its then return mine < its end
+    end
+    return route.verb ~= "ANY" and other.verb == "ANY"
+  end
+
+  local function expected(routes, method, parts)
+    local best, best_params, met = nil, nil, {}
+    for _, route in ipairs(routes) do
+      local params = params_of(route, parts)
+      if params then
+        for _, verb in ipairs(METHODS) do met[verb] = met[verb] or route.verb == "ANY" or route.verb == verb end
+        local answers_it = route.verb == "ANY" or route.verb == method or (method == "HEAD" and route.verb == "GET")
+        if answers_it and (not best or is_better(route, best)) then best, best_params = route, params end
+      end
+    end
+    if best then
+      return method == "HEAD" and "200" or table.concat({ best.verb .. " " .. best.path, unpack(best_params) }, " ")
+    elseif not next(met) then
+      return "404"
+    end
+    met.HEAD, met.OPTIONS = met.HEAD or met.GET, true
+    local allow = {}
+    for _, verb in ipairs(METHODS) do allow[#allow + 1] = met[verb] and verb or nil end
+    return (method == "OPTIONS" and "204 " or "405 ") .. table.concat(allow, ", ")
+  end
+
+  local function app_with(routes)
+    local app, seen = rille.app(), {}
+    for _ = 1, 25 do
+      local route = random_route()
+      local key = route.verb .. route.path
+      if not seen[key] then
+        seen[key] = true
+        routes[#routes + 1] = route
+        app[route.verb:lower()](app, route.path, says(route.verb .. " " .. route.path))
+      end
+    end
+    return app
+  end
+
+  for seed = 1, 20 do
+    it(("over random routes (seed %d)"):format(seed), function()
+      math.randomseed(seed)
+      local routes = {}
+      local api = rille.test { app = app_with(routes), isolation = false }:client()
+      for _ = 1, 300 do
+        local method, parts = one_of(METHODS), {}
+        for i = 1, math.random(5) do parts[i] = one_of(SEGMENTS) end
+        local path = "/" .. table.concat(parts, "/")
+        assert.equal(method .. " " .. path .. ": " .. expected(routes, method, parts),
+          method .. " " .. path .. ": " .. told(api[method:lower()](api, path)))
+      end
+    end)
+  end
+end)
