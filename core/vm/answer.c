@@ -183,6 +183,10 @@ static const char *read_headers(rl_answerer *answerer, lua_State *co, int index,
                             sizeof answerer->message);
 }
 
+static bool is_status(lua_State *co, int index) {
+    return lua_type(co, index) == LUA_TNUMBER && lua_tonumber(co, index) >= 100 && lua_tonumber(co, index) <= 599;
+}
+
 static const char *read_body(rl_answerer *answerer, lua_State *co, int index, int status, rl_answer *answer) {
     if (index == 0)
         return NULL;
@@ -197,10 +201,13 @@ static const char *read_body(rl_answerer *answerer, lua_State *co, int index, in
         if (status != 0 && !lua_isnil(co, status))
             return "handler returned nil with a status: an empty body is \"\", and an error c:fail(status)";
         return "handler returned nil: return nothing for 204, or the answer";
+    case LUA_TFUNCTION:
+        return "handler returned a function, not what it returns: call it, as in c:fail(404, \"no such note\")";
     default:
         snprintf(answerer->message, sizeof answerer->message,
-                 "handler returned a %s: a body is a string or a table (tostring() makes a text of it)",
-                 luaL_typename(co, index));
+                 "handler returned a %s: a body is a string or a table (tostring() makes a text of it)%s",
+                 luaL_typename(co, index),
+                 is_status(co, index) ? "; a status stands behind it: return body, status" : "");
         return answerer->message;
     }
 }

@@ -85,6 +85,13 @@ static void keep(lua_State *L, const char *const *names) {
     lua_pop(L, 1);
 }
 
+/* A setting that is written as a global would be none, and nobody would hear of it. */
+static int refuse_global(lua_State *L) {
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "?";
+    return luaL_error(L, "assigning the global '%s': a setting belongs into the table that is returned, "
+                         "and all else is written `local %s`", name, name);
+}
+
 /* The globals of the file. There is no pcall, whose loop could outlive the
  * bound on steps, and nothing that loads code or touches files. */
 static void push_environment(lua_State *L, const reading *r) {
@@ -106,6 +113,10 @@ static void push_environment(lua_State *L, const reading *r) {
     lua_pushcclosure(L, l_getenv, 1);
     lua_setfield(L, -2, "getenv");
     lua_setfield(L, -2, "os");
+    lua_newtable(L);
+    lua_pushcfunction(L, refuse_global);
+    lua_setfield(L, -2, "__newindex");
+    lua_setmetatable(L, -2);
 }
 
 /* ---- what it returned ----------------------------------------------------- */

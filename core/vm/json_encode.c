@@ -187,6 +187,12 @@ static int grow_stack(lua_State *L) {
     return 0;
 }
 
+static __attribute__((cold)) rl_err refuse_sealed(const writer *w, int table, const level *up) {
+    lua_getmetatable(w->L, table);
+    lua_rawgeti(w->L, -1, 1);
+    return fail(w, up, lua_type(w->L, -1) == LUA_TSTRING ? lua_tostring(w->L, -1) : "this cannot be encoded");
+}
+
 static rl_err write_table(writer *w, int table, level *up) {
     level here = {.up = up, .depth = up == NULL ? 1 : up->depth + 1};
     if (here.depth > RL_JSON_MAX_DEPTH)
@@ -198,6 +204,8 @@ static rl_err write_table(writer *w, int table, level *up) {
         return write_row(w, table, lua_gettop(w->L), &here);
     if (kind == RL_KIND_ANSWER)
         return fail(w, up, "an answer cannot be encoded");
+    if (kind == RL_KIND_SEALED)
+        return refuse_sealed(w, table, up);
     if (kind == RL_KIND_JSONB) {
         lua_rawgeti(w->L, table, 1);
         return write_value(w, lua_gettop(w->L), &here);

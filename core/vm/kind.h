@@ -15,7 +15,8 @@ enum {
     RL_KIND_ROW = 1,    /* a database row; its metatable's [1..n] are the column names, in order */
     RL_KIND_ARRAY = 2,  /* a list, also when it is empty */
     RL_KIND_ANSWER = 3, /* what a handler may return besides text and data */
-    RL_KIND_JSONB = 4   /* [1] is a value to be sent to the database as jsonb */
+    RL_KIND_JSONB = 4,  /* [1] is a value to be sent to the database as jsonb */
+    RL_KIND_SEALED = 5  /* more, or other, than it looks: not to be encoded; its metatable's [1] says why */
 };
 
 /* The kind of the value at `index`. A row leaves its metatable on the stack, as

@@ -4,7 +4,10 @@
 -- carries the kind number that C looks for (core/vm/kind.h) at 0, and behind it
 -- the names of the fields in the order in which C reads them.
 local core = require "rille.core"
+local elsewhere = require "rille.elsewhere"
+local fields_of = require "rille.fields"
 local method = require "rille.method"
+local slip = require "rille.slip"
 
 local answers = {}
 
@@ -12,16 +15,28 @@ local KIND_ANSWER = 3
 
 local REDIRECTS = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
 
-local Answer = { [0] = KIND_ANSWER, "body", "status", "headers", "type", "run", __name = "rille.answer" }
+local Answer = {
+  [0] = KIND_ANSWER, "body", "status", "headers", "type", "run", __name = "rille.answer",
+  is_late = false, run = false, -- what every answer is asked, and most lack
+}
 
 -- Most answers have no headers: their table is made for whoever asks.
 function Answer.__index(answer, name)
   if name ~= "headers" then
     return Answer[name]
   end
-  local headers = {}
-  answer.headers = headers
+  local headers = fields_of.sent()
+  rawset(answer, "headers", headers)
   return headers
+end
+
+function Answer.__newindex(answer, name, value)
+  if name == "headers" then
+    value = fields_of.sent(value)
+  elseif name ~= "body" and name ~= "status" then
+    local _ = Answer[name] -- which raises
+  end
+  rawset(answer, name, value)
 end
 
 --- Make an answer value.
@@ -58,20 +73,6 @@ local function copied(fields)
   return out
 end
 
--- Header names are of any case: `more` takes the place of what is called the same.
-local function merged(headers, more)
-  local out = copied(headers or {})
-  for name, value in pairs(more or {}) do
-    for other in pairs(headers or {}) do
-      if tostring(other):lower() == tostring(name):lower() then
-        out[other] = nil
-      end
-    end
-    out[name] = value
-  end
-  return out
-end
-
 --- The answer for what a handler returned, which may be an answer already. Its
 -- headers are its own: an app may return the same table for every request, and
 -- what a middleware adds is meant for one.
@@ -85,7 +86,7 @@ function answers.of(...)
   if getmetatable(body) == Answer then
     local own = setmetatable(copied(body), Answer)
     own.status = status or body.status or (body.body == nil and 204 or 200)
-    own.headers = merged(body.headers, headers)
+    rawset(own, "headers", fields_of.sent(body.headers, headers))
     return own
   end
   if select("#", ...) > 0 and body == nil then
@@ -101,7 +102,7 @@ function answers.of(...)
   local answer = setmetatable({ body = false, status = 200 }, Answer)
   answer.body, answer.status = body, status
   if headers then
-    answer.headers = copied(headers)
+    answer.headers = headers
   end
   return answer
 end
@@ -110,7 +111,7 @@ end
 -- @tparam answer res
 -- @return what a handler may return
 function answers.unfolded(res)
-  if type(res.body) ~= "string" or rawget(res, "headers") or res.type or res.run then
+  if type(res.body) ~= "string" or rawget(res, "headers") or rawget(res, "type") or res.run then
     return res
   elseif res.status == 200 then
     return res.body
@@ -159,5 +160,7 @@ function answers.redirect(url, status)
 end
 
 method.guard(Answer, answers.is, "res", { "bytes" })
+slip.guard(Answer, "res", "status headers body bytes",
+  "body status type close length options path", elsewhere.res) -- the last ones are a file's
 
 return answers

@@ -2,6 +2,7 @@
 local compose = require "rille.compose"
 local config = require "rille.config"
 local core = require "rille.core"
+local elsewhere = require "rille.elsewhere"
 local fault = require "rille.fault"
 local Group = require "rille.group"
 local lifecycle = require "rille.lifecycle"
@@ -12,6 +13,7 @@ local module = require "rille.module"
 local mw = require "rille.mw"
 local nearest = require "rille.nearest"
 local proxy = require "rille.proxy"
+local slip = require "rille.slip"
 local stream = require "rille.stream"
 local template = require "rille.template"
 local url = require "rille.url"
@@ -271,9 +273,11 @@ function App:build()
   end
 end
 
-method.guard(App, App.is, "app", {
+local NAMES = {
   "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static", "config", "on_error", "on_response",
   "on_start", "on_stop", "views", "url_for",
-})
+}
+method.guard(App, App.is, "app", NAMES)
+slip.guard(App, "app", table.concat(NAMES, " "), "view_set layout folder", elsewhere.app)
 
 return App

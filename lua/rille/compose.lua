@@ -65,11 +65,12 @@ local function flatten_mount(note, at, out)
     names = append(at.names, options.name and { options.name }), bases = at.bases, mounts = at.mounts,
     around = at.around, mounted = (" (mounted at %s)"):format(note.where) .. at.mounted,
   }
-  local group = what.root or what
+  local app_root = rawget(what, "root") -- an app has one, a bag of routes is one
+  local group = app_root or what
   if contains(at.around, group) then
-    error(("%s: %s is mounted into itself"):format(note.where, what.root and "an app" or "a bag of routes"), 0)
+    error(("%s: %s is mounted into itself"):format(note.where, app_root and "an app" or "a bag of routes"), 0)
   end
-  if what.root then
+  if app_root then
     inner.apps, inner.bases = append(at.apps, { what }), append(at.bases, { #inner.names })
     table.insert(at.mounts, { prefix = inner.prefix, apps = inner.apps })
   end
@@ -267,7 +268,10 @@ local function with_hooks(inner, hooks, owners)
     local res = inner(c)
     for i = 1, #hooks do
       c[APP] = owners[i]
-      hooks[i](c, res)
+      local other = hooks[i](c, res)
+      if other ~= nil and other ~= res then
+        error("on_response returned an answer, which nobody asks for: change the one that it is given, as in res.status = 404", 0)
+      end
     end
     return res
   end
@@ -339,6 +343,7 @@ function compose.entry(route, steps)
   local hooks, owners = response_hooks(route.apps)
   local app = route.apps[#route.apps]
   local inner, shape = route.handler, validate.output(route.options)
+  validate.against_path(route)
   local check = validate.input(route.options)
   if check then
     inner = before(check, inner) -- behind the middleware: who may not ask need not know what is wrong

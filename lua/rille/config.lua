@@ -22,6 +22,7 @@ local v = require "rille.schema"
 local Config = { __name = "rille.config" }
 Config.__index = Config
 
+local KIND_SEALED = 5 -- core/vm/kind.h: it is not to be encoded, and [1] says why
 local NO_SOURCES = { rows = {}, rest = {}, file = "", problems = "", warnings = "" }
 
 -- The system sets these: a setting that is read from one would be a surprise.
@@ -48,6 +49,7 @@ end
 -- not in it, so that an assignment never hits one.
 local function view(path, read, refuse)
   return setmetatable({}, {
+    [0] = KIND_SEALED, "settings cannot be encoded, as there may be secrets among them: name the fields that are meant",
     __index = read,
     __newindex = function(_, key)
       refuse(tostring(key))

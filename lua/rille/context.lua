@@ -8,18 +8,25 @@ local answers = require "rille.answer"
 local cleanup = require "rille.cleanup"
 local cookie = require "rille.cookie"
 local core = require "rille.core"
+local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
+local fields_of = require "rille.fields"
 local form = require "rille.form"
 local log = require "rille.log"
 local method = require "rille.method"
-local nearest = require "rille.nearest"
 local proxy = require "rille.proxy"
+local schema_of = require "rille.schema"
+local slip = require "rille.slip"
 local spooled = require "rille.spooled"
 local wait = require "rille.wait"
 
 local setmetatable = setmetatable
 
-local Context = {}
+local KIND_SEALED = 5 -- core/vm/kind.h: it is not to be encoded, and [1] says why
+
+local Context = {
+  [0] = KIND_SEALED, "c is the request, which cannot be encoded: name what is meant, as in { path = c.path }",
+}
 local methods, getters, cached = {}, {}, {}
 
 --- The place of the app whose function has the context now: an outer app's middleware
@@ -65,7 +72,7 @@ end
 
 --- Put a validated part in the place of the raw one.
 function Context.replace(c, part, value)
-  c[PLACES[part]] = value
+  c[PLACES[part]] = fields_of[part] and fields_of[part](value) or value
 end
 
 -- What is wrong with `c.parms`: the name that was meant, when one is near.
@@ -77,9 +84,8 @@ local function no_such(key)
     end
   end
   table.sort(names)
-  local meant = nearest.of(tostring(key), names)
-  return ("c has no '%s'%s (what a middleware wants to pass on goes into c.state)"):format(tostring(key),
-    meant and (": did you mean '%s'?"):format(meant) or "")
+  local text, is_hint = slip.text("c", key, names, elsewhere.c)
+  return is_hint and text or text .. " (what a middleware wants to pass on goes into c.state)"
 end
 
 function Context.__index(c, key)
@@ -155,20 +161,22 @@ end
 --- The parameters of the route's pattern, decoded.
 -- @treturn table
 cached.params = function(slot, epoch)
-  return checked(core.params(slot, epoch))
+  return fields_of.params(checked(core.params(slot, epoch)))
 end
 --- The query's fields, the first value of each.
 -- @treturn table
 cached.query = function(slot, epoch)
-  return (checked(core.query(slot, epoch)))
+  return fields_of.query((checked(core.query(slot, epoch))))
 end
---- The header fields, by lower-case name; repeated ones joined by ", ".
+--- The header fields, by lower-case name, though any case reads them; repeated ones joined by ", ".
 -- @treturn table
-cached.headers = core.headers
+cached.headers = function(slot, epoch)
+  return fields_of.headers(core.headers(slot, epoch))
+end
 --- The cookies the client sent, by name.
 -- @treturn table
 cached.cookies = function(slot, epoch)
-  return cookie.parse(core.headers(slot, epoch).cookie)
+  return fields_of.cookies(cookie.parse(core.headers(slot, epoch).cookie))
 end
 --- The app's own values for this request, from middleware to handler.
 -- @treturn table
@@ -178,6 +186,7 @@ cached.state = function(slot, epoch)
 end
 --- The body: validated when the route has a schema for it, else by its content
 -- type: JSON, a form's fields, or the text. **Yields** until it has arrived.
+-- @raise 411 when there is none: c:text() is "" then, and raises nothing
 cached.body = function(slot, epoch, c)
   local media = form.media_type(core.header(slot, epoch, "content-type"))
   if media == "application/json" or media:sub(-5) == "+json" then
@@ -185,7 +194,11 @@ cached.body = function(slot, epoch, c)
   elseif media == "application/x-www-form-urlencoded" or media == "multipart/form-data" then
     return c:form()
   end
-  return c:text()
+  local text = c:text()
+  if text == "" then
+    errors.fail(411, "this wants a body: send one, with its Content-Type")
+  end
+  return text
 end
 
 --- All values of one query field, in order.
@@ -200,9 +213,14 @@ function methods:query_all(name)
 end
 
 --- The raw body. **Yields** until it has arrived; may be called again.
+-- @param ... nothing: an answer is returned, and whoever gives it here is told so
 -- @treturn string
 -- @raise what kept it from arriving: 400, 408, 413, …
-function methods:text()
+function methods:text(...)
+  if select("#", ...) > 0 then
+    core.check(self[1], self[2])
+    error("c:text() reads the request's body; to answer with a text, return it: return text, status", 2)
+  end
   wait.won(core.body_wait(self[1], self[2]))
   local text, status = spooled.text(self)
   if text == nil then
@@ -215,10 +233,15 @@ function methods:text()
 end
 
 --- The body as JSON. **Yields** until it has arrived.
+-- @param ... nothing, as for c:text
 -- @return the value; JSON null is rille.null
 -- @raise 400 for malformed JSON, 413 for too much of it, 415 for another content type
 -- @raise 411 when the request has no body at all
-function methods:json()
+function methods:json(...)
+  if select("#", ...) > 0 then
+    core.check(self[1], self[2])
+    error("c:json() reads the request's body; to answer with JSON, return the table: return { … }, status", 2)
+  end
   if not core.has_body(self[1], self[2]) then
     errors.fail(411, "this wants a JSON body: the request has neither Content-Length nor Transfer-Encoding")
   end
@@ -276,6 +299,10 @@ end
 -- @return the checked value
 -- @raise 422 with everything that is wrong
 function methods:validate(schema)
+  core.check(self[1], self[2])
+  if not schema_of.is(schema) then
+    error(("c:validate takes a schema, as in rille.schema.object{ … }: got a %s"):format(type(schema)), 2)
+  end
   local media = form.media_type(core.header(self[1], self[2], "content-type"))
   local value, wrong
   if media == "application/x-www-form-urlencoded" or media == "multipart/form-data" then

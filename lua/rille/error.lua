@@ -46,7 +46,8 @@ end
 -- @raise always
 function errors.fail(status, what, details)
   if type(status) ~= "number" or status % 1 ~= 0 or status < 400 or status > 599 then
-    error("fail takes a status from 400 to 599 first: got " .. tostring(status), 2)
+    error("fail takes a status from 400 to 599 first: got " .. (type(status) == "table"
+      and "a table. It is c:fail(status, message), and rille.fail(status, message) with a dot" or tostring(status)), 2)
   end
   if what ~= nil and type(what) ~= "string" and type(what) ~= "table" then
     error("fail takes a message or a table { code, message, details, headers } second: got a " .. type(what), 2)

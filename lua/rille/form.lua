@@ -35,7 +35,11 @@ end
 --- Fields of a urlencoded text.
 -- @treturn table the first value of each
 -- @treturn table lists of all values
+-- @raise 415 for what is JSON: no form begins with a brace, as they are written %7B there
 function form.urlencoded(text)
+  if text:byte(1) == 123 then
+    errors.fail(415, "this wants a form, and got JSON that is called one: send it with 'Content-Type: application/json'")
+  end
   local first, all, message = core.fields(text)
   if not first then
     errors.fail(all, message)

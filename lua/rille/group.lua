@@ -5,9 +5,11 @@
 -- when the app has been loaded.
 local file = require "rille.file"
 local method = require "rille.method"
+local mw = require "rille.mw"
 local nearest = require "rille.nearest"
 local place = require "rille.place"
 local schema = require "rille.schema"
+local slip = require "rille.slip"
 local unit = require "rille.unit"
 
 local Group = { __name = "rille.group" }
@@ -21,9 +23,24 @@ local ROUTE_OPTIONS = {
   response = "table",
 }
 
+-- The name of one of rille.mw, which makes a middleware and is none.
+local function maker_of(fn)
+  for name, make in pairs(mw) do
+    if make == fn then
+      return name
+    end
+  end
+end
+
 local function check_middleware(middleware, level)
   if type(middleware) ~= "function" then
-    error(("a middleware is a function(c, next): got a %s"):format(type(middleware)), level + 1)
+    error(("a middleware is a function(c, next): got a %s%s"):format(type(middleware),
+      type(middleware) == "string" and ". For the routes below a path, write app:group(path, { use = { fn, … } })"
+      or type(middleware) == "table" and ". Several are given one after another: app:use(fn, fn)" or ""), level + 1)
+  end
+  local maker = maker_of(middleware)
+  if maker then
+    error(("rille.mw.%s makes a middleware: call it, as in app:use(rille.mw.%s(…))"):format(maker, maker), level + 1)
   end
 end
 
@@ -94,7 +111,7 @@ local function check_options(options, level)
     unit.seconds(options.timeout, level + 1)
   end
   if options.max_body ~= nil then
-    unit.bytes(options.max_body, level + 1)
+    unit.body(options.max_body, level + 1)
   end
 end
 
@@ -143,6 +160,10 @@ local function add(group, verb, path, options, handler)
   end
   check_path(path, 3)
   local call = ("app:%s(path, [options,] handler)"):format(verb:lower())
+  if type(options) == "function" then
+    error(type(handler) == "function" and call .. ": a middleware of the route is one of its options, { use = { fn } }"
+      or call .. ": the options come before the handler", 3)
+  end
   if type(options) ~= "table" then
     error(("%s: the options are a table, got a %s"):format(call, type(options)), 3)
   end
@@ -211,7 +232,8 @@ end
 
 local function check_prefix(prefix, what, level)
   if type(prefix) ~= "string" or (prefix ~= "" and prefix:sub(1, 1) ~= "/") then
-    error(("a %s's prefix begins with '/': got %s"):format(what, tostring(prefix)), level + 1)
+    error(("a %s's prefix begins with '/': got %s"):format(what, type(prefix) == "string" and prefix or "a " .. type(prefix)),
+      level + 1)
   end
 end
 
@@ -221,6 +243,9 @@ end
 -- @treturn Group
 function Group:group(prefix, options)
   check_prefix(prefix, "group", 2)
+  if type(options) == "function" then
+    error("group: it returns the group: local g = app:group(prefix), then g:get(path, handler)", 2)
+  end
   check_named(options, { use = true }, "group", 2)
   check_open(self, "app:group", 2)
   local group = Group.new(prefix)
@@ -236,8 +261,9 @@ end
 -- @tparam[opt] table options name: goes before the names of its routes; use: middleware around them
 function Group:mount(prefix, what, options)
   check_prefix(prefix, "mount", 2)
-  if type(what) ~= "table" or type(what.notes or what.root) ~= "table" then
-    error(("mount(prefix, what): what is an app or rille.routes(), got a %s: does its file return it?"):format(type(what)), 2)
+  if type(what) ~= "table" or type(rawget(what, "notes") or rawget(what, "root")) ~= "table" then
+    error(("mount(prefix, what): what is an app or rille.routes(), got a %s: %s"):format(type(what),
+      type(what) == "string" and ("write require %q"):format(what) or "does its file return it?"), 2)
   end
   check_named(options, { name = true, use = true }, "mount", 2)
   check_open(self, "app:mount", 2)
@@ -245,8 +271,9 @@ function Group:mount(prefix, what, options)
   note(self, { kind = "mount", what = what, path = prefix, options = options, where = place.at(2) })
 end
 
-method.guard(Group, Group.is, "group", {
-  "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static",
-})
+local NAMES = { "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static" }
+
+method.guard(Group, Group.is, "group", NAMES)
+slip.guard(Group, "group", table.concat(NAMES, " "), "first is_built")
 
 return Group

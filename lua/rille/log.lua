@@ -1,5 +1,6 @@
 --- The log: `rille.log.info("order placed", { order = 7 })`.
 local core = require "rille.core"
+local slip = require "rille.slip"
 
 local log = {}
 
@@ -26,11 +27,32 @@ end
 
 local LEVELS = { "debug", "info", "warn", "error" }
 
+-- Calls and names that a log does not have say so.
+local function strict(one)
+  return setmetatable(one, {
+    __index = function(_, key)
+      error((slip.text("the log", key, LEVELS)), 2)
+    end,
+    __call = function()
+      error("the log is written by level: write log.info(message, fields)", 2)
+    end,
+  })
+end
+
+local function check(one, level, message, fields)
+  if message == one then
+    error(("the log is written with a dot: log.%s(message, fields)"):format(level), 3)
+  elseif fields ~= nil and type(fields) ~= "table" then
+    error(("log.%s takes a message and a table of facts, as in { order = 7 }: got a %s"):format(level, type(fields)), 3)
+  end
+end
+
 for _, level in ipairs(LEVELS) do
   --- Write one line.
   -- @tparam string message
   -- @tparam[opt] table fields at most 16 facts beside it
   log[level] = function(message, fields)
+    check(log, level, message, fields)
     core.log(level, tostring(message), flat(fields))
   end
 end
@@ -42,6 +64,7 @@ function log.with(facts)
   local more = {}
   for _, level in ipairs(LEVELS) do
     more[level] = function(message, fields)
+      check(more, level, message, fields)
       local both = {}
       for key, value in pairs(fields or {}) do
         both[key] = value
@@ -52,7 +75,7 @@ function log.with(facts)
       core.log(level, tostring(message), flat(both))
     end
   end
-  return more
+  return strict(more)
 end
 
-return log
+return strict(log)

@@ -20,7 +20,7 @@ end
 -- @tparam size size bytes or "64K"; at most the setting max_body
 -- @treturn middleware
 function mw.body_limit(size)
-  local most = unit.bytes(size, 2)
+  local most = unit.body(size, 2)
   return function(c, next)
     if not core.limit_body(c[1], c[2], most) then
       errors.fail(413, ("the body is longer than %d bytes"):format(most))

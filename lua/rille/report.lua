@@ -26,8 +26,19 @@ local function untraced(err)
   return err, nil, nil
 end
 
+-- A table that is no error of ours says nothing of itself: what it is meant to be can be seen.
+local function shown_table(err)
+  local ok, json = pcall(core.json_encode, err)
+  local status = type(rawget(err, "status")) == "number" and rawget(err, "status") or 404
+  return ("a table was raised that is no error: %s. Write c:fail(%d, message), or rille.fail where there is no c"):format(
+    ok and json or tostring(err), status)
+end
+
 -- What an error says of itself: __tostring may return anything, or fail.
 local function text_of(err)
+  if type(err) == "table" and getmetatable(err) == nil then
+    return shown_table(err)
+  end
   local ok, text = pcall(tostring, err)
   local kind = type(text)
   return ok and (kind == "string" or kind == "number") and "" .. text or ("a %s without words"):format(type(err))

@@ -9,9 +9,8 @@
 --     }
 --     local value, problems = product:parse(rille.json.decode(text))
 --
--- A schema never changes: each method gives a new one. It is compiled to Lua at
--- its first use. What is wrong is never an error but a list of all problems,
--- `{ in, path, code, message }`, to be read aloud as "items[2].qty must be at least 1".
+-- A schema never changes: each method gives a new one. It is compiled to Lua at its first use. What is wrong is never an
+-- error but a list of all problems, `{ in, path, code, message }`, to be read aloud as "items[2].qty must be at least 1".
 --
 -- The codes: required, type, min, max, pattern, enum, literal, union, format,
 -- unknown, repeated, key, depth, custom, and more (there were too many to list).
@@ -28,6 +27,7 @@ local v = {}
 
 local Schema = { __name = "rille.schema" }
 Schema.__index = Schema
+describe.guard(Schema)
 
 --- Whether `x` is a schema.
 -- @param x anything

@@ -2,10 +2,12 @@
 local answers = require "rille.answer"
 local Context = require "rille.context"
 local core = require "rille.core"
+local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
 local method = require "rille.method"
 local place = require "rille.place"
 local report = require "rille.report"
+local slip = require "rille.slip"
 local wait = require "rille.wait"
 
 local stream = {}
@@ -24,10 +26,13 @@ end
 
 --- Send a piece. **Yields** while the client does not read.
 -- @tparam string text
+-- @param ... nothing: several texts are joined by whoever has them
 -- @raise `cancelled` when the client has gone
-function Out:write(text)
+function Out:write(text, ...)
   if type(text) ~= "string" then
     error("out:write takes a string: got a " .. type(text), 2)
+  elseif select("#", ...) > 0 then
+    error("out:write takes one string: join them, as in out:write(a .. b)", 2)
   end
   begin(self)
   if not core.stream_write(self[1], self[2], text) then
@@ -37,6 +42,7 @@ function Out:write(text)
 end
 
 method.guard(Out, function(value) return getmetatable(value) == Out end, "out", { "write" })
+slip.guard(Out, "out", "write", "has_begun", elsewhere.out)
 
 -- A HEAD request is answered with the head alone: no piece would be sent.
 local function send(out, c)

@@ -20,6 +20,7 @@ local guard = require "rille.guard"
 local isolation = require "rille.test.isolation"
 local lifecycle = require "rille.lifecycle"
 local module = require "rille.module"
+local slip = require "rille.slip"
 local place = require "rille.test.place"
 local ready = require "rille.test.ready"
 local stub = require "rille.test.stub"
@@ -130,7 +131,7 @@ function T:client(options)
   end
   for _, hook in ipairs { "as", "session" } do
     if options[hook] ~= nil then
-      if type(self[hook]) ~= "function" then
+      if type(rawget(self, hook)) ~= "function" then
         error(("t:client{ %s = … }: say first what it means to this app: function t.%s(client, value) … end, "
           .. "say client.headers.authorization = …"):format(hook, hook), 2)
       end
@@ -139,6 +140,8 @@ function T:client(options)
   end
   return client
 end
+
+slip.guard(T, "t", "client factory create stub expect_fault require clock as session", "")
 
 -- What is called as t.create(…): functions that know their t.
 local function functions_of(t, loader)

@@ -4,6 +4,7 @@
 -- checked values take the raw ones' place in `c`. What goes out is shaped.
 local Context = require "rille.context"
 local core = require "rille.core"
+local describe = require "rille.schema.describe"
 local errors = require "rille.error"
 
 local validate = {}
@@ -58,6 +59,39 @@ local function check_body(c, schema, list)
     collect(list, value.details)
   else
     error(value, 0)
+  end
+end
+
+-- The parameters of a path, by name, and in a row for people.
+local function parameters_of(path)
+  local set, list = {}, {}
+  for name in path:gmatch "[:*]([%a_][%w_]*)" do
+    set[name], list[#list + 1] = true, ":" .. name
+  end
+  return set, #list > 0 and "it has " .. table.concat(list, ", ") or "it has none"
+end
+
+--- Compare the schema of a route's params with its path: what one of them lacks would make every
+-- request a 404.
+-- @tparam table route
+-- @raise for a name that only one of them has
+function validate.against_path(route)
+  local object = route.options.params and describe.target(route.options.params)
+  if not object or object.kind ~= "object" then
+    return
+  end
+  local where = ("%s %s at %s"):format(route.method, route.path, route.where)
+  local there, shown = parameters_of(route.path)
+  for _, name in ipairs(object.order) do
+    if not there[name] then
+      error(("%s: its schema of params has '%s', which is no parameter of the path: %s"):format(where, name, shown), 0)
+    end
+  end
+  for name in pairs(there) do
+    if not object.fields[name] and object.unknown == "refuse" then
+      error(("%s: its schema of params lacks the path's parameter '%s': add it, or the option { unknown = \"keep\" }")
+        :format(where, name), 0)
+    end
   end
 end
 

@@ -74,12 +74,20 @@ describe("an error that is shown", function()
   end)
 
   it("is a fault when it is no error table, whatever it is", function()
-    for _, thrown in ipairs { "app.lua:1: oh no", 7, false, {}, setmetatable({}, { __tostring = function() return "words" end }) } do
+    for _, thrown in ipairs { "app.lua:1: oh no", 7, false, setmetatable({}, { __tostring = function() return "words" end }) } do
       local shown = shown_and_told(thrown, "fault in a request")
       assert.same({ 500, "internal", "internal error" }, { shown.status, shown.code, shown.message })
       assert.equal(tostring(thrown), lines[#lines].error)
     end
     assert.equal(500, shown_and_told(nil, "fault in a request").status)
+  end)
+
+  it("is shown when it is a table, with what to write instead", function()
+    shown_and_told({ status = 409 }, "fault in a request")
+    assert.equal('a table was raised that is no error: {"status":409}. Write c:fail(409, message), '
+      .. "or rille.fail where there is no c", lines[#lines].error)
+    shown_and_told({ fn = print }, "fault in a request")
+    assert.matches("^a table was raised that is no error: table: 0x%x+%. Write c:fail%(404, message%)", lines[#lines].error)
   end)
 
   it("is told although it cannot say what it is", function()

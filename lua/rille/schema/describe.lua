@@ -1,4 +1,7 @@
 --- What can be said of a schema without a value: what it leads to, what it is called.
+local elsewhere = require "rille.elsewhere"
+local slip = require "rille.slip"
+
 local describe = {}
 
 local CHAIN_MOST = 200  -- v.lazy leading to v.lazy leading to …
@@ -182,6 +185,14 @@ function describe.tags(union, name)
     values[i] = tag_value(member, name)
   end
   return choice_of(values)
+end
+
+--- Have what no schema has raise, with the name that was meant.
+-- @tparam table class
+function describe.guard(class)
+  slip.guard(class, "a schema", "optional nullable default partial refine describe parse check json_schema mask",
+    "default_value description fields has_lazy item key max members message min name nul order pattern refinements resolve "
+      .. "target unknown values", elsewhere.schema)
 end
 
 return describe

@@ -4,7 +4,9 @@
 -- handler, answer. Only the socket is missing.
 local core = require "rille.core"
 local example = require "rille.test.example"
+local fields_of = require "rille.fields"
 local html = require "rille.test.html"
+local slip = require "rille.slip"
 local url = require "rille.url"
 local wire = require "rille.test.wire"
 
@@ -27,7 +29,7 @@ local Response = { __name = "rille.test.response" }
 
 function Response.__index(res, key)
   if key ~= "json" then
-    return nil
+    error((slip.text("the answer", key, { "status", "headers", "body", "json" })), 2)
   end
   local ok, value, why = pcall(core.json_decode, res.body)
   if not ok or value == nil then
@@ -152,6 +154,7 @@ local function request(self, method, path, options, level)
   local res, lists = wire.exchange(self.app, wire.request(method, target, headers, body), method)
   res.method, res.path = method, target
   keep_cookies(self, lists["set-cookie"])
+  fields_of.headers(res.headers)
   setmetatable(res, Response)
   if res.status == 500 then
     check_fault(res, level + 1)
@@ -165,7 +168,7 @@ for _, method in ipairs { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTI
   -- @tparam[opt] table options `query`, `headers`: tables; the body is one of
   -- `json` (any value), `form` (a table; with `files` = { name = text or
   -- { filename, content_type, body } } as multipart), `body` (a string)
-  -- @treturn response `status`, `headers` (lower-case names), `body`, and `json`,
+  -- @treturn response `status`, `headers` (lower-case names, read in any case), `body`, and `json`,
   -- decoded when it is first read
   -- @raise when it is answered 500, unless t.expect_fault() was called
   Client[method:lower()] = function(self, path, options)
@@ -249,5 +252,7 @@ end
 function Client.new(app, headers)
   return setmetatable({ app = app, headers = headers or {}, cookies = {} }, Client)
 end
+
+slip.guard(Client, "a client", "get head post put patch delete options submit headers cookies", "")
 
 return Client

@@ -109,7 +109,9 @@ static void wrong_files_are_named_with_their_line(void **state) {
     } cases[] = {
         {"return {\n x = \n}", ":3: unexpected symbol near '}'"},
         {"local x\nreturn x.y", ":2: attempt to index local 'x' (a nil value)"},
-        {"port = 1", ": expected `return { name = value, ... }`, got nil"},
+        {"local port = 1", ": expected `return { name = value, ... }`, got nil"},
+        {"\nport = 1\nreturn {}", ":2: assigning the global 'port': a setting belongs into the table that is returned, "
+                                  "and all else is written `local port`"},
         {"return {\n t = pairs }", ":2: 't' is a function: expected a string, a number, a boolean or a table"},
         {"return {\n t = { l = {\n 1, pairs } } }",
          ":2: 'l' holds a function: expected a string, a number, a boolean or a table"},

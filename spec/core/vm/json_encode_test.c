@@ -157,6 +157,8 @@ static void refuses_tables_of_no_one_kind(void **state) {
 
 static void names_what_cannot_be_encoded(void **state) {
     (void)state;
+    assert_refuses("{ c = setmetatable({}, { [0] = 5, 'take a part of it' }) }", "c: take a part of it");
+    assert_refuses("setmetatable({ 1 }, { [0] = 5 })", "this cannot be encoded");
     assert_refuses("{ items = { {}, {}, { price = 0/0 } } }", "items[3].price: NaN cannot be encoded");
     assert_refuses("{ 1/0 }", "[1]: infinity cannot be encoded");
     assert_refuses("-1/0", "infinity cannot be encoded");
