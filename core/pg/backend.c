@@ -20,6 +20,10 @@ static void ignore_notice(void *owner, const PGresult *notice) {
     (void)notice;
 }
 
+static uint64_t add_text(uint64_t sum, const char *text) {
+    return text == NULL ? sum : rl_hash_bytes(sum, text, strlen(text));
+}
+
 /* Those of the settings that the server reports which a statement can change. A
  * changed search_path is not told of before PostgreSQL 18. */
 static uint64_t sum_session(const PGconn *pg) {
@@ -27,11 +31,15 @@ static uint64_t sum_session(const PGconn *pg) {
                                         "IntervalStyle", "application_name", "standard_conforming_strings",
                                         "search_path",   "session_authorization"};
     uint64_t sum = RL_HASH_BEGIN;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *value = PQparameterStatus(pg, names[i]);
-        sum = value == NULL ? sum : rl_hash_bytes(sum, value, strlen(value));
-    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        sum = add_text(sum, PQparameterStatus(pg, names[i]));
     return sum;
+}
+
+/* A name may lead elsewhere by now: the address counts, where there is one. */
+static uint64_t sum_address(const PGconn *pg) {
+    const char *address = PQhostaddr(pg);
+    return add_text(add_text(RL_HASH_BEGIN, *address == '\0' ? PQhost(pg) : address), PQport(pg)) | 1;
 }
 
 rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options *options,
@@ -41,7 +49,8 @@ rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options 
     if (backend == NULL)
         goto fail;
     *backend = (rl_backend){
-        .pg = pg, .loop = loop, .events = events, .owner = owner, .options = *options, .was_quiet = true};
+        .pg = pg, .loop = loop, .events = events, .owner = owner, .options = *options, .was_quiet = true,
+        .session = sum_session(pg), .host = sum_address(pg)};
     rl_list_init(&backend->in_flight);
     rl_list_init(&backend->answered);
     rl_list_init(&backend->evicted);
@@ -50,7 +59,6 @@ rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options 
     if (err != RL_OK)
         goto fail;
     PQsetNoticeReceiver(pg, ignore_notice, NULL);
-    backend->session = sum_session(pg);
     if (PQsetnonblocking(pg, 1) != 0 || PQenterPipelineMode(pg) != 1) {
         err = RL_ERESET;
         goto fail;
@@ -88,6 +96,10 @@ rl_err rl_backend_attach(rl_backend *backend, rl_loop *loop, rl_crew *canceller)
 
 void *rl_backend_owner(const rl_backend *backend) {
     return backend->owner;
+}
+
+uint64_t rl_backend_host(const rl_backend *backend) {
+    return backend->host;
 }
 
 bool rl_backend_is_demoted(const rl_backend *backend) {

@@ -68,6 +68,8 @@ void rl_backend_cancel(rl_backend *backend);
 void rl_backend_abort(rl_backend *backend, rl_err why);
 
 void *rl_backend_owner(const rl_backend *backend);
+/* Which server it is at: the same for all connections to one address. Never 0. */
+uint64_t rl_backend_host(const rl_backend *backend);
 /* Whether it has refused a write because its server follows another one (25006). */
 bool rl_backend_is_demoted(const rl_backend *backend);
 /* Statements run since the last call. */

@@ -27,6 +27,7 @@ struct rl_backend {
     const rl_backend_events *events;
     void *owner;
     rl_backend_options options;
+    uint64_t host;    /* a sum of its server's address */
     uint64_t session; /* a sum of what the server reported of the session when it began */
     uint64_t runs;    /* statements, since they were last taken */
     bool is_demoted;

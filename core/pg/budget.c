@@ -5,8 +5,6 @@
 #include "loop/clock.h"
 #include "pg/budget_state.h"
 
-enum { RENEWAL_LEAST_NS = 1000000000 };
-
 static rl_budget *lock_of(rl_member *member) {
     pthread_mutex_lock(&member->budget->lock);
     return member->budget;
@@ -145,14 +143,17 @@ static void rest(rl_budget *budget, rl_berth *berth) {
     budget->stats.idle++;
 }
 
+static bool is_stale(const rl_budget *budget, const rl_berth *berth) {
+    return rl_demoted_is_stale(&budget->demoted, berth->host, berth->epoch);
+}
+
 rl_put rl_member_put(rl_member *member, rl_berth *berth, rl_ticket **out) {
     rl_put put = RL_PUT_IDLE;
     rl_budget *budget = lock_of(member);
-    bool is_stale = berth->epoch != budget->epoch;
-    if (berth->promised_to == NULL && oldest(budget) != NULL && !is_stale)
+    if (berth->promised_to == NULL && oldest(budget) != NULL && !is_stale(budget, berth))
         promise(budget, berth, oldest(budget));
     rl_ticket *ticket = berth->promised_to;
-    if (is_stale) {
+    if (is_stale(budget, berth)) {
         put = RL_PUT_STALE;
     } else if (ticket == NULL) {
         rest(budget, berth);
@@ -168,16 +169,30 @@ rl_put rl_member_put(rl_member *member, rl_berth *berth, rl_ticket **out) {
     return put;
 }
 
-void rl_member_renew(rl_member *member) {
+static void call_stale(rl_budget *budget) {
+    for (rl_list *at = budget->idle.next, *next; at != &budget->idle; at = next) {
+        next = at->next;
+        rl_berth *berth = RL_CONTAINER(at, rl_berth, all);
+        if (is_stale(budget, berth))
+            call(budget, berth);
+    }
+}
+
+void rl_member_demote(rl_member *member, uint64_t host) {
     rl_budget *budget = lock_of(member);
-    uint64_t now_ns = rl_clock_ns();
-    if (budget->renewed_ns == 0 || now_ns - budget->renewed_ns >= RENEWAL_LEAST_NS) {
-        budget->renewed_ns = now_ns;
-        budget->epoch++;
-        while (!rl_list_is_empty(&budget->idle))
-            call(budget, RL_CONTAINER(budget->idle.next, rl_berth, all));
+    if (rl_demoted_note(&budget->demoted, host, rl_clock_ns())) {
+        call_stale(budget);
+        for (rl_list *at = budget->members.next; at != &budget->members; at = at->next)
+            ring(RL_CONTAINER(at, rl_member, link));
     }
     unlock(budget);
+}
+
+uint64_t rl_member_next_demoted(rl_member *member) {
+    rl_budget *budget = lock_of(member);
+    uint64_t host = rl_demoted_next(&budget->demoted, &member->heard);
+    unlock(budget);
+    return host;
 }
 
 bool rl_member_send(rl_member *member, rl_berth *berth) {
@@ -242,7 +257,7 @@ bool rl_member_may_dial(rl_member *member, bool is_warming, bool is_impatient) {
     return may;
 }
 
-void rl_member_dialed(rl_member *member, rl_berth *berth) {
+void rl_member_dialed(rl_member *member, rl_berth *berth, uint64_t host) {
     rl_budget *budget = lock_of(member);
     member->dialing--;
     budget->stats.dialing--;
@@ -250,7 +265,7 @@ void rl_member_dialed(rl_member *member, rl_berth *berth) {
         budget->stats.connect_failures++;
         close_one(budget);
     } else {
-        *berth = (rl_berth){.member = member, .epoch = budget->epoch};
+        *berth = (rl_berth){.member = member, .host = host, .epoch = budget->demoted.epoch};
         rl_list_init(&berth->link);
         rl_list_init(&berth->all);
         budget->stats.connects++;
@@ -313,6 +328,7 @@ rl_err rl_member_join(rl_member *member, rl_budgets *budgets, const char *key, c
     rl_list_init(&member->arrived);
     pthread_mutex_lock(&budget->lock);
     rl_list_push_back(&budget->members, &member->link);
+    member->heard = budget->demoted.epoch;
     unlock(budget);
     return RL_OK;
 }

@@ -74,6 +74,7 @@ struct rl_member {
     rl_post bell;
     rl_list idle, called, arrived; /* berths */
     uint32_t queued, dialing;
+    uint64_t heard; /* of demoted hosts, up to this epoch */
     bool is_rung, is_leaving;
 };
 
@@ -89,7 +90,7 @@ struct rl_berth {
     rl_list all;  /* in the budget's idle */
     rl_member *member;
     rl_ticket *promised_to;
-    uint64_t epoch;
+    uint64_t host, epoch; /* pg/demoted.h */
     bool is_idle, is_called;
 };
 
@@ -115,14 +116,16 @@ void rl_ticket_forget(rl_ticket *ticket, bool has_timed_out);
 typedef enum rl_put {
     RL_PUT_IDLE,  /* it is idle here now */
     RL_PUT_GRANT, /* a ticket of this member gets it: it is in *out */
-    RL_PUT_STALE, /* older than the last rl_member_renew: to be closed */
+    RL_PUT_STALE, /* its host was demoted after it was made: to be closed */
     RL_PUT_AWAY   /* an older ticket waits elsewhere: take it off the loop, then rl_member_send */
 } rl_put;
 /* A usable berth on the member's loop that nobody holds. */
 rl_put rl_member_put(rl_member *member, rl_berth *berth, rl_ticket **out);
-/* The server is not what it was: no connection made before this is lent again.
- * Once a second at most, for a server that will not become what is wanted. */
-void rl_member_renew(rl_member *member);
+/* That host has refused a write: no connection that was made to it before is lent again, and
+ * every member hears of it by its bell. Once a second at most (pg/demoted.h). */
+void rl_member_demote(rl_member *member, uint64_t host);
+/* On a bell, until it gives 0: the hosts that were demoted since. */
+uint64_t rl_member_next_demoted(rl_member *member);
 /* One that is on no loop. False when nobody can have it: it is closed then. */
 RL_MUST_USE bool rl_member_send(rl_member *member, rl_berth *berth);
 
@@ -137,8 +140,8 @@ rl_berth *rl_member_next_idle(rl_member *member);
  * follows. `is_warming`: for nobody, until min_open are there. `is_impatient`:
  * not content with those that were called and did not come yet. */
 RL_MUST_USE bool rl_member_may_dial(rl_member *member, bool is_warming, bool is_impatient);
-/* Without success it counts no more; with it the berth is the member's, to be put. */
-void rl_member_dialed(rl_member *member, rl_berth *berth);
+/* Without success (NULL) it counts no more; with it the berth, to that host, is the member's, to be put. */
+void rl_member_dialed(rl_member *member, rl_berth *berth, uint64_t host);
 /* Removes an idle one, which is to be closed; false when it is called, or when
  * it is not `is_old` and too few would be left. */
 RL_MUST_USE bool rl_member_retire(rl_member *member, rl_berth *berth, bool is_old);

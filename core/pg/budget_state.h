@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "pg/budget.h"
+#include "pg/demoted.h"
 
 struct rl_budgets {
     pthread_mutex_t lock;
@@ -25,7 +26,7 @@ struct rl_budget {
     rl_list queue; /* tickets, the oldest first */
     rl_list idle;  /* berths, the newest first */
     uint32_t queued, called;
-    uint64_t epoch, renewed_ns;
+    rl_demoted demoted;
     uint64_t owed; /* lost, and not replaced yet */
     rl_budget_stats stats;
 };

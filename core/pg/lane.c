@@ -29,14 +29,20 @@ rl_lesson *rl_lane_recall(rl_lane *lane, rl_slice sql) {
     return rl_lessons_hold(&lane->lessons, sql);
 }
 
+static void learn_failure(rl_lane *lane, rl_lesson *lesson, const rl_failure *failure) {
+    if (rl_failure_is_stop(failure))
+        rl_lesson_note_slow(lesson);
+    lane->is_refused = lane->is_refused || strcmp(failure->sqlstate, "25006") == 0;
+}
+
 /* What the worker itself did between the end of its last poll and this one is not
  * the server's time. Only the last such stretch can be told from it: an answer
  * that had come before it would have been read then. */
 void rl_lane_learn(rl_lane *lane, rl_lesson *lesson, const rl_query *query, uint64_t since_ns, uint32_t count) {
-    if (rl_failure_is_stop(&query->failure))
-        rl_lesson_note_slow(lesson);
-    if (query->failure.err != RL_OK)
+    if (query->failure.err != RL_OK) {
+        learn_failure(lane, lesson, &query->failure);
         return;
+    }
     uint64_t now_ns = rl_loop_turn_ns(lane->loop);
     uint64_t took_ns = now_ns - since_ns;
     uint64_t without_us_ns = now_ns - lane->asleep_ns;
@@ -167,6 +173,8 @@ static void serve_waiting(rl_lane *lane) {
 static bool on_turn(rl_turn *turn) {
     rl_lane *lane = RL_CONTAINER(turn, rl_lane, turn);
     lane->awake_ns = rl_loop_turn_ns(lane->loop);
+    if (lane->is_refused)
+        rl_wires_tell_demoted(lane);
     serve_waiting(lane);
     for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next)
         rl_backend_sync(RL_CONTAINER(at, rl_wire, link)->backend);

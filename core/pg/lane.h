@@ -45,6 +45,9 @@ typedef struct rl_lane_options {
     uint64_t max_lifetime_ms;                       /* give or take a tenth; 0: no limit */
     bool is_replica;                                /* the sessions refuse writes */
     rl_log *log;                                    /* may be NULL */
+    /* A host has refused a write, since its server follows another one. In a turn; may be NULL. */
+    void (*on_demoted)(void *owner, uint64_t host);
+    void *owner;
 } rl_lane_options;
 
 /* The defaults of every limit, without a URL. */
@@ -83,6 +86,8 @@ void rl_lane_end(rl_lane *lane, struct rl_backend *wire, uint32_t sent);
  * caller's again; else its `done` will come. */
 RL_MUST_USE bool rl_lane_forget(rl_lane *lane, rl_query *query);
 
+/* No more is sent to that host (rl_backend_host) over connections that are there now. */
+void rl_lane_leave(rl_lane *lane, uint64_t host);
 /* The server hangs: what is in flight fails, as if the connections had broken. Not
  * from within a query's `done`. */
 void rl_lane_hang_up(rl_lane *lane);

@@ -32,6 +32,7 @@ struct rl_lane {
     uint32_t failures;            /* dials in a row */
     rl_jitter jitter;
     rl_lane_stats stats;
+    bool is_refused; /* some statement, as a write where none is possible */
 };
 
 void rl_wires_init(rl_lane *lane);
@@ -41,6 +42,8 @@ void rl_wires_clear(rl_lane *lane);
 void rl_wires_want(rl_lane *lane);
 /* Something was sent: see that an answer comes. */
 void rl_wires_watch(rl_lane *lane);
+/* Some statement was refused: by which host? */
+void rl_wires_tell_demoted(rl_lane *lane);
 void rl_wire_close(rl_wire *wire);
 /* The same of one that broke. */
 void rl_wire_lose(rl_wire *wire);

@@ -59,6 +59,8 @@ static rl_err open_lane(rl_pool *pool, const rl_pool_options *options) {
     lane.connect_timeout_ms = options->connect_timeout_ms;
     lane.max_lifetime_ms = options->max_lifetime_ms;
     lane.is_replica = options->is_replica;
+    lane.on_demoted = options->is_replica ? NULL : rl_supply_on_demoted;
+    lane.owner = pool;
     lane.log = options->log;
     return rl_lane_open(pool->loop, &lane, &pool->lane);
 }
@@ -310,7 +312,7 @@ void rl_seat_tidied(rl_seat *seat, bool usable) {
     seat->was_reset = false;
     bool is_demoted = rl_backend_is_demoted(seat->backend) && !pool->options.is_replica;
     if (is_demoted)
-        rl_member_renew(&pool->member);
+        rl_member_demote(&pool->member, rl_backend_host(seat->backend));
     if (!usable || is_demoted || is_old(seat) || pool->closed)
         rl_pool_drop(seat);
     else

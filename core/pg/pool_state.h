@@ -47,6 +47,8 @@ void rl_supply_pump(rl_pool *pool);
 void rl_supply_hurry(rl_pool *pool);
 /* The seat leaves this loop, for a waiter of another one, or is closed. */
 void rl_supply_send(rl_seat *seat);
+/* The lane's news: that host is no primary. `owner` is the pool. */
+void rl_supply_on_demoted(void *owner, uint64_t host);
 void rl_supply_on_bell(rl_member *member);
 void rl_supply_close(rl_pool *pool);
 

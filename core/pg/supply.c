@@ -25,7 +25,7 @@ static void dial_failed(rl_pool *pool, const char *why) {
     snprintf(pool->connect_error, sizeof pool->connect_error, "%s", why);
     if (!rl_timer_is_running(&pool->backoff))
         back_off(pool);
-    rl_member_dialed(&pool->member, NULL);
+    rl_member_dialed(&pool->member, NULL, 0);
     if (pool->options.on_refused != NULL)
         pool->options.on_refused(pool->options.owner);
 }
@@ -77,7 +77,7 @@ static void on_connected(void *owner, PGconn *pg, const char *why) {
         dial_failed(pool, "out of memory");
         return;
     }
-    rl_member_dialed(&pool->member, &seat->berth);
+    rl_member_dialed(&pool->member, &seat->berth, rl_backend_host(seat->backend));
     pool->failures = 0;
     pool->is_warming = true;
     pool->connect_error[0] = '\0';
@@ -154,6 +154,11 @@ static void welcome(rl_pool *pool, rl_seat *seat) {
         rl_pool_drop(seat);
 }
 
+void rl_supply_on_demoted(void *owner, uint64_t host) {
+    rl_pool *pool = owner;
+    rl_member_demote(&pool->member, host);
+}
+
 void rl_supply_on_bell(rl_member *member) {
     rl_pool *pool = RL_CONTAINER(member, rl_pool, member);
     rl_berth *berth;
@@ -166,6 +171,9 @@ void rl_supply_on_bell(rl_member *member) {
         rl_pool_offer(seat_of(berth));
     while ((berth = rl_member_next_arrived(member)) != NULL)
         welcome(pool, seat_of(berth));
+    for (uint64_t host; (host = rl_member_next_demoted(member)) != 0;)
+        if (pool->lane != NULL)
+            rl_lane_leave(pool->lane, host);
     rl_supply_pump(pool);
     pool->seats--;
     rl_pool_free_if_over(pool);

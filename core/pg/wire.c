@@ -169,6 +169,24 @@ void rl_wires_clear(rl_lane *lane) {
     rl_timer_stop(lane->loop, &lane->watch);
 }
 
+void rl_lane_leave(rl_lane *lane, uint64_t host) {
+    for (rl_list *at = lane->wires.next, *next; at != &lane->wires; at = next) {
+        next = at->next;
+        rl_wire *one = RL_CONTAINER(at, rl_wire, link);
+        if (!one->is_leaving && rl_backend_host(one->backend) == host)
+            leave(one);
+    }
+}
+
+void rl_wires_tell_demoted(rl_lane *lane) {
+    lane->is_refused = false;
+    for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next) {
+        const rl_wire *one = RL_CONTAINER(at, rl_wire, link);
+        if (rl_backend_is_demoted(one->backend) && lane->options.on_demoted != NULL)
+            lane->options.on_demoted(lane->options.owner, rl_backend_host(one->backend));
+    }
+}
+
 void rl_lane_hang_up(rl_lane *lane) {
     while (!rl_list_is_empty(&lane->wires)) {
         rl_wire *one = RL_CONTAINER(lane->wires.next, rl_wire, link);

@@ -21,6 +21,8 @@ typedef struct visitor {
     rl_berth *got;
 } visitor;
 
+enum { HOST = 7 /* of every berth */ };
+
 static const rl_budget_limits small = {.max = 2, .max_waiters = 4, .min_open = 1};
 
 static void place(desk *at, rl_berth *berth) {
@@ -88,7 +90,7 @@ static void ask(desk *at, visitor *one) {
 /* A new connection, for whoever waits at the desk or to be warm. */
 static void dial(desk *at, rl_berth *berth) {
     assert_true(rl_member_may_dial(&at->member, true, true));
-    rl_member_dialed(&at->member, berth);
+    rl_member_dialed(&at->member, berth, HOST);
     place(at, berth);
 }
 
@@ -242,7 +244,7 @@ static void a_worker_that_is_stuck_keeps_nobody_waiting(void **state) {
     visitor one = {0};
     ask(&both.b, &one);
     assert_true(rl_member_may_dial(&both.b.member, false, true)); /* a's loop does not turn */
-    rl_member_dialed(&both.b.member, &both.berths[1]);
+    rl_member_dialed(&both.b.member, &both.berths[1], HOST);
     place(&both.b, &both.berths[1]);
     assert_ptr_equal(one.got, &both.berths[1]);
     turn(&both.a); /* called in vain */
@@ -258,7 +260,7 @@ static void whoever_found_it_full_hears_of_a_place(void **state) {
     assert_false(rl_member_is_silent(&both.b.member));
     assert_true(rl_member_may_dial(&both.b.member, false, false));
     assert_false(rl_member_may_dial(&both.b.member, false, false)); /* one waits, one is dialled */
-    rl_member_dialed(&both.b.member, NULL);
+    rl_member_dialed(&both.b.member, NULL, 0);
     turn(&both.b);
     assert_int_equal(rl_member_stats(&both.b.member).connect_failures, 1);
     rl_ticket_forget(&late.ticket, false);
@@ -273,7 +275,7 @@ static void idleness_alone_leaves_the_least_number(void **state) {
     assert_false(rl_member_may_dial(&both.a.member, true, false));
     assert_true(rl_member_retire(&both.a.member, &both.berths[1], true));
     assert_true(rl_member_may_dial(&both.a.member, true, false)); /* warm again */
-    rl_member_dialed(&both.a.member, NULL);
+    rl_member_dialed(&both.a.member, NULL, 0);
 }
 
 static void a_called_one_is_not_retired(void **state) {
@@ -283,7 +285,7 @@ static void a_called_one_is_not_retired(void **state) {
     assert_false(rl_member_retire(&both.a.member, &both.berths[0], true));
     rl_member_remove(&both.a.member, &both.berths[0]); /* but it may die */
     assert_true(rl_member_may_dial(&both.b.member, false, false));
-    rl_member_dialed(&both.b.member, &both.berths[1]);
+    rl_member_dialed(&both.b.member, &both.berths[1], HOST);
     place(&both.b, &both.berths[1]);
     assert_ptr_equal(one.got, &both.berths[1]);
 }
@@ -310,21 +312,33 @@ static void a_member_that_leaves_hands_over_what_was_called(void **state) {
     assert_int_equal(rl_member_stats(&both.b.member).open, 1);
 }
 
-static void none_from_before_a_renewal_is_lent_again(void **state) {
+static void none_from_before_its_host_was_demoted_is_lent_again(void **state) {
     (void)state;
     visitor late = {.got = NULL};
     place(&both.a, both.holders[0].got); /* one is idle, the other lent */
-    rl_member_renew(&both.b.member);
+    rl_member_demote(&both.b.member, HOST);
     turn(&both.a);
     assert_int_equal(rl_member_stats(&both.a.member).open, 1);
     ask(&both.b, &late);
     place(&both.a, both.holders[1].got);
     assert_int_equal(rl_member_stats(&both.a.member).open, 0);
     dial(&both.b, &both.berths[0]);
-    rl_member_renew(&both.b.member); /* so soon again: as good as said once */
+    rl_member_demote(&both.b.member, HOST); /* so soon again: as good as said once */
     assert_ptr_equal(late.got, &both.berths[0]);
     place(&both.b, late.got);
     assert_int_equal(rl_member_stats(&both.a.member).idle, 1);
+}
+
+static void those_of_other_hosts_stay_when_one_is_demoted(void **state) {
+    (void)state;
+    place(&both.a, both.holders[0].got);
+    place(&both.a, both.holders[1].got);
+    rl_member_demote(&both.b.member, HOST + 1);
+    turn(&both.a);
+    assert_int_equal(rl_member_stats(&both.a.member).idle, 2);
+    assert_int_equal(rl_member_next_demoted(&both.a.member), HOST + 1);
+    assert_int_equal(rl_member_next_demoted(&both.a.member), 0);
+    assert_int_equal(rl_member_next_demoted(&both.b.member), HOST + 1);
 }
 
 static void members_of_one_key_share_and_others_do_not(void **state) {
@@ -475,7 +489,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_called_one_is_not_retired, one_idle, close_all),
         cmocka_unit_test_setup_teardown(a_member_that_leaves_passes_on_what_was_sent, one_idle, close_all),
         cmocka_unit_test_setup_teardown(a_member_that_leaves_hands_over_what_was_called, one_idle, close_all),
-        cmocka_unit_test_setup_teardown(none_from_before_a_renewal_is_lent_again, both_held, close_all),
+        cmocka_unit_test_setup_teardown(none_from_before_its_host_was_demoted_is_lent_again, both_held, close_all),
+        cmocka_unit_test_setup_teardown(those_of_other_hosts_stay_when_one_is_demoted, both_held, close_all),
         cmocka_unit_test_setup_teardown(members_of_one_key_share_and_others_do_not, nothing_open, close_all),
         cmocka_unit_test(many_threads_never_hold_one_together),
         cmocka_unit_test(survives_each_refused_allocation),

@@ -661,6 +661,32 @@ static void run_some(void) {
     turn_until(loop, is_lane_empty, NULL);
 }
 
+static bool has_no_wires(void *arg) {
+    (void)arg;
+    return stats().wires == 0;
+}
+
+/* 25006: what was the primary follows another server now. */
+static void leaves_a_host_that_is_no_primary(void **state) {
+    (void)state;
+    static const char sql[] = "delete from pg_description where false";
+    cluster before = server;
+    char command[256];
+    assert_int_equal(cluster_start(&server), 0);
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " standby %s", server.dir);
+    assert_int_equal(system(command), 0);
+    set_up_with(1, 32);
+    trust(sql);
+    errand *write = start(&scope, sql, NULL);
+    assert_int_equal(write->errand.state, RL_ERRAND_SHARED);
+    assert_string_equal(finish(write).sqlstate, "25006");
+    turn_until(loop, has_no_wires, NULL);
+    assert_int_equal(stats().lost, 0);
+    close_all(NULL);
+    cluster_stop(&server);
+    server = before;
+}
+
 static bool is_nothing_connecting(void *arg) {
     (void)arg;
     rl_pool_stats now = rl_pool_stats_of(pool);
@@ -711,6 +737,7 @@ int main(void) {
         cmocka_unit_test(gives_up_a_server_that_says_nothing_long_after_the_timeout),
         cmocka_unit_test_setup_teardown(closes_a_connection_whose_session_was_changed, one, close_all),
         cmocka_unit_test_setup_teardown(never_gives_an_answer_to_somebody_else, two, close_all),
+        cmocka_unit_test(leaves_a_host_that_is_no_primary),
         cmocka_unit_test(survives_each_refused_allocation),
         cmocka_unit_test_setup_teardown(comes_through_a_fast_restart, two, close_all),
         cmocka_unit_test_setup_teardown(comes_through_an_immediate_restart, two, close_all),
