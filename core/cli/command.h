@@ -18,6 +18,8 @@ typedef struct rl_command {
 
 /* Serve the app until SIGTERM or SIGINT. Returns the exit status. */
 int rl_serve(const rl_command *command);
+/* Print how the server does that listens on the settings' host and port. */
+int rl_status(const rl_command *command);
 /* Run `require("rille.command." .. name)(words...)` as a task. Returns the exit status. */
 int rl_run_tool(const rl_command *command);
 

@@ -17,18 +17,22 @@ enum { MOST_WORDS = 256, TEXT_MOST = 256 * 1024, EXIT_USAGE = 2 };
 typedef struct command_row {
     const char *name, *arguments, *help;
     bool has_app;       /* its first word is an app's folder */
+    bool may_lack_app;  /* or there is no such word */
     bool has_own_flags; /* flags that are no settings' are its own */
     bool tells_all;     /* wrong settings do not end it: it tells of them among all that is wrong */
     int (*run)(const rl_command *command);
 } command_row;
 
 static const command_row COMMANDS[] = {
-    {"serve", "APP", "serve the app in folder APP (its app.lua)", true, false, false, rl_serve},
-    {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", false, true, false, rl_run_tool},
-    {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", true, true, true, rl_run_tool},
-    {"migrate", "[up|down|status]", "bring the database to the version in migrations/", false, true, false, rl_run_tool},
-    {"db", "start|stop|url|status", "a private PostgreSQL cluster in .rille/pg", false, true, false, rl_run_tool},
-    {"exec", "APP FILE", "run a Lua script with the app's modules and database", true, true, false, rl_run_tool},
+    {"serve", "APP", "serve the app in folder APP (its app.lua)", true, false, false, false, rl_serve},
+    {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", false, false, true, false,
+     rl_run_tool},
+    {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", true, false, true, true, rl_run_tool},
+    {"migrate", "[up|down|status]", "bring the database to the version in migrations/", false, false, true, false,
+     rl_run_tool},
+    {"db", "start|stop|url|status", "a private PostgreSQL cluster in .rille/pg", false, false, true, false, rl_run_tool},
+    {"exec", "APP FILE", "run a Lua script with the app's modules and database", true, false, true, false, rl_run_tool},
+    {"status", "[APP] [--json]", "how the server on --host and --port does", true, true, true, false, rl_status},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
@@ -138,7 +142,7 @@ int main(int argc, char **argv) {
     size_t flag_count;
     size_t word_count = split(row, (const char **)(argv + 2), (size_t)argc - 2, words, flags, &flag_count);
     const char *app_dir = row->has_app ? first_name(words, word_count) : NULL;
-    if (row->has_app && app_dir == NULL) {
+    if (row->has_app && !row->may_lack_app && app_dir == NULL) {
         fprintf(stderr, "usage: rille %s %s [settings]\n", row->name, row->arguments);
         return EXIT_USAGE;
     }

@@ -11,13 +11,16 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/account.h"
 #include "cli/command.h"
+#include "cli/control.h"
 #include "cli/worker.h"
 #include "loop/tcp.h"
 
 enum {
     MOST_WORKERS = 256,
-    END_GRACE_MS = 8000 /* beyond stop_delay and drain_timeout: a worker has graces of its own */
+    END_GRACE_MS = 8000, /* beyond stop_delay and drain_timeout: a worker has graces of its own */
+    STATUS_MOST = 128 * 1024 /* what a socket takes at once, and more than a hundred databases say */
 };
 
 typedef struct serve {
@@ -27,6 +30,8 @@ typedef struct serve {
     int *fds;
     size_t count;
     int signals; /* a signalfd */
+    int control; /* where `rille status` asks; -1 without */
+    uint64_t since_ns;
     uint16_t port;
 } serve;
 
@@ -56,11 +61,29 @@ static size_t count_in(const serve *at, rl_worker_state state) {
     return count;
 }
 
+static void tell_status(const serve *at) {
+    const rl_account account = {
+        .serving = &at->serving, .workers = at->count, .port = at->port, .since_ns = at->since_ns};
+    int peer = rl_control_accept(at->control);
+    if (peer < 0)
+        return;
+    rl_buf text;
+    rl_buf_init(&text, STATUS_MOST);
+    if (rl_account_write(&account, &text) != RL_OK)
+        rl_buf_clear(&text);
+    rl_control_answer_take(peer, rl_buf_live(&text));
+    rl_buf_clear(&text);
+}
+
 /* Wait for a worker's news, or a signal: its number, or 0. */
 static int wait_for_news(serve *at, int most_ms) {
-    struct pollfd fds[] = {{.fd = at->signals, .events = POLLIN}, {.fd = at->serving.news, .events = POLLIN}};
-    while (poll(fds, 2, most_ms) < 0 && errno == EINTR)
+    struct pollfd fds[] = {{.fd = at->signals, .events = POLLIN},
+                           {.fd = at->serving.news, .events = POLLIN},
+                           {.fd = at->control, .events = POLLIN}};
+    while (poll(fds, 3, most_ms) < 0 && errno == EINTR)
         ;
+    if (fds[2].revents & POLLIN)
+        tell_status(at);
     eventfd_t news;
     if (fds[1].revents & POLLIN)
         eventfd_read(at->serving.news, &news);
@@ -177,6 +200,15 @@ static bool bind_all(serve *at) {
     return false;
 }
 
+/* The server serves without it. */
+static void open_control(serve *at) {
+    at->since_ns = rl_clock_ns();
+    rl_err err = rl_control_listen(at->settings->host, at->port, &at->control);
+    if (err != RL_OK)
+        rl_log_printf(at->serving.log, RL_LOG_WARN, "`rille status` will not find this server: %s",
+                      err == RL_EINUSE ? "its name is taken" : rl_err_name(err));
+}
+
 static bool is_production(const rl_settings *settings) {
     return strcmp(settings->env, "development") != 0;
 }
@@ -200,6 +232,7 @@ static int start_and_run(serve *at) {
         return 1;
     }
     warn_of_clamp(at);
+    open_control(at);
     size_t wanted = at->count;
     for (at->count = 0; at->count < wanted; at->count++)
         if (rl_worker_start(&at->serving, at->fds[at->count], &at->workers[at->count]) != RL_OK)
@@ -210,7 +243,8 @@ static int start_and_run(serve *at) {
 }
 
 int rl_serve(const rl_command *command) {
-    serve at = {.settings = command->settings, .count = command->settings->workers, .signals = -1};
+    serve at = {
+        .settings = command->settings, .count = command->settings->workers, .signals = -1, .control = -1};
     if (at.count > MOST_WORKERS)
         at.count = MOST_WORKERS;
     at.serving = (rl_serving){
@@ -232,6 +266,8 @@ int rl_serve(const rl_command *command) {
     rl_pg_listeners_free(at.serving.database_listeners);
     rl_mem_free(at.workers);
     rl_mem_free(at.fds);
+    if (at.control >= 0)
+        close(at.control);
     if (at.signals >= 0)
         close(at.signals);
     if (at.serving.news >= 0)

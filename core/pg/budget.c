@@ -356,6 +356,7 @@ void rl_member_clear(rl_member *member) {
     rl_budget *budget = lock_of(member);
     assert(member->is_leaving && !member->is_rung);
     rl_list_remove(&member->link);
+    rl_budget_keep_lane(budget, &member->lane);
     unlock(budget);
     rl_budget_let_go(budget);
 }
@@ -388,12 +389,4 @@ uint32_t rl_member_queued(rl_member *member, bool *are_called) {
     *are_called = budget->called > 0 && member->queued > 0;
     unlock(budget);
     return queued;
-}
-
-rl_budget_stats rl_member_stats(rl_member *member) {
-    rl_budget *budget = lock_of(member);
-    rl_budget_stats stats = budget->stats;
-    stats.idle += budget->called; /* nobody holds them yet */
-    unlock(budget);
-    return stats;
 }

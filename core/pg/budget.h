@@ -38,6 +38,7 @@
 
 #include "base/list.h"
 #include "loop/loop.h"
+#include "pg/lane.h"
 
 /* The budgets of the process, one for each database; made before its threads. */
 typedef struct rl_budgets rl_budgets;
@@ -51,6 +52,7 @@ typedef struct rl_member rl_member;
 typedef struct rl_ticket rl_ticket;
 
 typedef struct rl_budget_limits {
+    const char *name;     /* of the database, for people; copied; may be NULL */
     uint32_t max;         /* connections, those that are being made too */
     uint32_t max_waiters; /* of all members together */
     uint32_t min_open;    /* idleness alone never leaves fewer */
@@ -66,6 +68,16 @@ typedef struct rl_budget_stats {
     uint64_t handovers; /* from one member to another */
 } rl_budget_stats;
 
+/* What the connections of one database do, as of now. */
+typedef struct rl_budget_report {
+    const char *name;
+    uint32_t workers, max;
+    rl_budget_stats exclusive;
+    rl_lane_stats shared;
+} rl_budget_report;
+/* Shows each database's; `see` must be quick, since all wait for it. From any thread. */
+void rl_budgets_look(rl_budgets *budgets, void (*see)(void *owner, const rl_budget_report *report), void *owner);
+
 struct rl_member {
     rl_list link;
     rl_budget *budget;
@@ -76,6 +88,7 @@ struct rl_member {
     uint32_t queued, dialing;
     uint64_t heard; /* of demoted hosts, up to this epoch */
     bool is_rung, is_leaving;
+    rl_lane_stats lane; /* of the worker's shared connections, as of its last turn */
 };
 
 struct rl_ticket {
@@ -154,6 +167,8 @@ void rl_member_count_leak(rl_member *member);
 /* How many wait on all threads; and whether some of this member's do while
  * connections were called and did not come yet. */
 uint32_t rl_member_queued(rl_member *member, bool *are_called);
-rl_budget_stats rl_member_stats(rl_member *member);
+/* The worker's shared connections do this now. */
+void rl_member_count_lane(rl_member *member, const rl_lane_stats *now);
+rl_budget_report rl_member_report(rl_member *member);
 
 #endif

@@ -8,6 +8,7 @@ static void free_budget(rl_budget *budget) {
         return;
     pthread_mutex_destroy(&budget->lock);
     rl_mem_free(budget->key);
+    rl_mem_free(budget->name);
     rl_mem_free(budget);
 }
 
@@ -22,8 +23,10 @@ static rl_budget *new_budget(rl_budgets *home, const char *key, const rl_budget_
     rl_list_init(&budget->link);
     budget->home = home;
     budget->limits = *limits;
+    const char *name = limits->name == NULL ? "" : limits->name;
     budget->key = rl_mem_strndup(key, strlen(key));
-    if (budget->key == NULL) {
+    budget->name = rl_mem_strndup(name, strlen(name));
+    if (budget->key == NULL || budget->name == NULL) {
         free_budget(budget);
         return NULL;
     }

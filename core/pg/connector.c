@@ -219,6 +219,24 @@ rl_err rl_connector_set_read_only(rl_connector *connector) {
     return RL_OK;
 }
 
+static const char *value_of(const PQconninfoOption *options, const char *keyword, const char *otherwise) {
+    for (; options->keyword != NULL; options++)
+        if (strcmp(options->keyword, keyword) == 0)
+            return options->val == NULL || options->val[0] == '\0' ? otherwise : options->val;
+    return otherwise;
+}
+
+void rl_connector_name(const char *url, char *out, size_t cap) {
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    out[0] = '\0';
+    if (options == NULL)
+        return;
+    const char *user = value_of(options, "user", "");
+    snprintf(out, cap, "%s at %s:%s", value_of(options, "dbname", user),
+             value_of(options, "host", value_of(options, "hostaddr", "localhost")), value_of(options, "port", "5432"));
+    PQconninfoFree(options);
+}
+
 rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner) {
     dial *call = rl_mem_zalloc(1, sizeof *call);
     if (call == NULL)

@@ -36,6 +36,8 @@ RL_MUST_USE rl_err rl_connector_new_sessionless(rl_loop *loop, const char *url, 
                                                 rl_connector **out);
 /* Its sessions refuse writes unless told otherwise, also on a server that would take them. Before the first dial. */
 RL_MUST_USE rl_err rl_connector_set_read_only(rl_connector *connector);
+/* "name at host:port" of the database of `url`, without what is secret; "" when it is no URL. */
+void rl_connector_name(const char *url, char *out, size_t cap);
 /* Calls `connected` once, later, on the loop. RL_EFULL when too many are being
  * made already. */
 RL_MUST_USE rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, void *owner);

@@ -40,6 +40,7 @@ static void learn_failure(rl_lane *lane, rl_lesson *lesson, const rl_failure *fa
  * that had come before it would have been read then. */
 void rl_lane_learn(rl_lane *lane, rl_lesson *lesson, const rl_query *query, uint64_t since_ns, uint32_t count) {
     if (query->failure.err != RL_OK) {
+        lane->stats.timeouts += query->autocommit && rl_failure_is_stop(&query->failure); /* it was here */
         learn_failure(lane, lesson, &query->failure);
         return;
     }
@@ -131,6 +132,7 @@ bool rl_lane_run(rl_lane *lane, rl_query *query, const rl_lesson *lesson) {
         lane->stats.turned_away++;
         return false;
     }
+    query->since_ns = rl_loop_turn_ns(lane->loop); /* until it is sent */
     rl_list_push_back(&lane->waiting, &query->link);
     lane->waiting_count++;
     return true;
@@ -165,6 +167,7 @@ static void serve_waiting(rl_lane *lane) {
         if (to == NULL && !all_stuck)
             return;
         rl_query *query = pop_waiting(lane);
+        lane->stats.waited_ns += rl_loop_turn_ns(lane->loop) - query->since_ns;
         if (to == NULL || !send(lane, to, query))
             send_back(query, RL_ERESET);
     }
@@ -235,8 +238,10 @@ rl_lane_stats rl_lane_stats_of(const rl_lane *lane) {
     stats.connecting = lane->connecting;
     stats.waiting = lane->waiting_count;
     for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next) {
+        uint32_t load = rl_backend_load(RL_CONTAINER(at, rl_wire, link)->backend);
         stats.wires++;
-        stats.in_flight += rl_backend_load(RL_CONTAINER(at, rl_wire, link)->backend);
+        stats.busy += load > 0;
+        stats.in_flight += load;
     }
     return stats;
 }

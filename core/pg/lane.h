@@ -33,6 +33,18 @@
 
 typedef struct rl_lane rl_lane;
 
+typedef struct rl_lane_stats {
+    uint32_t wires, busy, connecting; /* now; busy: with statements in flight */
+    uint32_t in_flight, waiting;      /* statements, now */
+    uint64_t queries, turned_away;    /* sent; quick ones for which there was no room */
+    uint64_t timeouts;                /* of those sent, stopped by the session's short timeouts */
+    uint64_t waited_ns;               /* for room, by those whose wait is over */
+    uint64_t connects, connect_failures, reconnects;
+    uint64_t lost, expelled; /* expelled: left with a changed session */
+} rl_lane_stats;
+/* The counts of many lanes. */
+void rl_lane_stats_add(rl_lane_stats *sum, const rl_lane_stats *more);
+
 typedef struct rl_lane_options {
     const char *url; /* copied */
     uint32_t max;    /* wires; 0: nothing runs here, and only what is known of statements is kept */
@@ -52,12 +64,6 @@ typedef struct rl_lane_options {
 
 /* The defaults of every limit, without a URL. */
 rl_lane_options rl_lane_defaults(void);
-
-typedef struct rl_lane_stats {
-    uint32_t wires, connecting, in_flight, waiting; /* now */
-    uint64_t queries, turned_away;                  /* sent; quick ones for which there was no room */
-    uint64_t connects, connect_failures, lost, expelled; /* expelled: left with a changed session */
-} rl_lane_stats;
 
 /* RL_EINVAL when the URL is none. Connects when a quick statement wants to. */
 RL_MUST_USE rl_err rl_lane_open(rl_loop *loop, const rl_lane_options *options, rl_lane **out);

@@ -47,5 +47,8 @@ RL_MUST_USE rl_err rl_pg_listener_hold(rl_pg_listeners *listeners, const char *u
 void rl_pg_listener_let_go(rl_pg_listener *listener);
 
 rl_pg_listener_stats rl_pg_listener_stats_of(rl_pg_listener *listener);
+/* Shows each listener, by its database's name; `see` must be quick. From any thread. */
+void rl_pg_listeners_look(rl_pg_listeners *listeners,
+                          void (*see)(void *owner, const char *name, const rl_pg_listener_stats *stats), void *owner);
 
 #endif

@@ -116,6 +116,20 @@ void rl_pg_listener_let_go(rl_pg_listener *listener) {
         end(listener);
 }
 
+void rl_pg_listeners_look(rl_pg_listeners *listeners,
+                          void (*see)(void *owner, const char *name, const rl_pg_listener_stats *stats),
+                          void *owner) {
+    pthread_mutex_lock(&listeners->lock);
+    for (rl_list *at = listeners->all.next; at != &listeners->all; at = at->next) {
+        rl_pg_listener *listener = RL_CONTAINER(at, rl_pg_listener, link);
+        char name[128];
+        rl_connector_name(listener->url, name, sizeof name);
+        rl_pg_listener_stats stats = rl_pg_listener_stats_of(listener);
+        see(owner, name, &stats);
+    }
+    pthread_mutex_unlock(&listeners->lock);
+}
+
 rl_err rl_pg_listeners_new(rl_pg_listeners **out) {
     rl_pg_listeners *listeners = rl_mem_alloc(sizeof *listeners);
     if (listeners == NULL)

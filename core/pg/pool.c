@@ -39,7 +39,10 @@ static rl_err join(rl_pool *pool, const rl_pool_options *o) {
     snprintf(key, cap, "%d %u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s", o->is_sessionless,
              o->exclusive, o->min_idle, o->max_waiters, o->max_statements, o->query_timeout_ms,
              o->cancel_grace_ms, o->idle_timeout_ms, o->max_lifetime_ms, o->url);
-    rl_budget_limits limits = {.max = o->exclusive,
+    char name[128];
+    rl_connector_name(o->url, name, sizeof name);
+    rl_budget_limits limits = {.name = name,
+                               .max = o->exclusive,
                                .max_waiters = o->max_waiters,
                                .min_open = o->min_idle < o->exclusive ? o->min_idle : o->exclusive};
     rl_err err = rl_member_join(&pool->member, o->budgets, key, &limits, pool->loop, rl_supply_on_bell);
@@ -96,6 +99,7 @@ rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out
         err = join(pool, options);
     if (err != RL_OK)
         goto fail;
+    rl_tally_begin(pool);
     *out = pool;
     return RL_OK;
 fail:
@@ -343,6 +347,7 @@ void rl_pool_close(rl_pool *pool) {
     }
     rl_supply_close(pool);
     break_away(pool, RL_ECLOSED);
+    rl_tally_end(pool);
     if (pool->lane != NULL)
         rl_lane_close(pool->lane); /* last: what ran elsewhere has taught it */
     pool->lane = NULL;
@@ -371,28 +376,6 @@ rl_lane *rl_pool_lane(const rl_pool *pool) {
 
 const rl_pool_options *rl_pool_options_of(const rl_pool *pool) {
     return &pool->options;
-}
-
-rl_pool_stats rl_pool_stats_of(rl_pool *pool) {
-    rl_budget_stats now = rl_member_stats(&pool->member);
-    return (rl_pool_stats){
-        .in_use = now.open - now.dialing - now.idle,
-        .idle = now.idle,
-        .connecting = now.dialing,
-        .waiting = now.waiting,
-        .acquired = now.granted,
-        .timeouts = now.timeouts,
-        .refused = now.refused,
-        .waited_ms = now.waited_ns / 1000000,
-        .connects = now.connects,
-        .connect_failures = now.connect_failures,
-        .lost = now.lost,
-        .reconnects = now.reconnects,
-        .queries = now.queries,
-        .resets = now.resets,
-        .leaked = now.leaked,
-        .handovers = now.handovers,
-    };
 }
 
 const char *rl_pool_connect_error(const rl_pool *pool) {

@@ -117,6 +117,8 @@ struct rl_replicas *rl_pool_replicas(const rl_pool *pool);
 struct rl_lane *rl_pool_lane(const rl_pool *pool);
 const rl_pool_options *rl_pool_options_of(const rl_pool *pool);
 rl_pool_stats rl_pool_stats_of(rl_pool *pool);
+/* The same of the connections that each worker's statements share, as of its last turn. */
+rl_lane_stats rl_pool_lanes_of(rl_pool *pool);
 /* Why the last attempt to connect failed, when it was the last thing that
  * happened; "" otherwise. */
 const char *rl_pool_connect_error(const rl_pool *pool);

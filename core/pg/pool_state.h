@@ -19,6 +19,8 @@ struct rl_pool {
     rl_lane *lane; /* NULL without shared connections */
     struct rl_replicas *replicas; /* NULL without any */
     rl_member member;
+    rl_turn tally;
+    rl_lane_stats tallied; /* as the budget knows it */
     rl_list idle, away; /* seats: ready; lent or being tidied */
     rl_list waiting;    /* acquires */
     rl_timer backoff;
@@ -39,6 +41,10 @@ void rl_pool_drop(rl_seat *seat);
 /* A seat's timer, on whichever loop it is. */
 void rl_pool_on_seat_timer(rl_timer *timer);
 void rl_pool_free_if_over(rl_pool *pool);
+
+/* Between the two the budget hears what the lane does. */
+void rl_tally_begin(rl_pool *pool);
+void rl_tally_end(rl_pool *pool);
 
 void rl_supply_init(rl_pool *pool);
 /* Dial what is wanted and not on its way. */

@@ -106,6 +106,7 @@ static void on_connected(void *owner, PGconn *pg, const char *why) {
         return;
     }
     lane->stats.connects++;
+    lane->stats.reconnects += lane->stats.reconnects < lane->stats.lost + lane->stats.expelled;
     lane->failures = 0;
 }
 

@@ -55,6 +55,11 @@ rl_audience *rl_pg_check_audience(lua_State *L) {
     return at->audience;
 }
 
+rl_audience *rl_pg_audience(lua_State *L) {
+    rl_pg_check_pool(L);
+    return ((const handle *)lua_touserdata(L, 1))->audience;
+}
+
 static uint64_t option(lua_State *L, const char *name, uint64_t otherwise) {
     lua_getfield(L, 1, name);
     uint64_t value = lua_isnil(L, -1) ? otherwise : (uint64_t)luaL_checknumber(L, -1);
@@ -142,35 +147,6 @@ static int close_now(lua_State *L) {
         close_pool(&at->lent);
     }
     return 0;
-}
-
-static void set_count(lua_State *L, const char *name, uint64_t count) {
-    lua_pushnumber(L, (lua_Number)count);
-    lua_setfield(L, -2, name);
-}
-
-/* pg_stats(pool) -> table */
-static int stats(lua_State *L) {
-    rl_pool_stats now = rl_pool_stats_of(rl_pg_check_pool(L));
-    lua_createtable(L, 0, 16);
-    set_count(L, "in_use", now.in_use);
-    set_count(L, "idle", now.idle);
-    set_count(L, "connecting", now.connecting);
-    set_count(L, "waiting", now.waiting);
-    set_count(L, "acquired", now.acquired);
-    set_count(L, "timeouts", now.timeouts);
-    set_count(L, "refused", now.refused);
-    set_count(L, "connects", now.connects);
-    set_count(L, "connect_failures", now.connect_failures);
-    set_count(L, "lost", now.lost);
-    set_count(L, "reconnects", now.reconnects);
-    set_count(L, "queries", now.queries);
-    set_count(L, "resets", now.resets);
-    set_count(L, "leaked", now.leaked);
-    set_count(L, "handovers", now.handovers);
-    lua_pushnumber(L, (lua_Number)now.waited_ms / 1000);
-    lua_setfield(L, -2, "waited");
-    return 1;
 }
 
 /* ---- statements ---------------------------------------------------------------- */
@@ -298,7 +274,7 @@ static int reads(lua_State *L) {
 void rl_vm_open_pg(lua_State *L) {
     const luaL_Reg functions[] = {{"pg_open", open_pool},
                                   {"pg_close", close_now},
-                                  {"pg_stats", stats},
+                                  {"pg_stats", rl_pg_stats},
                                   {"pg_replicas", rl_vm_pg_replicas},
                                   {"pg_run", run_statement},
                                   {"pg_script", run_script},

@@ -27,6 +27,11 @@ rl_pool *rl_pg_check_pool(lua_State *L);
  * the milliseconds at index 3. */
 rl_audience *rl_pg_check_audience(lua_State *L);
 
+/* The same, NULL when nobody has listened yet. */
+rl_audience *rl_pg_audience(lua_State *L);
+/* pg_stats(pool) -> table: what db:stats() says */
+int rl_pg_stats(lua_State *L);
+
 /* pg_how(is_exclusive, is_unprepared, is_cancellable, timeout_ms, place) -> how: what
  * a statement is run with; nil where one is wanted asks for nothing. The place is 0 for the
  * primary, 1 for a replica and else the primary, 2 for a replica alone */

@@ -144,13 +144,18 @@ function Db:close()
   end
 end
 
---- What the pool does now (`in_use`, `idle`, `connecting`, `waiting`), and has
--- done (`acquired`, `timeouts`, `refused`, `connects`, `connect_failures`,
--- `lost`, `resets`, and `waited` in seconds). `replicas` is a list, for this worker: `name`,
--- `state` ("ready", or why it is not read: "unknown", "lagging", "promoted", "down"), `lag` in seconds
--- (to the half second between two looks; nil while unknown), `running`, `queries`, and how many
--- of those the primary answered in the end (`sent_home`).
--- @treturn table
+--- What the connections of this database do, in all workers of the process.
+-- @treturn table of the lent ones: now `in_use`, `idle`, `connecting`, `waiting`; and
+-- since the start `acquired`, `waited` (seconds), `timeouts`, `refused`, `queries`,
+-- `connects`, `connect_failures`, `lost`, `reconnects`, `resets`, `leaked`, `handovers`.
+-- `shared` has the same of those that quick statements share, as of each worker's last
+-- turn, with `in_flight` statements, `turned_away` and `expelled`; `listener` of the one
+-- that hears notifications: `connected`, `channels`, `subscriptions`, `notes`, `dropped`,
+-- `connects`, `connect_failures`, `lost`.
+-- `replicas` is a list, for this worker: `name`, `state` ("ready", or why it is not
+-- read: "unknown", "lagging", "promoted", "down"), `lag` in seconds (to the half second
+-- between two looks; nil while unknown), `running`, `queries`, and how many of those
+-- the primary answered in the end (`sent_home`).
 function Db:stats()
   local stats = core.pg_stats(self:lanes())
   stats.replicas = core.pg_replicas(self:lanes())

@@ -139,7 +139,7 @@ static void a_member_lends_at_once_what_is_idle_at_home(void **state) {
     visitor one = {0};
     ask(&both.a, &one);
     assert_ptr_equal(one.got, &both.berths[0]);
-    assert_int_equal(rl_member_stats(&both.a.member).handovers, 0);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.handovers, 0);
 }
 
 static void an_idle_one_moves_to_who_asks_elsewhere(void **state) {
@@ -153,7 +153,7 @@ static void an_idle_one_moves_to_who_asks_elsewhere(void **state) {
     turn(&both.a);
     turn(&both.b);
     assert_ptr_equal(one.got, &both.berths[0]);
-    assert_int_equal(rl_member_stats(&both.b.member).handovers, 1);
+    assert_int_equal(rl_member_report(&both.b.member).exclusive.handovers, 1);
     place(&both.b, one.got);
     ask(&both.b, &one); /* and stays there */
     assert_ptr_equal(one.got, &both.berths[0]);
@@ -186,7 +186,7 @@ static void the_queue_is_bounded_for_all_together(void **state) {
     assert_int_equal(rl_member_take(&both.b.member, &some[4].ticket, &some[4].got), RL_EFULL);
     rl_ticket_forget(&some[1].ticket, true);
     ask(&both.a, &some[4]);
-    rl_budget_stats now = rl_member_stats(&both.a.member);
+    rl_budget_stats now = rl_member_report(&both.a.member).exclusive;
     assert_int_equal(now.waiting, 4);
     assert_int_equal(now.refused, 2);
     assert_int_equal(now.timeouts, 1);
@@ -203,7 +203,7 @@ static void one_that_nobody_wants_any_more_rests_there(void **state) {
     rl_ticket_forget(&one.ticket, true);
     turn(&both.b);
     assert_int_equal(both.b.arrivals, 1);
-    assert_int_equal(rl_member_stats(&both.b.member).idle, 1);
+    assert_int_equal(rl_member_report(&both.b.member).exclusive.idle, 1);
     ask(&both.b, &one);
     assert_ptr_equal(one.got, &both.berths[0]);
 }
@@ -248,7 +248,7 @@ static void a_worker_that_is_stuck_keeps_nobody_waiting(void **state) {
     place(&both.b, &both.berths[1]);
     assert_ptr_equal(one.got, &both.berths[1]);
     turn(&both.a); /* called in vain */
-    assert_int_equal(rl_member_stats(&both.a.member).idle, 1);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.idle, 1);
 }
 
 static void whoever_found_it_full_hears_of_a_place(void **state) {
@@ -262,7 +262,7 @@ static void whoever_found_it_full_hears_of_a_place(void **state) {
     assert_false(rl_member_may_dial(&both.b.member, false, false)); /* one waits, one is dialled */
     rl_member_dialed(&both.b.member, NULL, 0);
     turn(&both.b);
-    assert_int_equal(rl_member_stats(&both.b.member).connect_failures, 1);
+    assert_int_equal(rl_member_report(&both.b.member).exclusive.connect_failures, 1);
     rl_ticket_forget(&late.ticket, false);
 }
 
@@ -309,7 +309,7 @@ static void a_member_that_leaves_hands_over_what_was_called(void **state) {
     close_desk(&both.a); /* its bell has not run yet */
     turn(&both.b);
     assert_ptr_equal(one.got, &both.berths[0]);
-    assert_int_equal(rl_member_stats(&both.b.member).open, 1);
+    assert_int_equal(rl_member_report(&both.b.member).exclusive.open, 1);
 }
 
 static void none_from_before_its_host_was_demoted_is_lent_again(void **state) {
@@ -318,15 +318,15 @@ static void none_from_before_its_host_was_demoted_is_lent_again(void **state) {
     place(&both.a, both.holders[0].got); /* one is idle, the other lent */
     rl_member_demote(&both.b.member, HOST);
     turn(&both.a);
-    assert_int_equal(rl_member_stats(&both.a.member).open, 1);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.open, 1);
     ask(&both.b, &late);
     place(&both.a, both.holders[1].got);
-    assert_int_equal(rl_member_stats(&both.a.member).open, 0);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.open, 0);
     dial(&both.b, &both.berths[0]);
     rl_member_demote(&both.b.member, HOST); /* so soon again: as good as said once */
     assert_ptr_equal(late.got, &both.berths[0]);
     place(&both.b, late.got);
-    assert_int_equal(rl_member_stats(&both.a.member).idle, 1);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.idle, 1);
 }
 
 static void those_of_other_hosts_stay_when_one_is_demoted(void **state) {
@@ -350,11 +350,11 @@ static void members_of_one_key_share_and_others_do_not(void **state) {
     dial(&both.a, &both.berths[0]);
     dial(&other, &berths[0]);
     dial(&alone, &berths[1]);
-    assert_int_equal(rl_member_stats(&both.b.member).open, 1);
-    assert_int_equal(rl_member_stats(&other.member).open, 1);
+    assert_int_equal(rl_member_report(&both.b.member).exclusive.open, 1);
+    assert_int_equal(rl_member_report(&other.member).exclusive.open, 1);
     close_desk(&alone);
     close_desk(&other);
-    assert_int_equal(rl_member_stats(&both.b.member).open, 1);
+    assert_int_equal(rl_member_report(&both.b.member).exclusive.open, 1);
 }
 
 /* ---- threads ------------------------------------------------------------------ */
@@ -442,7 +442,7 @@ static void many_threads_never_hold_one_together(void **state) {
     }
     for (int i = 0; i < 2 * THREADS; i++)
         turn(&crowds[i % THREADS].desk);
-    rl_budget_stats now = rl_member_stats(&crowds[0].desk.member);
+    rl_budget_stats now = rl_member_report(&crowds[0].desk.member).exclusive;
     assert_int_equal(now.waiting, 0);
     assert_int_equal(now.idle, BERTHS);
     assert_true(now.handovers > 0);

@@ -304,6 +304,7 @@ static void holds_back_what_has_no_room_and_forgets_it(void **state) {
     assert_int_equal(stats().waiting, 0);
     errand *late = start(&scope, "insert into written values ($1::int)", "2");
     assert_string_equal(finish(late).sqlstate, ""); /* stuck: it went elsewhere */
+    assert_true(stats().waited_ns > 0);
     expect(a, "");
     expect(b, "");
     run(&scope, "select sum(a) from written", "2");
@@ -360,6 +361,7 @@ static void runs_again_elsewhere_what_its_timeout_stopped(void **state) {
     trust(sql);
     expect(start(&scope, sql, NULL), "");
     assert_false(is_quick(sql));
+    assert_int_equal(stats().timeouts, 1);
     run(&scope, "select count(*) from stopped", "1");
 }
 
@@ -456,6 +458,7 @@ static void survive_restart(const char *how) {
             assert_string_equal(got.sqlstate, "");
     }
     string_wires(2);
+    assert_true(stats().reconnects > 0);
 }
 
 static void comes_through_a_fast_restart(void **state) {

@@ -1,0 +1,104 @@
+#include "cli/account.h"
+
+#include <cjson/cJSON.h>
+#include <string.h>
+#include <unistd.h>
+
+/* An addition that fails for want of memory leaves its line out: the rest is true. */
+static void add(cJSON *to, const char *name, double number) {
+    cJSON_AddNumberToObject(to, name, number);
+}
+
+static double count(uint64_t number) {
+    return (double)number; /* beyond 2^53 it is rounded, and nobody minds */
+}
+
+static double seconds(uint64_t ns) {
+    return (double)(ns / 1000000) / 1000;
+}
+
+static void add_exclusive(cJSON *to, const rl_budget_stats *now) {
+    add(to, "in_use", count(now->open - now->dialing - now->idle));
+    add(to, "idle", count(now->idle));
+    add(to, "connecting", count(now->dialing));
+    add(to, "waiting", count(now->waiting));
+    add(to, "waited", seconds(now->waited_ns));
+    add(to, "acquired", count(now->granted));
+    add(to, "queries", count(now->queries));
+    add(to, "timeouts", count(now->timeouts));
+    add(to, "refused", count(now->refused));
+    add(to, "connects", count(now->connects));
+    add(to, "connect_failures", count(now->connect_failures));
+    add(to, "lost", count(now->lost));
+    add(to, "reconnects", count(now->reconnects));
+    add(to, "resets", count(now->resets));
+    add(to, "leaked", count(now->leaked));
+    add(to, "handovers", count(now->handovers));
+}
+
+static void add_shared(cJSON *to, const rl_lane_stats *now) {
+    add(to, "in_use", count(now->busy));
+    add(to, "idle", count(now->wires - now->busy));
+    add(to, "connecting", count(now->connecting));
+    add(to, "in_flight", count(now->in_flight));
+    add(to, "waiting", count(now->waiting));
+    add(to, "waited", seconds(now->waited_ns));
+    add(to, "queries", count(now->queries));
+    add(to, "turned_away", count(now->turned_away));
+    add(to, "timeouts", count(now->timeouts));
+    add(to, "connects", count(now->connects));
+    add(to, "connect_failures", count(now->connect_failures));
+    add(to, "lost", count(now->lost));
+    add(to, "reconnects", count(now->reconnects));
+    add(to, "expelled", count(now->expelled));
+}
+
+static cJSON *add_item(cJSON *list, const char *name) {
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddStringToObject(item, "name", name);
+    cJSON_AddItemToArray(list, item);
+    return item;
+}
+
+static void see_database(void *owner, const rl_budget_report *report) {
+    cJSON *item = add_item(owner, report->name);
+    add(item, "workers", report->workers);
+    add(item, "most", report->max);
+    add_exclusive(cJSON_AddObjectToObject(item, "exclusive"), &report->exclusive);
+    add_shared(cJSON_AddObjectToObject(item, "shared"), &report->shared);
+}
+
+static void see_listener(void *owner, const char *name, const rl_pg_listener_stats *now) {
+    cJSON *item = add_item(owner, name);
+    cJSON_AddBoolToObject(item, "connected", now->is_connected != 0);
+    add(item, "channels", now->channels);
+    add(item, "subscriptions", now->subscriptions);
+    add(item, "notes", count(now->notes));
+    add(item, "dropped", count(now->dropped));
+    add(item, "connects", count(now->connects));
+    add(item, "connect_failures", count(now->connect_failures));
+    add(item, "lost", count(now->lost));
+}
+
+rl_err rl_account_write(const rl_account *account, rl_buf *out) {
+    const rl_serving *serving = account->serving;
+    cJSON *all = cJSON_CreateObject();
+    cJSON_AddStringToObject(all, "version", RILLE_VERSION);
+    add(all, "pid", getpid());
+    cJSON_AddStringToObject(all, "app", serving->app_dir);
+    cJSON_AddStringToObject(all, "host", serving->settings->host);
+    add(all, "port", account->port);
+    add(all, "uptime", seconds(rl_clock_ns() - account->since_ns));
+    add(all, "workers", count(account->workers));
+    add(all, "connections", count(atomic_load(&serving->connections)));
+    add(all, "body_memory", count(atomic_load(&serving->body_budget.used)));
+    rl_budgets_look(serving->database_budgets, see_database, cJSON_AddArrayToObject(all, "databases"));
+    rl_pg_listeners_look(serving->database_listeners, see_listener, cJSON_AddArrayToObject(all, "listeners"));
+    char *text = cJSON_PrintUnformatted(all);
+    cJSON_Delete(all);
+    if (text == NULL)
+        return RL_ENOMEM;
+    rl_err err = rl_buf_append(out, rl_slice_of(text, strlen(text)));
+    cJSON_free(text);
+    return err;
+}

@@ -1,0 +1,24 @@
+/* account -- what a running server says of itself, as a JSON document.
+ *
+ *    { version, pid, app, host, port, uptime, workers, connections, body_memory,
+ *      databases: [ { name, workers, most, exclusive: { in_use, ... }, shared: { in_use, ... } } ],
+ *      listeners: [ { name, connected, channels, ... } ] }
+ *
+ * Made from what threads share under locks and in atomics: no worker is asked, so
+ * that one that is stuck keeps nobody from hearing of it. Times are seconds. */
+#ifndef RL_CLI_ACCOUNT_H
+#define RL_CLI_ACCOUNT_H
+
+#include "cli/worker.h"
+
+typedef struct rl_account {
+    const rl_serving *serving;
+    size_t workers;
+    uint16_t port;
+    uint64_t since_ns; /* when it began to serve */
+} rl_account;
+
+/* Appends it to `out`. */
+RL_MUST_USE rl_err rl_account_write(const rl_account *account, rl_buf *out);
+
+#endif

@@ -1,0 +1,15 @@
+-- What `rille status` tells of: statements on both lanes, and who listens.
+local rille = require "rille"
+local app, db = rille.app(), rille.db
+
+app:get("/one", function() return { n = db:one("select 1 as n").n } end)
+
+app:get("/held", function()
+  return db:transaction(function() return { held = db:one("select pg_sleep(30)::text as s").s } end)
+end)
+
+app:get("/heard", function() return { payload = db:listen("news"):recv("30s").payload } end)
+
+app:get("/stats", function() return db:stats() end)
+
+return app
