@@ -54,7 +54,7 @@ static void send_out(rl_conn *conn) {
         return;
     rl_slice live = rl_buf_live(conn->out);
     size_t written;
-    if (rl_stream_try_write(conn->stream, &live, 1, &written) != RL_OK) {
+    if (rl_stream_try_write(conn->stream, live, &written) != RL_OK) {
         rl_conn_abort(conn);
         return;
     }

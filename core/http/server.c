@@ -119,7 +119,7 @@ static void turn_away(rl_stream *stream) {
     rl_slice text = RL_LIT("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n"
                            "Retry-After: 1\r\n\r\n");
     size_t written;
-    if (rl_stream_try_write(stream, &text, 1, &written) == RL_OK)
+    if (rl_stream_try_write(stream, text, &written) == RL_OK)
         rl_stream_shutdown(stream);
     rl_stream_close(stream);
 }

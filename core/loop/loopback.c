@@ -46,17 +46,11 @@ static void read_on(rl_stream *stream, bool on) {
         rl_loop_wake_turn(at->loop);
 }
 
-static rl_err try_write(rl_stream *stream, const rl_slice *pieces, size_t count, size_t *written) {
+static rl_err try_write(rl_stream *stream, rl_slice bytes, size_t *written) {
     rl_loopback *at = loopback_of(stream);
-    if (at->peer_has_gone)
+    if (at->peer_has_gone || rl_buf_append(&at->outbound, bytes) != RL_OK)
         return RL_ERESET;
-    size_t len = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (rl_buf_append(&at->outbound, pieces[i]) != RL_OK)
-            return RL_ERESET;
-        len += pieces[i].len;
-    }
-    *written = len;
+    *written = bytes.len;
     tell_peer(at);
     return RL_OK;
 }
@@ -64,7 +58,7 @@ static rl_err try_write(rl_stream *stream, const rl_slice *pieces, size_t count,
 static rl_err write_all(rl_stream *stream, rl_slice bytes) {
     rl_loopback *at = loopback_of(stream);
     size_t written;
-    rl_err err = try_write(stream, &bytes, 1, &written);
+    rl_err err = try_write(stream, bytes, &written);
     if (err != RL_OK)
         return err;
     at->is_written = true;

@@ -28,7 +28,7 @@ typedef struct rl_stream_events {
 
 typedef struct rl_stream_ops {
     void (*read)(rl_stream *stream, bool on);
-    rl_err (*try_write)(rl_stream *stream, const rl_slice *pieces, size_t count, size_t *written);
+    rl_err (*try_write)(rl_stream *stream, rl_slice bytes, size_t *written);
     rl_err (*write)(rl_stream *stream, rl_slice bytes);
     void (*shutdown)(rl_stream *stream);
     void (*close)(rl_stream *stream, bool reset);
@@ -58,11 +58,10 @@ static inline void rl_stream_pause(rl_stream *stream) {
     stream->ops->read(stream, false);
 }
 
-/* Send what the socket takes at once; *written may be less than all, also 0.
+/* Send what the socket takes of `bytes` at once; *written may be less than all, also 0.
  * Must not be called while a write is under way. RL_ERESET when the peer is gone. */
-RL_MUST_USE static inline rl_err rl_stream_try_write(rl_stream *stream, const rl_slice *pieces, size_t count,
-                                                     size_t *written) {
-    return stream->ops->try_write(stream, pieces, count, written);
+RL_MUST_USE static inline rl_err rl_stream_try_write(rl_stream *stream, rl_slice bytes, size_t *written) {
+    return stream->ops->try_write(stream, bytes, written);
 }
 
 /* Send all of `bytes`, which must stay as they are until `written`. One at a time. */

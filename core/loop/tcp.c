@@ -18,8 +18,7 @@
 #include "loop/uv.h"
 
 enum {
-    BACKLOG = 4096 /* the kernel cuts it to net.core.somaxconn */,
-    MOST_PIECES = 4,
+    BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
     MOST_ACCEPTS = 64 /* in one turn: whoever is connected already is served, too */
 };
 
@@ -120,18 +119,8 @@ static void tcp_read(rl_stream *stream, bool on) {
     watch(tcp);
 }
 
-static rl_err tcp_try_write(rl_stream *stream, const rl_slice *pieces, size_t count, size_t *written) {
-    assert(count <= MOST_PIECES);
-    rl_tcp *tcp = tcp_of(stream);
-    ssize_t sent;
-    if (count == 1) {
-        sent = send_some(tcp->fd, *pieces);
-    } else {
-        struct iovec parts[MOST_PIECES];
-        for (size_t i = 0; i < count; i++)
-            parts[i] = (struct iovec){.iov_base = (char *)(uintptr_t)pieces[i].ptr, .iov_len = pieces[i].len};
-        sent = sendmsg(tcp->fd, &(struct msghdr){.msg_iov = parts, .msg_iovlen = count}, MSG_NOSIGNAL);
-    }
+static rl_err tcp_try_write(rl_stream *stream, rl_slice bytes, size_t *written) {
+    ssize_t sent = send_some(tcp_of(stream)->fd, bytes);
     if (sent < 0 && !would_block())
         return RL_ERESET;
     *written = sent < 0 ? 0 : (size_t)sent;

@@ -85,18 +85,15 @@ static inline void wire_read(rl_stream *stream, bool on) {
     wire_of(stream)->is_reading = on;
 }
 
-static inline rl_err wire_try_write(rl_stream *stream, const rl_slice *pieces, size_t count,
-                                    size_t *written) {
+static inline rl_err wire_try_write(rl_stream *stream, rl_slice bytes, size_t *written) {
     wire *w = wire_of(stream);
     assert_true(!w->is_closing && !w->is_shut && w->writing.len == 0);
-    *written = 0;
-    for (size_t i = 0; i < count && !w->breaks_writes; i++) {
-        size_t len = pieces[i].len < w->takes ? pieces[i].len : w->takes;
-        wire_get(w, rl_slice_of(pieces[i].ptr, len));
-        w->takes -= w->takes == SIZE_MAX ? 0 : len;
-        *written += len;
-    }
-    return w->breaks_writes ? RL_ERESET : RL_OK;
+    if (w->breaks_writes)
+        return RL_ERESET;
+    *written = bytes.len < w->takes ? bytes.len : w->takes;
+    wire_get(w, rl_slice_of(bytes.ptr, *written));
+    w->takes -= w->takes == SIZE_MAX ? 0 : *written;
+    return RL_OK;
 }
 
 static inline rl_err wire_write(rl_stream *stream, rl_slice bytes) {
