@@ -299,6 +299,9 @@ function isolation.choose(what, level)
     error(('this file has isolation = "%s" already: one holds for the whole file'):format(kind), level)
   end
   kind = what or kind
+  if what == "transaction" then
+    db.options.leak_after = 0 -- the connection that is held for long is the example's own
+  end
   if what == "database" and has_database() then
     clone.make()
   end

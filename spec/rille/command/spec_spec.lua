@@ -1,4 +1,5 @@
 --- `rille spec` itself: what it runs, how it reports, how it ends.
+local private = require "spec.rille.db.private"
 local rille_path = require("lfs").symlinkattributes("/proc/self/exe", "target")
 
 describe("rille spec", function()
@@ -124,6 +125,14 @@ describe("rille spec", function()
       assert.matches("^usage: rille spec %[PATHS%].*%-%-filter PATTERN.*%-%-seed N", output)
       assert.equal(0, status)
     end
+  end)
+
+  it("does not complain of its own hold of a connection when an example moves the clock", function()
+    local db, close = private.start()
+    finally(close)
+    write("app.lua", "return require('rille').app()")
+    write("spec/a_spec.lua", "local t = require('rille').test() it('moves', function() t.clock.advance '2h' end)")
+    assert.equal("ok 1 - moves\n1..1\n", (run("-o TAP --database-url '" .. db.options.url .. "'")))
   end)
 
   it("says once that the database cannot be reached, and runs what needs none", function()
