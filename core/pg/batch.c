@@ -26,13 +26,14 @@ rl_err rl_batch_init(rl_batch *batch, rl_errand *errand, uint32_t count) {
     *batch = (rl_batch){.errand = errand};
     if (count > RL_BATCH_MOST)
         return RL_EFULL;
-    batch->items = rl_mem_zalloc(count == 0 ? 1 : count, sizeof *batch->items);
+    batch->items = rl_mem_alloc((count == 0 ? 1 : count) * sizeof *batch->items);
     if (batch->items == NULL)
         return RL_ENOMEM;
     batch->count = count;
     for (uint32_t i = 0; i < count; i++) {
         rl_query_init(&batch->items[i].query, on_answer);
         batch->items[i].batch = batch;
+        batch->items[i].lesson = NULL;
     }
     errand->batch = batch;
     return RL_OK;

@@ -44,6 +44,10 @@ static bool matches(const rl_statement *one, rl_slice sql, const uint32_t *types
 
 rl_statement *rl_statements_find(rl_statements *set, rl_slice sql, const uint32_t *types,
                                  uint32_t type_count) {
+    /* The one that was used last often is the next as well. */
+    rl_statement *last = rl_list_is_empty(&set->newest) ? NULL : RL_CONTAINER(set->newest.next, rl_statement, link);
+    if (last != NULL && matches(last, sql, types, type_count))
+        return last;
     uint64_t hash = hash_key(sql, types, type_count);
     for (rl_statement *one = *bucket_of(set, hash); one != NULL; one = one->next) {
         if (one->hash != hash || !matches(one, sql, types, type_count))

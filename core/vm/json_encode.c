@@ -83,16 +83,20 @@ static rl_err append_key(writer *w, char separator, int at, level *here) {
 }
 
 static rl_err write_row(writer *w, int row, int meta, level *here) {
-    size_t count = lua_objlen(w->L, meta);
-    for (size_t i = 1; i <= count; i++) {
-        lua_rawgeti(w->L, meta, (int)i);
-        if (lua_type(w->L, -1) != LUA_TSTRING)
-            return fail_table(w, here, "a row with a column that has no name");
-        rl_err err = append_key(w, i == 1 ? '{' : ',', -1, here);
+    int count = (int)(lua_objlen(w->L, meta) / 2), key = meta + 1, value = meta + 2;
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(w->L, meta, count + i);
+        if (lua_type(w->L, key) != LUA_TSTRING)
+            return fail_table(w, here, "a key is not valid UTF-8");
+        rl_slice text;
+        text.ptr = lua_tolstring(w->L, key, &text.len);
+        here->key = rl_slice_of(text.ptr + 2, text.len - 4); /* {"id": */
+        rl_err err = rl_buf_append(w->out, text);
+        lua_rawgeti(w->L, meta, i);
         lua_rawget(w->L, row);
         if (err == RL_OK)
-            err = write_value(w, lua_gettop(w->L), here);
-        lua_pop(w->L, 1);
+            err = write_value(w, value, here);
+        lua_settop(w->L, meta);
         if (err != RL_OK)
             return err;
     }

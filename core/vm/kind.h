@@ -12,7 +12,8 @@
 
 enum {
     RL_KIND_NONE = 0,
-    RL_KIND_ROW = 1,    /* a database row; its metatable's [1..n] are the column names, in order */
+    RL_KIND_ROW = 1,    /* a database row; its metatable's [1..n] are the column names, in order,
+                         * [n+1..2n] the same as JSON: {"id": for the first, ,"name": for the others */
     RL_KIND_ARRAY = 2,  /* a list, also when it is empty */
     RL_KIND_ANSWER = 3, /* what a handler may return besides text and data */
     RL_KIND_JSONB = 4,  /* [1] is a value to be sent to the database as jsonb */

@@ -240,8 +240,9 @@ static int rows(lua_State *L) {
     if (rl_pg_push_if_failed(L, errand))
         return 2;
     rl_failure failure = {.err = RL_EINVAL, .sqlstate = "22000"};
-    if (rl_vm_pg_push_rows(L, errand->query.result, most >= UINT32_MAX ? UINT32_MAX : (uint32_t)most,
-                           bigint_is_string, failure.message, sizeof failure.message)) {
+    rl_vm_pg_rows of;
+    rl_vm_pg_rows_begin(&of, L, bigint_is_string, failure.message, sizeof failure.message);
+    if (rl_vm_pg_push_rows(&of, errand->query.result, most >= UINT32_MAX ? UINT32_MAX : (uint32_t)most)) {
         rl_errand_drop(errand);
         return 1;
     }

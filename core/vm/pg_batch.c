@@ -97,17 +97,16 @@ static int run_batch(lua_State *L) {
 }
 
 /* Pushes rows, a count, or an error; false for the last. */
-static bool push_result(lua_State *L, const rl_query *query, bool bigint_is_string) {
-    rl_failure odd = {.err = RL_EINVAL, .sqlstate = "22000"};
+static bool push_result(lua_State *L, const rl_query *query, rl_vm_pg_rows *rows, const rl_failure *odd) {
     const rl_failure *failure = &query->failure;
     if (failure->err == RL_OK && (query->result == NULL || rl_result_columns(query->result) == 0)) {
         lua_pushnumber(L, query->result == NULL ? 0 : (lua_Number)rl_result_affected(query->result));
         return true;
     }
     if (failure->err == RL_OK) {
-        if (rl_vm_pg_push_rows(L, query->result, UINT32_MAX, bigint_is_string, odd.message, sizeof odd.message))
+        if (rl_vm_pg_push_rows(rows, query->result, UINT32_MAX))
             return true;
-        failure = &odd;
+        failure = odd;
     }
     rl_vm_pg_push_failure(L, failure, rl_query_sql(query));
     return false;
@@ -123,10 +122,13 @@ static int results(lua_State *L) {
     if (rl_pg_push_if_failed(L, errand))
         return 2;
     const rl_batch *batch = errand->batch;
+    rl_failure odd = {.err = RL_EINVAL, .sqlstate = "22000"}; /* a value that Lua cannot hold */
+    rl_vm_pg_rows rows;
+    rl_vm_pg_rows_begin(&rows, L, bigint_is_string, odd.message, sizeof odd.message);
     lua_createtable(L, (int)batch->count, 0);
     uint32_t first_failed = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
-        if (!push_result(L, &batch->items[i].query, bigint_is_string) && first_failed == 0)
+        if (!push_result(L, &batch->items[i].query, &rows, &odd) && first_failed == 0)
             first_failed = i + 1;
         lua_rawseti(L, -2, (int)i + 1);
     }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "vm/json.h"
-#include "vm/pg_value.h"
 
 #define SHAPES "rille.pg.shapes"
 #define NEW_SHAPE "rille.pg.new_shape"
@@ -92,67 +91,67 @@ static bool push_shape(lua_State *L, const rl_result *result, char *message, siz
     return true;
 }
 
-typedef struct reader {
-    lua_State *L;
-    const rl_result *result;
-    uint32_t columns;
-    int names, meta; /* stack: the first name, the rows' metatable */
-    rl_pg_value_reader value;
-} reader;
+void rl_vm_pg_rows_begin(rl_vm_pg_rows *rows, lua_State *L, bool bigint_is_string, char *message, size_t message_cap) {
+    *rows = (rl_vm_pg_rows){.value = {.L = L,
+                                      .bigint_is_string = bigint_is_string,
+                                      .message = message,
+                                      .message_cap = message_cap}};
+    rl_vm_push_array_meta(L);
+    rows->array_meta = lua_gettop(L);
+    lua_pushnil(L);
+    rows->meta = rows->array_meta + 1;
+}
 
-static bool push_row(reader *r, uint32_t row) {
-    lua_State *L = r->L;
-    lua_createtable(L, 0, (int)r->columns);
-    for (uint32_t i = 0; i < r->columns; i++) {
+static bool know_columns(rl_vm_pg_rows *rows, const rl_result *result) {
+    lua_State *L = rows->value.L;
+    if (rows->like != NULL && rl_result_is_alike(rows->like, result))
+        return true;
+    if (!push_shape(L, result, rows->value.message, rows->value.message_cap))
+        return false;
+    lua_replace(L, rows->meta);
+    rows->like = result;
+    return true;
+}
+
+static bool push_row(rl_vm_pg_rows *rows, const rl_result *result, uint32_t row) {
+    lua_State *L = rows->value.L;
+    uint32_t columns = rl_result_columns(result);
+    lua_createtable(L, 0, (int)columns);
+    for (uint32_t i = 0; i < columns; i++) {
         rl_slice text;
-        if (!rl_result_cell(r->result, row, i, &text))
+        if (!rl_result_cell(result, row, i, &text))
             continue;
-        lua_pushvalue(L, r->names + (int)i);
-        r->value.column = i;
-        if (!rl_pg_value_push(&r->value, rl_result_oid(r->result, i), text))
+        lua_rawgeti(L, rows->meta, (int)i + 1);
+        rows->value.column = i;
+        if (!rl_pg_value_push(&rows->value, rl_result_oid(result, i), text))
             return false;
         lua_rawset(L, -3);
     }
-    lua_pushvalue(L, r->meta);
+    lua_pushvalue(L, rows->meta);
     lua_setmetatable(L, -2);
     return true;
 }
 
-bool rl_vm_pg_push_rows(lua_State *L, const rl_result *result, uint32_t most, bool bigint_is_string,
-                        char *message, size_t message_cap) {
+bool rl_vm_pg_push_rows(rl_vm_pg_rows *rows, const rl_result *result, uint32_t most) {
+    lua_State *L = rows->value.L;
     int top = lua_gettop(L);
-    uint32_t rows = result == NULL ? 0 : rl_result_rows(result);
-    uint32_t count = rows < most ? rows : most;
-    lua_createtable(L, (int)count, 0);
-    rl_vm_push_array_meta(L);
-    lua_setmetatable(L, top + 1);
-    if (count == 0)
-        return true;
-    reader r = {.L = L, .result = result, .columns = rl_result_columns(result)};
-    luaL_checkstack(L, (int)r.columns + LUA_MINSTACK, "too many columns");
-    if (!push_shape(L, result, message, message_cap)) {
+    uint32_t count = result == NULL ? 0 : rl_result_rows(result);
+    count = count < most ? count : most;
+    if (count > 0 && !know_columns(rows, result)) {
         lua_settop(L, top);
         return false;
     }
-    r.meta = lua_gettop(L);
-    r.names = r.meta + 1;
-    for (uint32_t i = 0; i < r.columns; i++) {
-        rl_slice name = rl_result_name(result, i);
-        lua_pushlstring(L, name.ptr, name.len);
-    }
-    r.value = (rl_pg_value_reader){.L = L,
-                                   .result = result,
-                                   .bigint_is_string = bigint_is_string,
-                                   .message = message,
-                                   .message_cap = message_cap};
+    rows->value.result = result;
+    lua_createtable(L, (int)count, 0);
+    lua_pushvalue(L, rows->array_meta);
+    lua_setmetatable(L, -2);
     for (uint32_t row = 0; row < count; row++) {
-        if (!push_row(&r, row)) {
+        if (!push_row(rows, result, row)) {
             lua_settop(L, top);
             return false;
         }
         lua_rawseti(L, top + 1, (int)row + 1);
     }
-    lua_settop(L, top + 1);
     return true;
 }
 

@@ -9,12 +9,22 @@
 #include <lua.h>
 
 #include "pg/query.h"
+#include "vm/pg_value.h"
 
+/* For the answers of several statements: one after another mostly has the same
+ * columns, whose metatable then is at hand. */
+typedef struct rl_vm_pg_rows {
+    rl_pg_value_reader value;
+    const rl_result *like; /* whose columns `meta` has */
+    int array_meta, meta;  /* on the stack */
+} rl_vm_pg_rows;
+
+/* Pushes two values, which are to stay below what comes from it. */
+void rl_vm_pg_rows_begin(rl_vm_pg_rows *rows, lua_State *L, bool bigint_is_string, char *message, size_t message_cap);
 /* Push the list of at most `most` rows. False, with nothing pushed and `message`
  * saying why, for a value that Lua cannot hold (it names the column). Raises
  * when Lua's memory runs out: the result must belong to somebody else. */
-RL_MUST_USE bool rl_vm_pg_push_rows(lua_State *L, const rl_result *result, uint32_t most,
-                                    bool bigint_is_string, char *message, size_t message_cap);
+RL_MUST_USE bool rl_vm_pg_push_rows(rl_vm_pg_rows *rows, const rl_result *result, uint32_t most);
 /* Push the table of an error: code, status, message, and what the server said. */
 void rl_vm_pg_push_failure(lua_State *L, const rl_failure *failure, const char *sql);
 

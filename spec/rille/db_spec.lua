@@ -51,6 +51,11 @@ describe("rille.db", function()
     assert.equal("}", row.e[1].k)
   end)
 
+  it("writes any column's name in JSON", function()
+    local rows = db:query [[select 1 as "a""b", 2 as "c\d", null as "über"]]
+    assert.equal([=[[{"a\"b":1,"c\\d":2,"über":null}]]=], rille.json.encode(rows))
+  end)
+
   it("reads NULL as nil, and writes it as null in JSON, in column order", function()
     local rows = db:query "select 1 as z, null as a, 'x' as m"
     assert.is_nil(rows[1].a)

@@ -7,6 +7,12 @@ local function unknown_column(key, names)
   return ("no column %q in this row: it has %s"):format(tostring(key), table.concat(names, ", "))
 end
 
+-- As it stands before its value in a JSON object; false for a name that is no UTF-8.
+local function json_key(i, name)
+  local is_text, text = pcall(core.json_encode, name)
+  return is_text and (i == 1 and "{" or ",") .. text .. ":"
+end
+
 -- The metatable of all rows with these columns; nil and a name that comes twice.
 local function shape(names)
   local known, meta = {}, { [0] = ROW }
@@ -15,6 +21,9 @@ local function shape(names)
       return nil, name
     end
     known[name], meta[i] = true, name
+  end
+  for i, name in ipairs(names) do
+    meta[#names + i] = json_key(i, name)
   end
   function meta.__index(_, key)
     if not known[key] then

@@ -17,6 +17,13 @@ static lua_State *L;
 static int make_row(lua_State *state) {
     lua_pushinteger(state, RL_KIND_ROW);
     lua_rawseti(state, 1, 0);
+    int count = (int)lua_objlen(state, 1);
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(state, 1, i);
+        lua_pushfstring(state, "%s\"%s\":", i == 1 ? "{" : ",", lua_tostring(state, -1));
+        lua_rawseti(state, 1, count + i);
+        lua_pop(state, 1);
+    }
     lua_pushvalue(state, 2);
     lua_pushvalue(state, 1);
     lua_setmetatable(state, -2);
