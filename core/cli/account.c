@@ -34,6 +34,7 @@ static void add_exclusive(cJSON *to, const rl_budget_stats *now) {
     add(to, "resets", count(now->resets));
     add(to, "leaked", count(now->leaked));
     add(to, "handovers", count(now->handovers));
+    add(to, "streams", count(now->streams));
 }
 
 static void add_shared(cJSON *to, const rl_lane_stats *now) {

@@ -69,6 +69,26 @@ static void call_idle(rl_budget *budget) {
         call(budget, RL_CONTAINER(budget->idle.next, rl_berth, all));
 }
 
+/* A stream has ended, or wants no connection any more. */
+static void end_stream(rl_budget *budget) {
+    budget->stats.streams--;
+    rl_list *link = rl_list_pop_front(&budget->gate);
+    if (link == NULL)
+        return;
+    rl_ticket *next = RL_CONTAINER(link, rl_ticket, link);
+    next->is_at_gate = false;
+    budget->stats.streams++;
+    enqueue(budget, next, false);
+    call_idle(budget);
+    ring(next->member); /* it may dial for it now */
+}
+
+static void take_back(rl_budget *budget, rl_berth *berth) {
+    if (berth->is_stream)
+        end_stream(budget);
+    berth->is_stream = false;
+}
+
 /* One connection less, of those that are open or were to be: whoever counted on
  * it, or found the budget full, may dial now. */
 static void close_one(rl_budget *budget) {
@@ -92,7 +112,8 @@ static void break_promise(rl_berth *berth) {
     berth->promised_to = NULL;
 }
 
-static void grant(rl_budget *budget, const rl_ticket *ticket) {
+static void grant(rl_budget *budget, rl_berth *berth, const rl_ticket *ticket) {
+    berth->is_stream = ticket->is_stream;
     budget->stats.waiting--;
     budget->stats.granted++;
     budget->stats.waited_ns += rl_loop_read_ns(ticket->member->loop) - ticket->since_ns;
@@ -104,9 +125,12 @@ rl_err rl_member_take(rl_member *member, rl_ticket *ticket, rl_berth **out) {
     rl_err err = RL_OK;
     rl_budget *budget = lock_of(member);
     *out = NULL;
-    if (budget->queued == 0 && !rl_list_is_empty(&member->idle)) {
+    bool is_let_in = !ticket->is_stream || budget->stats.streams < budget->limits.max_streams;
+    if (is_let_in && budget->queued == 0 && !rl_list_is_empty(&member->idle)) {
         *out = RL_CONTAINER(rl_list_pop_front(&member->idle), rl_berth, link);
         leave_idle(budget, *out);
+        (*out)->is_stream = ticket->is_stream;
+        budget->stats.streams += ticket->is_stream;
         budget->stats.granted++;
     } else if (budget->stats.waiting >= budget->limits.max_waiters) {
         budget->stats.refused++;
@@ -115,9 +139,15 @@ rl_err rl_member_take(rl_member *member, rl_ticket *ticket, rl_berth **out) {
         ticket->member = member;
         ticket->coming = NULL;
         ticket->since_ns = rl_loop_read_ns(member->loop);
-        enqueue(budget, ticket, false);
+        ticket->is_at_gate = !is_let_in;
         budget->stats.waiting++;
-        call_idle(budget);
+        if (is_let_in) {
+            budget->stats.streams += ticket->is_stream;
+            enqueue(budget, ticket, false);
+            call_idle(budget);
+        } else {
+            rl_list_push_back(&budget->gate, &ticket->link);
+        }
     }
     unlock(budget);
     return err;
@@ -125,10 +155,14 @@ rl_err rl_member_take(rl_member *member, rl_ticket *ticket, rl_berth **out) {
 
 void rl_ticket_forget(rl_ticket *ticket, bool has_timed_out) {
     rl_budget *budget = lock_of(ticket->member);
-    if (ticket->coming != NULL)
+    if (ticket->is_at_gate)
+        rl_list_remove(&ticket->link);
+    else if (ticket->coming != NULL)
         break_promise(ticket->coming);
     else
         dequeue(budget, ticket);
+    if (ticket->is_stream && !ticket->is_at_gate)
+        end_stream(budget);
     budget->stats.waiting--;
     budget->stats.timeouts += has_timed_out;
     unlock(budget);
@@ -150,6 +184,7 @@ static bool is_stale(const rl_budget *budget, const rl_berth *berth) {
 rl_put rl_member_put(rl_member *member, rl_berth *berth, rl_ticket **out) {
     rl_put put = RL_PUT_IDLE;
     rl_budget *budget = lock_of(member);
+    take_back(budget, berth);
     if (berth->promised_to == NULL && oldest(budget) != NULL && !is_stale(budget, berth))
         promise(budget, berth, oldest(budget));
     rl_ticket *ticket = berth->promised_to;
@@ -162,7 +197,7 @@ rl_put rl_member_put(rl_member *member, rl_berth *berth, rl_ticket **out) {
     } else {
         put = RL_PUT_GRANT;
         break_promise(berth);
-        grant(budget, ticket);
+        grant(budget, berth, ticket);
         *out = ticket;
     }
     unlock(budget);
@@ -278,6 +313,7 @@ void rl_member_dialed(rl_member *member, rl_berth *berth, uint64_t host) {
 }
 
 static void remove_berth(rl_budget *budget, rl_berth *berth) {
+    take_back(budget, berth);
     if (berth->is_called)
         leave_called(budget, berth);
     if (berth->is_idle)
@@ -309,30 +345,6 @@ bool rl_member_retire(rl_member *member, rl_berth *berth, bool is_old) {
 
 /* ---- members ------------------------------------------------------------------ */
 
-static void on_bell(rl_post *post) {
-    rl_member *member = RL_CONTAINER(post, rl_member, bell);
-    rl_budget *budget = lock_of(member);
-    member->is_rung = false;
-    unlock(budget);
-    member->on_bell(member);
-}
-
-rl_err rl_member_join(rl_member *member, rl_budgets *budgets, const char *key, const rl_budget_limits *limits,
-                      rl_loop *loop, void (*bell)(rl_member *member)) {
-    rl_budget *budget = rl_budget_hold(budgets, key, limits);
-    if (budget == NULL)
-        return RL_ENOMEM;
-    *member = (rl_member){.budget = budget, .loop = loop, .on_bell = bell, .bell.run = on_bell};
-    rl_list_init(&member->idle);
-    rl_list_init(&member->called);
-    rl_list_init(&member->arrived);
-    pthread_mutex_lock(&budget->lock);
-    rl_list_push_back(&budget->members, &member->link);
-    member->heard = budget->demoted.epoch;
-    unlock(budget);
-    return RL_OK;
-}
-
 void rl_member_leave(rl_member *member) {
     rl_budget *budget = lock_of(member);
     assert(member->queued == 0);
@@ -350,15 +362,6 @@ bool rl_member_is_silent(rl_member *member) {
     bool is_silent = !member->is_rung;
     unlock(budget);
     return is_silent;
-}
-
-void rl_member_clear(rl_member *member) {
-    rl_budget *budget = lock_of(member);
-    assert(member->is_leaving && !member->is_rung);
-    rl_list_remove(&member->link);
-    rl_budget_keep_lane(budget, &member->lane);
-    unlock(budget);
-    rl_budget_let_go(budget);
 }
 
 /* ---- counting ------------------------------------------------------------------ */

@@ -25,6 +25,8 @@
  *    connections while another one comes free.
  *  - A ticket that is forgotten while its berth is under way lets it arrive all
  *    the same; there it is put again. One whose berth dies is the oldest again.
+ *  - A stream holds its connection as long as somebody takes to read it: only so
+ *    many are let into the queue, and what is lent to them counts until it is put.
  *  - A member that leaves has forgotten its tickets first: from then on nothing
  *    is sent to it. What others hold stays theirs.
  *
@@ -55,12 +57,14 @@ typedef struct rl_budget_limits {
     const char *name;     /* of the database, for people; copied; may be NULL */
     uint32_t max;         /* connections, those that are being made too */
     uint32_t max_waiters; /* of all members together */
+    uint32_t max_streams; /* tickets of streams that are let in; the others wait at the gate */
     uint32_t min_open;    /* idleness alone never leaves fewer */
 } rl_budget_limits;
 
 /* Of all members since the first one joined, and now. */
 typedef struct rl_budget_stats {
     uint32_t open, dialing, idle, waiting; /* now */
+    uint32_t streams;                      /* those let in: lent, or in the queue */
     uint64_t granted, timeouts, refused;
     uint64_t waited_ns; /* by those who were granted */
     uint64_t connects, connect_failures, lost, reconnects;
@@ -92,10 +96,12 @@ struct rl_member {
 };
 
 struct rl_ticket {
-    rl_list link; /* in the queue */
+    bool is_stream; /* the caller's: it will be held at somebody's reading pace */
+    rl_list link;   /* in the queue, or at the gate */
     rl_member *member;
     rl_berth *coming; /* promised, and under way */
     uint64_t since_ns;
+    bool is_at_gate;
 };
 
 struct rl_berth {
@@ -105,6 +111,7 @@ struct rl_berth {
     rl_ticket *promised_to;
     uint64_t host, epoch; /* pg/demoted.h */
     bool is_idle, is_called;
+    bool is_stream; /* lent to one */
 };
 
 /* Members with the same key share a budget; the first one's limits hold. With

@@ -25,6 +25,7 @@ struct rl_budget {
     rl_budget_limits limits;
     rl_list members;
     rl_list queue; /* tickets, the oldest first */
+    rl_list gate;  /* those of streams that are not in the queue yet */
     rl_list idle;  /* berths, the newest first */
     uint32_t queued, called;
     rl_demoted demoted;

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -19,6 +20,7 @@ static rl_budget *new_budget(rl_budgets *home, const char *key, const rl_budget_
     pthread_mutex_init(&budget->lock, NULL);
     rl_list_init(&budget->members);
     rl_list_init(&budget->queue);
+    rl_list_init(&budget->gate);
     rl_list_init(&budget->idle);
     rl_list_init(&budget->link);
     budget->home = home;
@@ -69,6 +71,40 @@ void rl_budget_let_go(rl_budget *budget) {
         free_budget(budget);
     }
     pthread_mutex_unlock(&home->lock);
+}
+
+static void on_bell(rl_post *post) {
+    rl_member *member = RL_CONTAINER(post, rl_member, bell);
+    pthread_mutex_lock(&member->budget->lock);
+    member->is_rung = false;
+    pthread_mutex_unlock(&member->budget->lock);
+    member->on_bell(member);
+}
+
+rl_err rl_member_join(rl_member *member, rl_budgets *budgets, const char *key,
+                      const rl_budget_limits *limits, rl_loop *loop, void (*bell)(rl_member *member)) {
+    rl_budget *budget = rl_budget_hold(budgets, key, limits);
+    if (budget == NULL)
+        return RL_ENOMEM;
+    *member = (rl_member){.budget = budget, .loop = loop, .on_bell = bell, .bell.run = on_bell};
+    rl_list_init(&member->idle);
+    rl_list_init(&member->called);
+    rl_list_init(&member->arrived);
+    pthread_mutex_lock(&budget->lock);
+    rl_list_push_back(&budget->members, &member->link);
+    member->heard = budget->demoted.epoch;
+    pthread_mutex_unlock(&budget->lock);
+    return RL_OK;
+}
+
+void rl_member_clear(rl_member *member) {
+    rl_budget *budget = member->budget;
+    pthread_mutex_lock(&budget->lock);
+    assert(member->is_leaving && !member->is_rung);
+    rl_list_remove(&member->link);
+    rl_budget_keep_lane(budget, &member->lane);
+    pthread_mutex_unlock(&budget->lock);
+    rl_budget_let_go(budget);
 }
 
 rl_err rl_budgets_new(rl_budgets **out) {

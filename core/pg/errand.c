@@ -247,6 +247,10 @@ static void fail_acquire(rl_errand *errand, rl_err err) {
     else if (err == RL_EFULL)
         rl_query_fail(query, err, "", "%u statements wait for a database connection already: nothing was done",
                       options->max_waiters);
+    else if (errand->acquire.ticket.is_at_gate)
+        rl_query_fail(query, err, "",
+                      "%u streams of the database are being read already, and none ended within %.3g s",
+                      rl_pool_most_streams(options), (double)options->acquire_timeout_ms / 1000);
     else
         rl_query_fail(query, err, "",
                       "none of %u database connections became free within %.3g s: nothing was done",
@@ -269,6 +273,7 @@ static void seek_connection(rl_errand *errand) {
     errand->acquire.scope = errand->scope;
     errand->acquire.holds = errand->kind == RL_ERRAND_BEGIN;
     errand->acquire.where = errand->where;
+    errand->acquire.ticket.is_stream = errand->is_stream;
     rl_err err = rl_pool_acquire(errand->pool, &errand->acquire, &backend);
     if (err != RL_OK)
         fail_acquire(errand, err);

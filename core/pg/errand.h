@@ -73,6 +73,7 @@ struct rl_errand {
     /* What the caller asks for, between init and start: */
     struct rl_batch *batch; /* these queries instead of the one; or NULL */
     rl_errand_place place; /* anything but the primary only for what reads, or a BEGIN of what does */
+    bool is_stream;      /* it opens one: waits until so many others have ended */
     bool is_exclusive;   /* on a connection of its own, whatever is known of the statement */
     bool is_cancellable; /* a write too is stopped when nobody waits for it any more */
     uint64_t timeout_ms; /* instead of the pool's query_timeout_ms; 0: that one */

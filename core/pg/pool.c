@@ -44,6 +44,7 @@ static rl_err join(rl_pool *pool, const rl_pool_options *o) {
     rl_budget_limits limits = {.name = name,
                                .max = o->exclusive,
                                .max_waiters = o->max_waiters,
+                               .max_streams = rl_pool_most_streams(o),
                                .min_open = o->min_idle < o->exclusive ? o->min_idle : o->exclusive};
     rl_err err = rl_member_join(&pool->member, o->budgets, key, &limits, pool->loop, rl_supply_on_bell);
     rl_mem_free(key);

@@ -55,6 +55,10 @@ typedef struct rl_pool_options {
     void *owner;
 } rl_pool_options;
 
+/* How many streams may hold connections at once: the other half stays for what waits for no reader. */
+static inline uint32_t rl_pool_most_streams(const rl_pool_options *options) {
+    return options->exclusive < 2 ? 1 : options->exclusive / 2;
+}
 /* The defaults of every limit, without a URL. */
 rl_pool_options rl_pool_defaults(void);
 
@@ -66,6 +70,7 @@ typedef struct rl_pool_stats {
     uint64_t connects, connect_failures, lost, reconnects;
     uint64_t queries, resets, leaked;
     uint64_t handovers; /* from one worker to another */
+    uint32_t streams;   /* now: that hold a connection, or are next to */
 } rl_pool_stats;
 
 /* RL_EINVAL when the URL is none. Connects to nothing yet. */

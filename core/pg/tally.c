@@ -113,5 +113,6 @@ rl_pool_stats rl_pool_stats_of(rl_pool *pool) {
         .resets = now.resets,
         .leaked = now.leaked,
         .handovers = now.handovers,
+        .streams = now.streams,
     };
 }

@@ -7,7 +7,7 @@
 #define HOW_META "rille.pg.how"
 
 typedef struct how {
-    bool is_exclusive, is_unprepared, is_cancellable;
+    bool is_exclusive, is_unprepared, is_cancellable, is_stream;
     uint64_t timeout_ms;
     rl_errand_place place;
 } how;
@@ -19,7 +19,8 @@ int rl_pg_new_how(lua_State *L) {
                   .is_unprepared = lua_toboolean(L, 2),
                   .is_cancellable = lua_toboolean(L, 3),
                   .timeout_ms = (uint64_t)timeout_ms,
-                  .place = (rl_errand_place)luaL_optinteger(L, 5, RL_ERRAND_PRIMARY)};
+                  .place = (rl_errand_place)luaL_optinteger(L, 5, RL_ERRAND_PRIMARY),
+                  .is_stream = lua_toboolean(L, 6)};
     luaL_newmetatable(L, HOW_META);
     lua_setmetatable(L, -2);
     return 1;
@@ -36,6 +37,7 @@ void rl_pg_apply_how(lua_State *L, rl_errand *errand) {
         return;
     errand->is_exclusive = asked->is_exclusive;
     errand->is_cancellable = asked->is_cancellable;
+    errand->is_stream = asked->is_stream;
     errand->timeout_ms = asked->timeout_ms;
     errand->place = asked->place;
     errand->query.unprepared = asked->is_unprepared;

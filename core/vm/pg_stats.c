@@ -28,6 +28,7 @@ static void add_exclusive(lua_State *L, const rl_pool_stats *now) {
     set_count(L, "resets", now->resets);
     set_count(L, "leaked", now->leaked);
     set_count(L, "handovers", now->handovers);
+    set_count(L, "streams", now->streams);
 }
 
 static void add_shared(lua_State *L, const rl_lane_stats *now) {

@@ -127,7 +127,7 @@ function Db.open(options)
     error('the option bigint may be "string" or left out', 2)
   end
   local self = setmetatable({
-    options = options, bigint_is_string = options.bigint == "string", streams = 0, asked = {}, place = HOME,
+    options = options, bigint_is_string = options.bigint == "string", asked = {}, place = HOME,
   }, Db)
   self.root = self
   return self
@@ -145,7 +145,7 @@ function Db:close()
 end
 
 --- What the connections of this database do, in all workers of the process.
--- @treturn table of the lent ones: now `in_use`, `idle`, `connecting`, `waiting`; and
+-- @treturn table of the lent ones: now `in_use`, `idle`, `connecting`, `waiting`, `streams`; and
 -- since the start `acquired`, `waited` (seconds), `timeouts`, `refused`, `queries`,
 -- `connects`, `connect_failures`, `lost`, `reconnects`, `resets`, `leaked`, `handovers`.
 -- `shared` has the same of those that quick statements share, as of each worker's last
@@ -195,7 +195,7 @@ local function derive(self, asked, place)
     root = self.root, bigint_is_string = self.bigint_is_string, asked = asked, is_read = self.is_read, place = place,
     -- What may have to be stopped must be alone on its connection.
     how = core.pg_how(asked.lane == "exclusive" or asked.cancel == true or timeout_ms > 0, asked.prepared == false,
-      asked.cancel == true, timeout_ms, place),
+      asked.cancel == true, timeout_ms, place, asked.stream == true),
   }, Db)
 end
 
@@ -229,6 +229,16 @@ function Db:read()
   local reader = derive(self, self.asked, REPLICA)
   reader.is_read = true
   return reader
+end
+
+--- The same for what opens a stream: its connection counts as one.
+-- @local
+function Db:as_stream()
+  local asked = { stream = true }
+  for key, value in pairs(self.asked) do
+    asked[key] = value
+  end
+  return derive(self, asked, self.place)
 end
 
 --- The same, on the primary, whatever a replica could do.

@@ -53,19 +53,18 @@ local function serve(self)
   end
 end
 
-local function keep(self, enter, left)
+local function keep(self, enter)
   local ok, err = pcall(enter, function() serve(self) end)
   self.is_over = true
   self.failure = not ok and err ~= CLOSED and err or nil
-  left()
   core.signal_all(self.answered)
 end
 
 --- Have a task keep what `enter(serve)` opens, and closes when `serve` returns or
--- raises. `left()` is called when it has.
-function aside.open(enter, left)
+-- raises.
+function aside.open(enter)
   local self = setmetatable({ asked = core.signal(), answered = core.signal() }, Aside)
-  self.task = tasks.spawn(keep, self, enter, left)
+  self.task = tasks.spawn(keep, self, enter)
   return self
 end
 

@@ -143,12 +143,12 @@ end
 local function copy_in_aside(self, sql, next_item)
   local to, count
   local first, last = frame_of(self)
-  local keeper = streams.open(self, function(serve)
-    transactions.begin(self, first)
-    to = sink(self, sql)
+  local keeper = streams.open(self, function(db, serve)
+    transactions.begin(db, first)
+    to = sink(db, sql)
     serve()
     count = to.finish()
-    transactions.finish(self, last)
+    transactions.finish(db, last)
   end)
   local ok, err = pcall(feed, next_item, function(items)
     keeper:ask(function() to.put_all(items) end)
@@ -218,11 +218,11 @@ end
 local function copy_out_aside(self, sql)
   local fetch_there
   local first, last = frame_of(self)
-  local keeper = streams.open(self, function(serve)
-    transactions.begin(self, first)
-    fetch_there = source(self, sql)
+  local keeper = streams.open(self, function(db, serve)
+    transactions.begin(db, first)
+    fetch_there = source(db, sql)
     serve()
-    transactions.finish(self, last)
+    transactions.finish(db, last)
   end)
   keeper:ask(function() end) -- has it begun? a mistake is raised here, not in the loop
   return setmetatable({

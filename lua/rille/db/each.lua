@@ -78,9 +78,9 @@ end
 -- In a transaction of its own, on a connection that another task keeps.
 local function open_aside(self, sql, ...)
   local values, count = { ... }, select("#", ...)
-  local keeper = streams.open(self, function(serve)
-    self:transaction(function()
-      declare(self, sql, 1, unpack(values, 1, count))
+  local keeper = streams.open(self, function(db, serve)
+    db:transaction(function()
+      declare(db, sql, 1, unpack(values, 1, count))
       serve()
     end)
   end)

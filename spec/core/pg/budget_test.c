@@ -23,7 +23,7 @@ typedef struct visitor {
 
 enum { HOST = 7 /* of every berth */ };
 
-static const rl_budget_limits small = {.max = 2, .max_waiters = 4, .min_open = 1};
+static const rl_budget_limits small = {.max = 2, .max_waiters = 4, .max_streams = 1, .min_open = 1};
 
 static void place(desk *at, rl_berth *berth) {
     rl_ticket *ticket = NULL;
@@ -193,6 +193,39 @@ static void the_queue_is_bounded_for_all_together(void **state) {
     for (int i = 0; i < 5; i++)
         if (i != 1)
             rl_ticket_forget(&some[i].ticket, false);
+}
+
+/* Two connections, one of them for streams: the second stream waits, others do not. */
+static void only_so_many_are_lent_to_streams_wherever(void **state) {
+    (void)state;
+    visitor first = {.ticket.is_stream = true}, second = first, third = first, other = {.got = NULL};
+    place(&both.a, both.holders[0].got);
+    place(&both.a, both.holders[1].got);
+    ask(&both.a, &first);
+    assert_non_null(first.got);
+    ask(&both.b, &second);
+    ask(&both.a, &third);
+    turn(&both.a);
+    turn(&both.b);
+    assert_null(second.got);
+    ask(&both.a, &other); /* behind nobody: they are not in the queue */
+    assert_non_null(other.got);
+    place(&both.a, other.got);
+    assert_int_equal(rl_member_stats(&both.a.member).streams, 1);
+    assert_int_equal(rl_member_stats(&both.a.member).waiting, 2);
+    place(&both.a, first.got);
+    turn(&both.a);
+    turn(&both.b);
+    assert_non_null(second.got);
+    assert_null(third.got);
+    rl_member_remove(&both.b.member, second.got); /* its connection died */
+    turn(&both.a);
+    assert_non_null(third.got);
+    ask(&both.b, &second);
+    rl_ticket_forget(&second.ticket, true);
+    place(&both.a, third.got);
+    assert_int_equal(rl_member_stats(&both.a.member).streams, 0);
+    assert_int_equal(rl_member_stats(&both.a.member).waiting, 0);
 }
 
 static void one_that_nobody_wants_any_more_rests_there(void **state) {
@@ -480,6 +513,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_idle_one_moves_to_who_asks_elsewhere, one_idle, close_all),
         cmocka_unit_test_setup_teardown(the_oldest_is_served_first_wherever_it_waits, one_idle, close_all),
         cmocka_unit_test_setup_teardown(the_queue_is_bounded_for_all_together, nothing_open, close_all),
+        cmocka_unit_test_setup_teardown(only_so_many_are_lent_to_streams_wherever, both_held, close_all),
         cmocka_unit_test_setup_teardown(one_that_nobody_wants_any_more_rests_there, one_idle, close_all),
         cmocka_unit_test_setup_teardown(who_gives_up_under_way_leaves_it_to_the_next, one_idle, close_all),
         cmocka_unit_test_setup_teardown(one_that_dies_under_way_leaves_its_waiter_first, one_idle, close_all),

@@ -16,7 +16,7 @@ describe("rille.db.copy", function()
   end
 
   local function nothing_held()
-    return private.eventually(function() return db:stats().in_use == 0 and db.streams == 0 end)
+    return private.eventually(function() return db:stats().in_use == 0 and db:stats().streams == 0 end)
   end
 
   it("loads rows of values, each kind of them", function()

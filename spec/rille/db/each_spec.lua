@@ -14,7 +14,7 @@ describe("rille.db.each", function()
   local function all_back()
     return private.eventually(function()
       local now = db:stats()
-      return now.in_use == 0 and db.streams == 0
+      return now.in_use == 0 and now.streams == 0
     end)
   end
 
@@ -67,7 +67,7 @@ describe("rille.db.each", function()
         rille.sleep(60)
       end
     end)
-    private.eventually(function() return db.streams == 1 end)
+    private.eventually(function() return db:stats().streams == 1 end)
     task:cancel()
     assert.is_true(all_back())
   end)
