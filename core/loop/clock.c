@@ -97,6 +97,11 @@ uint64_t rl_loop_read_ns(const rl_loop *loop) {
                                  : rl_clock_ns() + loop->clock.ahead_ms * ns_per_ms;
 }
 
+uint64_t rl_loop_lag_ms(const rl_loop *loop) {
+    uint64_t read_ms = rl_loop_read_ns(loop) / 1000000, turn_ms = rl_loop_now_ms(loop);
+    return read_ms > turn_ms ? read_ms - turn_ms : 0;
+}
+
 int64_t rl_loop_wall_us(const rl_loop *loop) {
     const rl_clock *clock = &loop->clock;
     return clock->is_frozen ? clock->wall_us + (int64_t)(clock->frozen_ms - clock->since_ms) * 1000 : rl_clock_wall_us();

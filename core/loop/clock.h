@@ -37,6 +37,9 @@ void rl_loop_heard(rl_loop *loop);
 
 /* Nanoseconds of the clock of rl_loop_now_ms, read now instead of once a turn. */
 uint64_t rl_loop_read_ns(const rl_loop *loop);
+/* How far rl_loop_now_ms is behind it: a delay that counts from now, and not from the turn's
+ * beginning, is that much longer. */
+uint64_t rl_loop_lag_ms(const rl_loop *loop);
 /* rl_clock_wall_us; frozen, it moves with the clock, and thawed, it is the time of day again. */
 int64_t rl_loop_wall_us(const rl_loop *loop);
 

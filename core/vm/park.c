@@ -5,6 +5,9 @@
  *   wake(node) --> the task of that id, if it still is and still waits
  *
  * A node may stay where others find it longer than its task lives. */
+#include <math.h>
+
+#include "loop/clock.h"
 #include "vm/task.h"
 
 enum { CASE_WOKEN = 1, CASE_TIMEOUT = 2 };
@@ -31,7 +34,7 @@ static int park(lua_State *L) {
     lua_rawseti(L, 1, 1);
     if (timeout_ms >= 0 && timeout_ms < MOST_MS) {
         rl_timer_init(&task->timer, on_timeout);
-        rl_timer_start(task->vm->loop, &task->timer, (uint64_t)timeout_ms);
+        rl_timer_start(task->vm->loop, &task->timer, (uint64_t)ceil(timeout_ms) + rl_loop_lag_ms(task->vm->loop));
         rl_waiter_add(&task->waiter, &task->other, CASE_TIMEOUT, stop_timer);
     }
     return rl_task_wait(L, task);

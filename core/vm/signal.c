@@ -1,3 +1,4 @@
+#include "loop/clock.h"
 #include "vm/task.h"
 
 enum { CASE_SIGNAL = 1, CASE_TIMEOUT = 2 };
@@ -26,7 +27,7 @@ int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t time
     rl_waiter_add(&task->waiter, &task->one, CASE_SIGNAL, leave_signal);
     if (timeout_ms < UINT64_MAX) {
         rl_timer_init(&task->timer, on_timeout);
-        rl_timer_start(task->vm->loop, &task->timer, timeout_ms);
+        rl_timer_start(task->vm->loop, &task->timer, timeout_ms + rl_loop_lag_ms(task->vm->loop));
         rl_waiter_add(&task->waiter, &task->other, CASE_TIMEOUT, stop_timer);
     }
     return rl_task_wait(L, task);

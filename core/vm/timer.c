@@ -1,4 +1,6 @@
 /* timer -- `sleep`, and the clocks, for Lua. */
+#include <math.h>
+
 #include "loop/clock.h"
 #include "vm/task.h"
 
@@ -21,7 +23,7 @@ static int sleep_ms(lua_State *L) {
     luaL_argcheck(L, ms >= 0 && ms < 1e15, 1, "a time from 0 on, in milliseconds");
     rl_task *task = rl_task_may_wait(L);
     rl_timer_init(&task->timer, on_due);
-    rl_timer_start(task->vm->loop, &task->timer, (uint64_t)ms);
+    rl_timer_start(task->vm->loop, &task->timer, (uint64_t)ceil(ms) + rl_loop_lag_ms(task->vm->loop));
     rl_waiter_add(&task->waiter, &task->one, CASE_DUE, stop);
     return rl_task_wait(L, task);
 }

@@ -55,6 +55,17 @@ static void clocks_go_with_the_loops(void **state) {
     rig_free(r);
 }
 
+/* The loop reads its clock once a turn: what ran before the sleep takes nothing from it. */
+static void a_sleep_counts_from_when_it_begins(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rl_loop_thaw(r->loop);
+    assert_result(run(r, "local u = core.uptime(); while core.uptime() - u < 0.01 do end\n"
+                         "u = core.uptime(); core.sleep(10); return core.uptime() - u >= 0.009 and 'whole'"),
+                  "whole");
+    rig_free(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sleep_waits_that_long),
@@ -62,6 +73,7 @@ int main(void) {
         cmocka_unit_test(sleeping_no_time_lets_others_run),
         cmocka_unit_test(a_time_is_a_number_from_0_on),
         cmocka_unit_test(clocks_go_with_the_loops),
+        cmocka_unit_test(a_sleep_counts_from_when_it_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
