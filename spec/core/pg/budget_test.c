@@ -211,8 +211,8 @@ static void only_so_many_are_lent_to_streams_wherever(void **state) {
     ask(&both.a, &other); /* behind nobody: they are not in the queue */
     assert_non_null(other.got);
     place(&both.a, other.got);
-    assert_int_equal(rl_member_stats(&both.a.member).streams, 1);
-    assert_int_equal(rl_member_stats(&both.a.member).waiting, 2);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.streams, 1);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.waiting, 2);
     place(&both.a, first.got);
     turn(&both.a);
     turn(&both.b);
@@ -224,8 +224,8 @@ static void only_so_many_are_lent_to_streams_wherever(void **state) {
     ask(&both.b, &second);
     rl_ticket_forget(&second.ticket, true);
     place(&both.a, third.got);
-    assert_int_equal(rl_member_stats(&both.a.member).streams, 0);
-    assert_int_equal(rl_member_stats(&both.a.member).waiting, 0);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.streams, 0);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.waiting, 0);
 }
 
 static void one_that_nobody_wants_any_more_rests_there(void **state) {
@@ -368,7 +368,7 @@ static void those_of_other_hosts_stay_when_one_is_demoted(void **state) {
     place(&both.a, both.holders[1].got);
     rl_member_demote(&both.b.member, HOST + 1);
     turn(&both.a);
-    assert_int_equal(rl_member_stats(&both.a.member).idle, 2);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.idle, 2);
     assert_int_equal(rl_member_next_demoted(&both.a.member), HOST + 1);
     assert_int_equal(rl_member_next_demoted(&both.a.member), 0);
     assert_int_equal(rl_member_next_demoted(&both.b.member), HOST + 1);
