@@ -5,8 +5,10 @@
 -- At any time one of the two lines is empty: a sender waits only while the ring is
 -- full, a receiver only while it is empty. What a woken receiver gets was put into
 -- its node, so that it has it although it runs later, and nobody can get between.
+local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
 local line = require "rille.line"
+local slip = require "rille.slip"
 local unit = require "rille.unit"
 
 local join, wake, wait_in, wait_any, is_waited = line.join, line.wake, line.wait, line.wait_any, line.is_waited
@@ -216,6 +218,8 @@ function Channel:iter()
   return next_value, self
 end
 
+
+slip.guard(Channel, "a channel", "send recv try_send try_recv iter len close", "", elsewhere.channel)
 
 -- ---- select -------------------------------------------------------------------
 

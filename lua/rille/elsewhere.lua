@@ -72,4 +72,17 @@ elsewhere.res = hints {
   ["json text data content"] = "res.body is what the handler returned, res:bytes() what will be sent",
 }
 
+elsewhere.task = hints {
+  ["wait join get result results value"] = "task:await([timeout]) waits for its end and gives its results",
+  ["stop kill abort interrupt"] = "task:cancel() ends it",
+  ["status state finished is_alive running"] = "task:done() tells whether it has ended",
+}
+
+elsewhere.channel = hints {
+  ["push put write publish enqueue"] = "ch:send(value, [timeout]) sends, ch:try_send(value) does not wait",
+  ["pop get read receive take dequeue"] = "ch:recv([timeout]) receives, ch:try_recv() does not wait",
+  ["size length cap"] = "ch:len() is how many values are in it",
+  range = "write `for value in ch:iter() do`",
+}
+
 return elsewhere

@@ -10,6 +10,7 @@ local channel = require "rille.channel"
 local errors = require "rille.error"
 local line = require "rille.line"
 local nearest = require "rille.nearest"
+local slip = require "rille.slip"
 local tasks = require "rille.task"
 local unit = require "rille.unit"
 
@@ -231,5 +232,7 @@ function Pool:close(timeout)
   end
   return true
 end
+
+slip.guard(Pool, "a pool", "submit stats close", "")
 
 return pool

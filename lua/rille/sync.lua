@@ -3,6 +3,7 @@
 -- the moment it is given back, so that nobody who comes later gets between.
 -- None of them is needed to guard plain Lua between two waits: nothing else runs there.
 local line = require "rille.line"
+local slip = require "rille.slip"
 local unit = require "rille.unit"
 
 local sync = {}
@@ -348,5 +349,11 @@ function Condition:broadcast()
   check(self, Condition, "broadcast")
   wake_all(self.waiting)
 end
+
+slip.guard(Semaphore, "a semaphore", "with acquire try_acquire release", "")
+slip.guard(Mutex, "a mutex", "with lock try_lock unlock", "")
+slip.guard(RWLock, "a read-write lock", "read_with with read_lock read_unlock lock unlock", "")
+slip.guard(WaitGroup, "a wait group", "add done wait", "")
+slip.guard(Condition, "a condition", "wait signal broadcast", "")
 
 return sync

@@ -1,18 +1,22 @@
 --- Tasks: functions that run beside the one that spawned them, and end with it.
 local cleanup = require "rille.cleanup"
 local core = require "rille.core"
+local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
 local line = require "rille.line"
 local method = require "rille.method"
 local place = require "rille.place"
 local report = require "rille.report"
+local slip = require "rille.slip"
 local unit = require "rille.unit"
 local wait = require "rille.wait"
 
 local tasks = {}
 
 -- What most tasks never become is said once, here: a task's own table stays small.
-local Task = { __name = "rille.task", group = false, awaiting = false, failure = false, is_awaited = false }
+local Task = {
+  __name = "rille.task", group = false, awaiting = false, prepared = false, failure = false, is_awaited = false,
+}
 Task.__index = Task
 
 -- The traceback must be taken where the error was raised; it travels beside it.
@@ -386,6 +390,7 @@ function tasks.sleep(duration)
   wait.won(core.sleep(unit.seconds(duration, 2) * 1000))
 end
 
+slip.guard(Task, "a task", "await cancel done", "first rest spawner line deferred after", elsewhere.task)
 method.guard(Task, function(value) return getmetatable(value) == Task end, "task", { "await", "cancel", "done" })
 
 return tasks

@@ -167,6 +167,24 @@ describe("a mistake", function()
   end)
 end)
 
+describe("a name that a task, a channel or a lock does not have", function()
+  it("is told, with the one that was meant", function()
+    local task, ch = rille.spawn(function() end), rille.channel(1)
+    task:await()
+    for said, fn in pairs {
+      ["a task has no 'wait': task:await([timeout]) waits for its end"] = function() task:wait() end,
+      ["a channel has no 'receive': ch:recv([timeout]) receives"] = function() ch:receive() end,
+      ["a channel has no 'tyr_send': did you mean 'try_send'?"] = function() ch:tyr_send(1) end,
+      ["a mutex has no 'lokc': did you mean 'lock'?"] = function() rille.mutex():lokc() end,
+      ["a semaphore has no 'aquire': did you mean 'acquire'?"] = function() rille.semaphore(1):aquire() end,
+      ["a pool has no 'sumbit': did you mean 'submit'?"] = function() rille.pool():sumbit(print) end,
+    } do
+      local _, why = pcall(fn)
+      assert.truthy(why:find(said, 1, true), why)
+    end
+  end)
+end)
+
 describe("what could be a mistake", function()
   it("is none where it is clear what is meant: a header's case", function()
     local app = rille.app()
