@@ -7,23 +7,11 @@
  * A node may stay where others find it longer than its task lives. */
 #include <math.h>
 
-#include "loop/clock.h"
 #include "vm/task.h"
 
 enum { CASE_WOKEN = 1, CASE_TIMEOUT = 2 };
 
 #define MOST_MS 1e15 /* no timer is due then: 30,000 years */
-
-static void stop_timer(rl_case *one) {
-    rl_task *task = RL_CONTAINER(one, rl_task, other);
-    rl_timer_stop(task->vm->loop, &task->timer);
-}
-
-static void on_timeout(rl_timer *timer) {
-    rl_task *task = RL_CONTAINER(timer, rl_task, timer);
-    if (rl_waiter_claim(&task->waiter, CASE_TIMEOUT))
-        rl_waiter_wake(&task->waiter);
-}
 
 /* park(node[, timeout_ms]) -> case: 1 woken, 2 the timeout */
 static int park(lua_State *L) {
@@ -32,11 +20,8 @@ static int park(lua_State *L) {
     rl_task *task = rl_task_may_wait(L);
     lua_pushnumber(L, rl_task_id(task));
     lua_rawseti(L, 1, 1);
-    if (timeout_ms >= 0 && timeout_ms < MOST_MS) {
-        rl_timer_init(&task->timer, on_timeout);
-        rl_timer_start(task->vm->loop, &task->timer, (uint64_t)ceil(timeout_ms) + rl_loop_lag_ms(task->vm->loop));
-        rl_waiter_add(&task->waiter, &task->other, CASE_TIMEOUT, stop_timer);
-    }
+    if (timeout_ms >= 0 && timeout_ms < MOST_MS)
+        rl_task_limit_wait(task, CASE_TIMEOUT, (uint64_t)ceil(timeout_ms));
     return rl_task_wait(L, task);
 }
 

@@ -1,4 +1,3 @@
-#include "loop/clock.h"
 #include "vm/task.h"
 
 enum { CASE_SIGNAL = 1, CASE_TIMEOUT = 2 };
@@ -11,25 +10,11 @@ static void leave_signal(rl_case *one) {
     rl_list_remove(&RL_CONTAINER(one, rl_task, one)->wait_link);
 }
 
-static void stop_timer(rl_case *one) {
-    rl_task *task = RL_CONTAINER(one, rl_task, other);
-    rl_timer_stop(task->vm->loop, &task->timer);
-}
-
-static void on_timeout(rl_timer *timer) {
-    rl_task *task = RL_CONTAINER(timer, rl_task, timer);
-    if (rl_waiter_claim(&task->waiter, CASE_TIMEOUT))
-        rl_waiter_wake(&task->waiter);
-}
-
 int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms) {
     rl_list_push_back(&signal->waiting, &task->wait_link);
     rl_waiter_add(&task->waiter, &task->one, CASE_SIGNAL, leave_signal);
-    if (timeout_ms < UINT64_MAX) {
-        rl_timer_init(&task->timer, on_timeout);
-        rl_timer_start(task->vm->loop, &task->timer, timeout_ms + rl_loop_lag_ms(task->vm->loop));
-        rl_waiter_add(&task->waiter, &task->other, CASE_TIMEOUT, stop_timer);
-    }
+    if (timeout_ms < UINT64_MAX)
+        rl_task_limit_wait(task, CASE_TIMEOUT, timeout_ms);
     return rl_task_wait(L, task);
 }
 

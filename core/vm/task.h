@@ -74,6 +74,10 @@ void rl_task_unshield(rl_task *task);
 /* Raises the error table for `why`: timeout, cancelled, ... Does not return. */
 int rl_task_raise(lua_State *L, rl_err why);
 
+/* Before rl_task_wait: adds the case `number`, that `delay_ms` from now have passed; the task's `timer` and
+ * `other` are in use until the wait is over. */
+void rl_task_limit_wait(rl_task *task, uint32_t number, uint64_t delay_ms);
+
 /* A place where any number of tasks wait for the same news. */
 typedef struct rl_signal {
     rl_list waiting;

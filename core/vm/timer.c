@@ -1,4 +1,4 @@
-/* timer -- `sleep`, and the clocks, for Lua. */
+/* timer -- how long a wait may last; `sleep`, and the clocks, for Lua. */
 #include <math.h>
 
 #include "loop/clock.h"
@@ -6,15 +6,22 @@
 
 enum { CASE_DUE = 1 };
 
-static void stop(rl_case *one) {
-    rl_task *task = RL_CONTAINER(one, rl_task, one);
+static void stop(rl_case *due) {
+    rl_task *task = RL_CONTAINER(due, rl_task, other);
     rl_timer_stop(task->vm->loop, &task->timer);
 }
 
 static void on_due(rl_timer *timer) {
     rl_task *task = RL_CONTAINER(timer, rl_task, timer);
-    if (rl_waiter_claim(&task->waiter, CASE_DUE))
+    if (rl_waiter_claim(&task->waiter, task->other.number))
         rl_waiter_wake(&task->waiter);
+}
+
+void rl_task_limit_wait(rl_task *task, uint32_t number, uint64_t delay_ms) {
+    rl_loop *loop = task->vm->loop;
+    rl_timer_init(&task->timer, on_due);
+    rl_timer_start(loop, &task->timer, delay_ms + rl_loop_lag_ms(loop)); /* Lua may have run for long in this turn */
+    rl_waiter_add(&task->waiter, &task->other, number, stop);
 }
 
 /* sleep(ms) -> case */
@@ -22,9 +29,7 @@ static int sleep_ms(lua_State *L) {
     lua_Number ms = luaL_checknumber(L, 1);
     luaL_argcheck(L, ms >= 0 && ms < 1e15, 1, "a time from 0 on, in milliseconds");
     rl_task *task = rl_task_may_wait(L);
-    rl_timer_init(&task->timer, on_due);
-    rl_timer_start(task->vm->loop, &task->timer, (uint64_t)ceil(ms) + rl_loop_lag_ms(task->vm->loop));
-    rl_waiter_add(&task->waiter, &task->one, CASE_DUE, stop);
+    rl_task_limit_wait(task, CASE_DUE, (uint64_t)ceil(ms));
     return rl_task_wait(L, task);
 }
 
