@@ -6,24 +6,15 @@
 --     servers:kill(); servers:begin() -- the replica
 --     servers:drop()
 
+local shell = require "spec.shell"
+
+local run, psql = shell.run, shell.psql
+
 local followed = {}
 local Followed = {}
 Followed.__index = Followed
 
 local SCRIPT = "spec/core/pg/cluster.sh "
-
-local function quoted(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
-
--- Its output without the last line feed; the status is echoed behind it.
-local function run(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \" $?\"", "r"))
-  local output, status = pipe:read("*a"):match("^(.-)\n? (%d+)\n$")
-  pipe:close()
-  if status ~= "0" then error(command .. ":\n" .. output, 3) end
-  return output
-end
 
 local function url_of(dir)
   return "postgres://rille@/postgres?host=" .. dir:gsub("/", "%%2F")
@@ -33,10 +24,6 @@ function followed.new()
   local dir = run(SCRIPT .. "start")
   local replica = run(SCRIPT .. "replica " .. dir)
   return setmetatable({ dir = dir, replica = replica, url = url_of(dir), replica_url = url_of(replica) }, Followed)
-end
-
-local function psql(url, text)
-  return run("psql -X -q -A -t -v ON_ERROR_STOP=1 -c " .. quoted(text) .. " " .. quoted(url))
 end
 
 --- Run statements on the primary, through psql.

@@ -10,7 +10,10 @@
 -- Linux only: who lives, and what they hold, is read from /proc.
 
 local lfs = require "lfs"
+local shell = require "spec.shell"
 local socket = require "socket"
+
+local quoted, read_file = shell.quoted, shell.read_file
 
 local server = {}
 local Server = {}
@@ -19,14 +22,6 @@ Server.__index = Server
 local POLL_SECONDS = 0.005 -- between two looks at a file or at /proc
 local PATIENCE_SECONDS = 30 -- a sanitizer build on a busy machine starts within 5
 local LAST_LOG_BYTES = 4000 -- enough for a sanitizer's report
-
-local function read_file(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read("*a")
-  file:close()
-  return text
-end
 
 --- Call `look` until it returns something true, or for so long that it never will.
 -- @param look
@@ -40,10 +35,6 @@ function server.wait_for(look, seconds)
     socket.select(nil, nil, POLL_SECONDS)
   until socket.gettime() > deadline
   return look()
-end
-
-local function quoted(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
 end
 
 local function command_line(options, log_path)
@@ -73,10 +64,10 @@ end
 -- @raise with the log's text when it does not come up
 function server.start(options)
   local log_path = options.log or os.tmpname()
-  local shell = assert(io.popen(command_line(options, log_path), "r"))
+  local parent = assert(io.popen(command_line(options, log_path), "r"))
   local self = setmetatable({
-    pid = assert(tonumber(shell:read("*l"))),
-    shell = shell,
+    pid = assert(tonumber(parent:read("*l"))),
+    shell = parent,
     log_path = log_path,
     log_is_ours = not options.log,
   }, Server)

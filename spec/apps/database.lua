@@ -10,24 +10,13 @@
 -- got wrong, another of its own would overlook.
 
 local cluster = require "rille.cluster"
+local shell = require "spec.shell"
+
+local quoted, run, read_file = shell.quoted, shell.run, shell.read_file
 
 local database = {}
 local Database = {}
 Database.__index = Database
-
-local function quoted(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
-
--- Run a shell command; its output without the last line feed.
--- The status is echoed behind it: Lua 5.1 does not tell how a pipe ended.
-local function run(command)
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \" $?\"", "r"))
-  local output, status = pipe:read("*a"):match("^(.-)\n? (%d+)\n$")
-  pipe:close()
-  if status ~= "0" then error(command .. ":\n" .. output, 3) end
-  return output
-end
 
 -- Run a command of Rille's on the database.
 local function rille(self, ...)
@@ -57,7 +46,7 @@ end
 --- Run statements.
 -- @treturn string the rows, columns with | between
 function Database:sql(text)
-  return run("psql -X -q -A -t -v ON_ERROR_STOP=1 -c " .. quoted(text) .. " " .. quoted(self.url))
+  return shell.psql(self.url, text)
 end
 
 --- Run a file of statements.
@@ -94,14 +83,6 @@ end
 --- Start it again, at the same address.
 function Database:start()
   assert(cluster.start(self.dir .. "/pg", { durable = false }) == self.url, "the cluster's address changed")
-end
-
-local function read_file(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read("*a")
-  file:close()
-  return text
 end
 
 -- The server's first process, while it is there; and whether it takes connections.

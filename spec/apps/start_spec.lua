@@ -1,11 +1,8 @@
 --- What `rille serve` says when it cannot start: one line, and its exit status.
 local lfs = require "lfs"
+local quoted = require("spec.shell").quoted
 local server = require "spec.server"
 local socket = require "socket"
-
-local function quoted(word)
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
 
 -- Run `rille` with `words`; returns the exit status and what it printed.
 local function rille(words, env)

@@ -1,15 +1,12 @@
 --- The folder of a guide's section: its files, its servers, its commands.
 local lfs = require "lfs"
+local quoted = require("spec.shell").quoted
 local server = require "spec.server"
 local talk = require "spec.guide.talk"
 
 local folder = {}
 local Folder = {}
 Folder.__index = Folder
-
-local function quoted(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
 
 local function run(command)
   local pipe = assert(io.popen("{ " .. command .. "; } 2>&1", "r"))

@@ -4,12 +4,12 @@
 
 #include "mem.h"
 #include "pg/ear.h"
+#include "pg/looped.h"
 
 #define THOSE "from pg_stat_activity where query like 'listen %' or query like 'unlisten %'"
 #define COUNT "select count(*) " THOSE
 #define TERMINATE "select pg_terminate_backend(pid) " THOSE
 
-static rl_loop *loop;
 
 static rl_audience *open_audience(rl_pg_listeners *listeners) {
     rl_audience *audience = NULL;
@@ -277,15 +277,6 @@ static void survives_each_refused_allocation(void **state) {
     each_allocation_fails(join_and_leave);
 }
 
-static int set_up(void **state) {
-    return start_server(state) == 0 && rl_loop_new(&loop) == RL_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    rl_loop_free(loop);
-    return stop_server(state);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         /* first: later ones leave threads behind that free their job some time */
@@ -299,5 +290,5 @@ int main(void) {
         cmocka_unit_test(tells_each_subscription_of_each_worker_once),
         cmocka_unit_test(tells_each_worker_of_a_gap_and_goes_on),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, start_looped, stop_looped);
 }

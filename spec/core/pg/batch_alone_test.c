@@ -174,26 +174,15 @@ static void run_some(void) {
     turn_until(loop, is_all_idle, NULL);
 }
 
-/* With a pool of its own: what a connection keeps must be gone at the end. */
-static void run_in_a_fresh_pool(void) {
-    rl_pool *outer = pool;
-    rl_pool_options options = rl_pool_defaults();
-    options.url = server.url;
-    options.exclusive = 1;
-    options.acquire_timeout_ms = 20;
-    if (rl_pool_open(loop, &options, &pool) == RL_OK) {
-        run_some();
-        rl_pool_close(pool);
-        rl_loop_turn(loop, false);
-    }
-    pool = outer;
+static void run_some_in_a_fresh_pool(void) {
+    run_in_a_fresh_pool(run_some);
 }
 
 static void survives_each_refused_allocation(void **state) {
     (void)state;
     turn_until(loop, is_all_idle, NULL);
     rl_loop_turn(loop, false);
-    each_allocation_fails(run_in_a_fresh_pool);
+    each_allocation_fails(run_some_in_a_fresh_pool);
 }
 
 int main(void) {

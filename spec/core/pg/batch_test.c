@@ -2,13 +2,11 @@
 
 #include "base/mem.h"
 #include "mem.h"
-#include "pg/cluster.h"
 #include "pg/errand.h"
-#include "pg/turn.h"
+#include "pg/looped.h"
 
 enum { COUNT = 20 };
 
-static rl_loop *loop;
 static rl_pool *pool;
 static rl_scope scope;
 
@@ -278,15 +276,6 @@ static void survives_each_refused_allocation(void **state) {
     each_allocation_fails(run_in_a_fresh_pool);
 }
 
-static int set_up(void **state) {
-    return start_server(state) == 0 && rl_loop_new(&loop) == RL_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    rl_loop_free(loop);
-    return stop_server(state);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(takes_one_place_on_the_lane_when_it_is_quick, deep, close_pool),
@@ -297,5 +286,5 @@ int main(void) {
         cmocka_unit_test_setup_teardown(comes_through_the_loss_of_the_wire, deep, close_pool),
         cmocka_unit_test(survives_each_refused_allocation),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, start_looped, stop_looped);
 }

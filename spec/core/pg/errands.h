@@ -5,11 +5,9 @@
 #define RL_SPEC_PG_ERRANDS_H
 
 #include "base/mem.h"
-#include "pg/cluster.h"
 #include "pg/errand.h"
-#include "pg/turn.h"
+#include "pg/looped.h"
 
-static rl_loop *loop;
 static rl_pool *pool;
 
 /* A statement of a test; it outlives its errand, which frees only itself. */
@@ -108,8 +106,23 @@ static inline void turn_until_server(bool (*happened)(void *arg), const char *pa
     rl_timer_stop(loop, &timer);
 }
 
+/* Call `work` with a pool of its own: what a connection keeps must be gone at the end. */
+static inline void run_in_a_fresh_pool(void (*work)(void)) {
+    rl_pool *outer = pool;
+    rl_pool_options options = rl_pool_defaults();
+    options.url = server.url;
+    options.exclusive = 1;
+    options.acquire_timeout_ms = 20;
+    if (rl_pool_open(loop, &options, &pool) == RL_OK) {
+        work();
+        rl_pool_close(pool);
+        rl_loop_turn(loop, false); /* the poll's memory goes one turn later */
+    }
+    pool = outer;
+}
+
 static inline int open_all(void **state) {
-    if (start_server(state) != 0 || rl_loop_new(&loop) != RL_OK)
+    if (start_looped(state) != 0)
         return -1;
     rl_pool_options options = rl_pool_defaults();
     options.url = server.url;
@@ -120,8 +133,7 @@ static inline int open_all(void **state) {
 
 static inline int close_all(void **state) {
     rl_pool_close(pool);
-    rl_loop_free(loop);
-    return stop_server(state);
+    return stop_looped(state);
 }
 
 #endif

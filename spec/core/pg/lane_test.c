@@ -4,11 +4,9 @@
 
 #include "base/mem.h"
 #include "mem.h"
-#include "pg/cluster.h"
 #include "pg/errand.h"
-#include "pg/turn.h"
+#include "pg/looped.h"
 
-static rl_loop *loop;
 static rl_pool *pool;
 
 typedef struct errand {
@@ -715,15 +713,6 @@ static void survives_each_refused_allocation(void **state) {
     each_allocation_fails(run_in_a_fresh_pool);
 }
 
-static int set_up(void **state) {
-    return start_server(state) == 0 && rl_loop_new(&loop) == RL_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    rl_loop_free(loop);
-    return stop_server(state);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(has_many_in_flight_on_two_connections, two, close_all),
@@ -746,5 +735,5 @@ int main(void) {
         cmocka_unit_test_setup_teardown(comes_through_an_immediate_restart, two, close_all),
         cmocka_unit_test_setup_teardown(loses_nothing_when_the_backend_is_killed, one, close_all),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, start_looped, stop_looped);
 }

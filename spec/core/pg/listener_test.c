@@ -1,8 +1,8 @@
 #include "pg/listener.h"
 
 #include "pg/ear.h"
+#include "pg/looped.h"
 
-static rl_loop *loop;
 
 static rl_pg_listener *hold(rl_pg_listeners *listeners, const char *url) {
     rl_pg_listener *listener = NULL;
@@ -80,15 +80,6 @@ static void says_why_it_is_not_connected(void **state) {
     rl_subscription_leave(&one.subscription);
 }
 
-static int set_up(void **state) {
-    return start_server(state) == 0 && rl_loop_new(&loop) == RL_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    rl_loop_free(loop);
-    return stop_server(state);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(is_one_for_each_database),
@@ -96,5 +87,5 @@ int main(void) {
         cmocka_unit_test(disconnects_after_the_last_and_comes_again),
         cmocka_unit_test(says_why_it_is_not_connected),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, start_looped, stop_looped);
 }

@@ -1,10 +1,7 @@
 --- `rille check`, run on apps in a folder of its own.
 local core = require "rille.core"
 local lfs = require "lfs"
-
-local function quoted(word)
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
+local quoted = require("spec.shell").quoted
 
 describe("rille check", function()
   local dir
