@@ -4,6 +4,7 @@
 -- coroutine it is no value of the user's: it is passed outward, and what comes
 -- back is passed inward again, so a generator may query the database.
 local core = require "rille.core"
+local errors = require "rille.error"
 
 local PARK = core.PARK
 local create, resume, yield, status = coroutine.create, coroutine.resume, coroutine.yield, coroutine.status
@@ -34,17 +35,10 @@ function forwarding.resume(co, ...)
   return passed(co, resume(co, ...))
 end
 
-local function results_of(ok, ...)
-  if not ok then
-    error((...), 0)
-  end
-  return ...
-end
-
 function forwarding.wrap(fn)
   local co = create(fn)
   return function(...)
-    return results_of(forwarding.resume(co, ...))
+    return errors.rethrow(forwarding.resume(co, ...))
   end
 end
 

@@ -59,6 +59,18 @@ function errors.fail(status, what, details)
   }, 0)
 end
 
+--- What pcall gave, as if it had not been there.
+-- @tparam boolean ok
+-- @param ... the results, or what was raised
+-- @return the results
+-- @raise what was raised
+function errors.rethrow(ok, ...)
+  if not ok then
+    error((...), 0)
+  end
+  return ...
+end
+
 --- What a wait raises when its scope's deadline passed, or its client left.
 errors.TIMEOUT = errors.new { code = "timeout", status = 504, message = "the deadline passed", is_public = true }
 errors.CANCELLED = errors.new { code = "cancelled", status = 503, message = "nobody waits for this any more", is_public = true }

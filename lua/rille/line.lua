@@ -72,6 +72,11 @@ end
 
 local leave = line.leave
 
+--- Wake all who wait.
+function line.wake_all(head)
+  while line.wake(head) do end
+end
+
 --- Whether somebody waits in it; those who went away meanwhile are dropped.
 -- @treturn boolean
 function line.is_waited(head)
@@ -119,6 +124,21 @@ function line.wait(head, node, ms)
   won(case)
   take_back(node)
   return false
+end
+
+--- Wait in a line for nothing but to be woken. **Yields.**
+-- @tparam line head
+-- @param value what others find in its node
+-- @tparam[opt] number ms how long at most
+-- @treturn boolean whether it was woken; false: the time has passed
+-- @raise the cancellation of the task
+function line.stand(head, value, ms)
+  local node = line.node(value)
+  local is_woken = line.wait(head, node, ms)
+  if is_woken then
+    take_back(node)
+  end
+  return is_woken
 end
 
 --- Wait in several lines until one of them wakes. **Yields.**

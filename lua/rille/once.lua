@@ -1,5 +1,6 @@
 --- What runs once, however many ask for it; and again and again, for who waits.
 local core = require "rille.core"
+local errors = require "rille.error"
 local tasks = require "rille.task"
 local unit = require "rille.unit"
 local wait = require "rille.wait"
@@ -31,18 +32,15 @@ end
 local runs = {}
 
 -- Whoever comes now wants news.
-local function run_ended(key, run, ok, ...)
+local function run_ended(key, run, ...)
   if runs[key] == run then
     runs[key] = nil
   end
-  if not ok then
-    error((...), 0)
-  end
-  return ...
+  return errors.rethrow(...)
 end
 
 -- Nobody wants the result any more when its last caller leaves.
-local function caller_left(key, run, ok, ...)
+local function caller_left(key, run, ...)
   run.callers = run.callers - 1
   if run.callers == 0 and not run.task:done() then
     if runs[key] == run then
@@ -50,10 +48,7 @@ local function caller_left(key, run, ok, ...)
     end
     run.task:cancel()
   end
-  if not ok then
-    error((...), 0)
-  end
-  return ...
+  return errors.rethrow(...)
 end
 
 --- Run `fn()` for `key`, unless a call for the same key is under way: then wait for that one and

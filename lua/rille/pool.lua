@@ -9,6 +9,7 @@
 local channel = require "rille.channel"
 local errors = require "rille.error"
 local line = require "rille.line"
+local method = require "rille.method"
 local nearest = require "rille.nearest"
 local slip = require "rille.slip"
 local tasks = require "rille.task"
@@ -75,12 +76,6 @@ function pool.new(options)
   }, Pool)
 end
 
-local function check(self, name)
-  if getmetatable(self) ~= Pool then
-    error(("pool.%s is called with a colon: pool:%s(…)"):format(name, name), 3)
-  end
-end
-
 -- ---- workers -------------------------------------------------------------------
 
 local function run(self, task)
@@ -106,14 +101,12 @@ local function next_task(self)
   end
 end
 
-local function worker_gone(self, ok, ...)
+local function worker_gone(self, ...)
   self.workers = self.workers - 1
   if self.workers == 0 then
-    while line.wake(self.ended) do end
+    line.wake_all(self.ended)
   end
-  if not ok then
-    error((...), 0)
-  end
+  return errors.rethrow(...)
 end
 
 local function work(self, task)
@@ -186,7 +179,6 @@ end
 -- @treturn Task `task:await()` gives its results; it raises `overloaded` when it was dropped
 -- @raise `overloaded` with `on_full = "error"` when the queue is full; `closed` when the pool is
 function Pool:submit(fn, ...)
-  check(self, "submit")
   if self.is_closed then
     error(errors.new { code = "closed", message = "the pool is closed" }, 0)
   end
@@ -204,7 +196,6 @@ end
 -- @treturn table workers, running, queued now; submitted, done, failed (of the done), dropped, refused and
 --   ran_here since it was made
 function Pool:stats()
-  check(self, "stats")
   local stats = { workers = self.workers, running = self.running, queued = self.queue:len() }
   for name, count in pairs(self.counts) do
     stats[name] = count
@@ -217,22 +208,18 @@ end
 -- @treturn boolean|nil true; or nil when something runs still
 -- @treturn ?string then "timeout"
 function Pool:close(timeout)
-  check(self, "close")
   local ms = timeout and unit.seconds(timeout, 2) * 1000
   if not self.is_closed then
     self.is_closed = true
     self.queue:close()
   end
-  if self.workers > 0 then
-    local node = line.node(false)
-    if not line.wait(self.ended, node, ms) then
-      return nil, "timeout"
-    end
-    line.take_back(node)
+  if self.workers > 0 and not line.stand(self.ended, false, ms) then
+    return nil, "timeout"
   end
   return true
 end
 
 slip.guard(Pool, "a pool", "submit stats close", "")
+method.guard(Pool, function(value) return getmetatable(value) == Pool end, "pool", { "submit", "stats", "close" })
 
 return pool

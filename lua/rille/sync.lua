@@ -2,7 +2,9 @@
 -- All are fair: who waited longest goes first, and is handed what it waits for in
 -- the moment it is given back, so that nobody who comes later gets between.
 -- None of them is needed to guard plain Lua between two waits: nothing else runs there.
+local errors = require "rille.error"
 local line = require "rille.line"
+local method = require "rille.method"
 local slip = require "rille.slip"
 local unit = require "rille.unit"
 
@@ -14,32 +16,17 @@ local function class(name)
   return Class
 end
 
-local function check(self, Class, method)
-  if getmetatable(self) ~= Class then
-    error(("%s.%s is called with a colon: %s:%s(…)"):format(Class.__name, method, Class.__name, method), 3)
-  end
-end
-
 -- Stand in line until woken: true; or nil and "timeout".
-local function wait_in(waiting, value, timeout)
-  local node = line.node(value)
-  if not line.wait(waiting, node, timeout and unit.seconds(timeout, 3) * 1000) then
+local function wait_in(waiting, timeout)
+  if not line.stand(waiting, false, timeout and unit.seconds(timeout, 3) * 1000) then
     return nil, "timeout"
   end
-  line.take_back(node)
   return true
 end
 
-local function wake_all(waiting)
-  while line.wake(waiting) do end
-end
-
-local function returned(release, self, ok, ...)
+local function returned(release, self, ...)
   release(self)
-  if not ok then
-    error((...), 0)
-  end
-  return ...
+  return errors.rethrow(...)
 end
 
 -- Run `fn(...)` between `acquire` and `release`, which comes however `fn` ends.
@@ -68,7 +55,6 @@ end
 --- Take a permit, when one is free at once.
 -- @treturn boolean whether there was one
 function Semaphore:try_acquire()
-  check(self, Semaphore, "try_acquire")
   if self.free == 0 then
     return false
   end
@@ -81,18 +67,16 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function Semaphore:acquire(timeout)
-  check(self, Semaphore, "acquire")
   if self.free > 0 then
     self.free = self.free - 1
     return true
   end
-  return wait_in(self.waiting, false, timeout)
+  return wait_in(self.waiting, timeout)
 end
 
 --- Give a permit back.
 -- @raise when all have been given back already
 function Semaphore:release()
-  check(self, Semaphore, "release")
   if self.free == self.count then
     error("semaphore:release(): none of its permits is taken", 2)
   elseif not line.wake(self.waiting) then
@@ -105,7 +89,6 @@ end
 -- @param ... its arguments
 -- @return what it returns
 function Semaphore:with(fn, ...)
-  check(self, Semaphore, "with")
   return run_within(self, Semaphore.acquire, Semaphore.release, fn, ...)
 end
 
@@ -122,7 +105,6 @@ end
 --- Lock it, when nobody else has.
 -- @treturn boolean whether it is ours now
 function Mutex:try_lock()
-  check(self, Mutex, "try_lock")
   local was_free = not self.is_locked
   self.is_locked = true
   return was_free
@@ -133,18 +115,16 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function Mutex:lock(timeout)
-  check(self, Mutex, "lock")
   if not self.is_locked then
     self.is_locked = true
     return true
   end
-  return wait_in(self.waiting, false, timeout)
+  return wait_in(self.waiting, timeout)
 end
 
 --- Unlock it: it belongs at once to who has waited longest.
 -- @raise when it is not locked
 function Mutex:unlock()
-  check(self, Mutex, "unlock")
   if not self.is_locked then
     error("mutex:unlock(): it is not locked", 2)
   end
@@ -159,7 +139,6 @@ end
 -- @param ... its arguments
 -- @return what it returns
 function Mutex:with(fn, ...)
-  check(self, Mutex, "with")
   return run_within(self, Mutex.lock, Mutex.unlock, fn, ...)
 end
 
@@ -196,8 +175,7 @@ end
 -- A reader who stood behind a writer that gave up need not wait any more.
 local function wait_for(self, wants, timeout)
   local ms = timeout and unit.seconds(timeout, 3) * 1000
-  local node = line.node(wants)
-  local ok, woken = pcall(line.wait, self.waiting, node, ms)
+  local ok, woken = pcall(line.stand, self.waiting, wants, ms)
   if not (ok and woken) then
     let_in(self)
     if not ok then
@@ -205,7 +183,6 @@ local function wait_for(self, wants, timeout)
     end
     return nil, "timeout"
   end
-  line.take_back(node)
   return true
 end
 
@@ -214,7 +191,6 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function RWLock:read_lock(timeout)
-  check(self, RWLock, "read_lock")
   if not self.is_written and not line.is_waited(self.waiting) then
     self.readers = self.readers + 1
     return true
@@ -224,7 +200,6 @@ end
 
 --- @raise when nobody has locked it for reading
 function RWLock:read_unlock()
-  check(self, RWLock, "read_unlock")
   if self.readers == 0 then
     error("rwlock:read_unlock(): nobody reads", 2)
   end
@@ -237,7 +212,6 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function RWLock:lock(timeout)
-  check(self, RWLock, "lock")
   if not self.is_written and self.readers == 0 and not line.is_waited(self.waiting) then
     self.is_written = true
     return true
@@ -247,7 +221,6 @@ end
 
 --- @raise when nobody has locked it for writing
 function RWLock:unlock()
-  check(self, RWLock, "unlock")
   if not self.is_written then
     error("rwlock:unlock(): nobody writes", 2)
   end
@@ -260,7 +233,6 @@ end
 -- @param ... its arguments
 -- @return what it returns
 function RWLock:read_with(fn, ...)
-  check(self, RWLock, "read_with")
   return run_within(self, RWLock.read_lock, RWLock.read_unlock, fn, ...)
 end
 
@@ -269,7 +241,6 @@ end
 -- @param ... its arguments
 -- @return what it returns
 function RWLock:with(fn, ...)
-  check(self, RWLock, "with")
   return run_within(self, RWLock.lock, RWLock.unlock, fn, ...)
 end
 
@@ -287,21 +258,19 @@ end
 -- @tparam[opt=1] integer count
 -- @raise when fewer than none would be
 function WaitGroup:add(count)
-  check(self, WaitGroup, "add")
   local sum = self.count + (count or 1)
   if sum < 0 then
     error("wait_group: more are done than were added", 2)
   end
   self.count = sum
   if sum == 0 then
-    wake_all(self.waiting)
+    line.wake_all(self.waiting)
   end
 end
 
 --- Note that one is done.
 -- @raise when all were already
 function WaitGroup:done()
-  check(self, WaitGroup, "done")
   self:add(-1)
 end
 
@@ -310,11 +279,10 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function WaitGroup:wait(timeout)
-  check(self, WaitGroup, "wait")
   if self.count == 0 then
     return true
   end
-  return wait_in(self.waiting, false, timeout)
+  return wait_in(self.waiting, timeout)
 end
 
 -- ---- condition -------------------------------------------------------------------
@@ -333,27 +301,34 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function Condition:wait(timeout)
-  check(self, Condition, "wait")
-  return wait_in(self.waiting, false, timeout)
+  return wait_in(self.waiting, timeout)
 end
 
 --- Wake who has waited longest.
 -- @treturn boolean whether somebody waited
 function Condition:signal()
-  check(self, Condition, "signal")
   return line.wake(self.waiting) ~= nil
 end
 
 --- Wake all who wait.
 function Condition:broadcast()
-  check(self, Condition, "broadcast")
-  wake_all(self.waiting)
+  line.wake_all(self.waiting)
 end
 
-slip.guard(Semaphore, "a semaphore", "with acquire try_acquire release", "")
-slip.guard(Mutex, "a mutex", "with lock try_lock unlock", "")
-slip.guard(RWLock, "a read-write lock", "read_with with read_lock read_unlock lock unlock", "")
-slip.guard(WaitGroup, "a wait group", "add done wait", "")
-slip.guard(Condition, "a condition", "wait signal broadcast", "")
+-- Class, what it is called, its methods.
+for _, one in ipairs {
+  { Semaphore, "a semaphore", "with acquire try_acquire release" },
+  { Mutex, "a mutex", "with lock try_lock unlock" },
+  { RWLock, "a read-write lock", "read_with with read_lock read_unlock lock unlock" },
+  { WaitGroup, "a wait group", "add done wait" },
+  { Condition, "a condition", "wait signal broadcast" },
+} do
+  local Class, names = one[1], {}
+  for name in one[3]:gmatch "%S+" do
+    names[#names + 1] = name
+  end
+  slip.guard(Class, one[2], one[3], "")
+  method.guard(Class, function(value) return getmetatable(value) == Class end, Class.__name, names)
+end
 
 return sync

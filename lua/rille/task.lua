@@ -59,10 +59,6 @@ local function results_of(task)
   return task.first, unpack(task.rest, 1, task.count - 1)
 end
 
-local function wake_all(waiting)
-  while line.wake(waiting) do end
-end
-
 -- Those of rille.background that have not ended, and their functions.
 local in_background = {}
 
@@ -79,10 +75,10 @@ local function finish(task, fn, ok, ...)
   task.is_done = true
   in_background[task] = nil
   if task.awaiting then
-    wake_all(task.awaiting)
+    line.wake_all(task.awaiting)
   end
   if task.group then
-    wake_all(task.group)
+    line.wake_all(task.group)
   elseif not ok and not task.is_awaited then
     report_unawaited(task, fn)
   end
@@ -199,15 +195,11 @@ end
 
 -- Wait for its end, whatever that is; false when the time has passed.
 local function ended(task, ms)
-  if not task.is_done then
-    task.awaiting = task.awaiting or line.new()
-    local node = line.node(false)
-    if not line.wait(task.awaiting, node, ms) then
-      return false
-    end
-    line.take_back(node)
+  if task.is_done then
+    return true
   end
-  return true
+  task.awaiting = task.awaiting or line.new()
+  return line.stand(task.awaiting, false, ms)
 end
 
 --- Wait for the end of a task, however it ends, without its results. **Yields.**
@@ -252,13 +244,6 @@ local function cancel_all(running)
   end
 end
 
--- Until one of the group has ended.
-local function await_one(group)
-  local node = line.node(false)
-  line.wait(group, node)
-  line.take_back(node)
-end
-
 -- `all{ users = db:query(…) }` has waited already.
 local function check_functions(functions, call, level)
   for key, fn in pairs(functions) do
@@ -294,7 +279,7 @@ function tasks.all(functions)
       end
     end
     if next(running) then
-      await_one(group)
+      line.stand(group, false)
     end
   end
   return results
@@ -326,7 +311,7 @@ function tasks.any(functions)
     if not next(running) then
       error(last.err, 0)
     end
-    await_one(group)
+    line.stand(group, false)
   end
 end
 
@@ -347,12 +332,9 @@ end
 
 local SHIELD_SECONDS = 5 -- how long a shield holds once its scope was cancelled
 
-local function unshielded(ok, ...)
+local function unshielded(...)
   core.unshield()
-  if not ok then
-    error((...), 0)
-  end
-  return ...
+  return errors.rethrow(...)
 end
 
 --- Run `fn(...)` to its end although the client leaves or the deadline passes:
