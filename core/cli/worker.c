@@ -174,7 +174,7 @@ static rl_err open_worker(rl_worker *at) {
     if (err == RL_OK)
         err = rl_app_new(at->vm, &limits, &at->app);
     if (err == RL_OK)
-        err = rl_server_new(at->loop, &serving->limits, &serving->body_budget, rl_app_handler(), at->app,
+        err = rl_server_new(at->loop, &serving->limits, &serving->body_budget, rl_app_tenant(at->app),
                             serving->log, settings->access_log, &at->server);
     if (err != RL_OK)
         return err;

@@ -70,11 +70,11 @@ static void orphan(rl_server *server, rl_request *request) {
         request->body.failed = status;
     uint32_t slot = request->slot, epoch = request->epoch;
     if (lacks_body && !request->is_told)
-        server->handler->body(server->owner, request);
+        request->tenant->handler->body(request->tenant->owner, request);
     if (rl_server_request(server, slot, epoch) != request || request->is_told)
         return;
     request->is_told = true;
-    server->handler->gone(server->owner, request);
+    request->tenant->handler->gone(request->tenant->owner, request);
 }
 
 /* From here on the requests have no connection, and it has none. */
@@ -265,7 +265,7 @@ static void tell_gone(rl_conn *conn) {
     rl_request *request;
     while (!conn->is_dead && (request = next_to_tell(conn)) != NULL) {
         request->is_told = true;
-        conn->server->handler->gone(conn->server->owner, request);
+        request->tenant->handler->gone(request->tenant->owner, request);
     }
 }
 

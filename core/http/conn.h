@@ -105,8 +105,7 @@ struct rl_server {
     rl_loop *loop;
     const rl_server_limits *limits;
     rl_bodies bodies;
-    const rl_handler *handler;
-    void *owner;
+    rl_tenant *tenant;
     rl_log *log;
     rl_list conns;
     rl_list to_flush;
@@ -126,6 +125,14 @@ struct rl_server {
     bool access_log;
     bool is_draining;
 };
+
+/* `request` is the present tenant's from here on. */
+static inline void rl_server_give(rl_server *server, rl_request *request) {
+    request->is_dispatched = true;
+    request->tenant = server->tenant;
+    server->tenant->live++;
+    server->live++;
+}
 
 /* An empty buffer from the pool; NULL without memory. */
 rl_buf *rl_server_take_buf(rl_server *server);

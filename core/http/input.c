@@ -28,7 +28,7 @@ void rl_conn_refuse(rl_conn *conn, int status, const char *reason) {
     request->body.failed = status;
     if (request->is_dispatched) {
         if (!request->is_released)
-            conn->server->handler->body(conn->server->owner, request);
+            request->tenant->handler->body(request->tenant->owner, request);
         else
             rl_conn_advance(conn);
         return;
@@ -40,15 +40,15 @@ void rl_conn_refuse(rl_conn *conn, int status, const char *reason) {
         conn->live++;
     }
     conn->server->stats.refused++;
-    request->is_dispatched = true;
-    conn->server->live++;
+    rl_server_give(conn->server, request);
     if (!rl_request_keep(request)) {
         request->is_released = true;
         rl_conn_abort(conn);
         return;
     }
-    const rl_handler *handler = conn->server->handler;
-    if (handler->refused != NULL && handler->refused(conn->server->owner, request, status, code_of(status), reason))
+    const rl_tenant *tenant = request->tenant;
+    if (tenant->handler->refused != NULL &&
+        tenant->handler->refused(tenant->owner, request, status, code_of(status), reason))
         return;
     request->is_released = true;
     rl_request_fail(request, status, code_of(status), reason);
@@ -100,10 +100,10 @@ static bool may_dispatch(const rl_conn *conn, const rl_request *request) {
 
 static void dispatch(rl_conn *conn, rl_request *request) {
     rl_server *server = conn->server;
-    request->is_dispatched = true;
     server->stats.requests++;
-    if (server->live++ < server->limits->max_requests) {
-        server->handler->request(server->owner, request);
+    rl_server_give(server, request);
+    if (server->live <= server->limits->max_requests) {
+        server->tenant->handler->request(server->tenant->owner, request);
         return;
     }
     request->is_released = true;
@@ -196,7 +196,7 @@ static void hand_up(rl_conn *conn, rl_request *request, rl_parse got) {
     else if (got == RL_PARSE_END && request->is_released)
         rl_conn_advance(conn);
     else if (got == RL_PARSE_END && request->is_dispatched && rl_body_is_whole(&request->body))
-        server->handler->body(server->owner, request);
+        request->tenant->handler->body(request->tenant->owner, request);
     if (rl_server_request(server, slot, epoch) == request && !conn->is_dead)
         keep(conn, request);
 }
@@ -218,7 +218,7 @@ static rl_slice parse(rl_conn *conn, rl_slice bytes) {
             hand_up(conn, conn->reading, got);
     }
     conn->is_parsing = false;
-    server->handler->ran(server->owner, rl_clock_coarse_ns() - began_ns);
+    server->tenant->handler->ran(server->tenant->owner, rl_clock_coarse_ns() - began_ns);
     return bytes;
 }
 
@@ -245,7 +245,7 @@ void rl_conn_go_on(rl_conn *conn) {
 static void end_late(rl_request *request, int status) {
     request->body.failed = status;
     if (request->is_dispatched && !request->is_released && (status != 0 || rl_body_is_whole(&request->body)))
-        request->server->handler->body(request->server->owner, request);
+        request->tenant->handler->body(request->tenant->owner, request);
 }
 
 void rl_conn_on_body_moved(rl_body *body, int status) {

@@ -71,7 +71,7 @@ static void tell_drained(rl_conn *conn) {
         return;
     rl_request *first = RL_CONTAINER(conn->requests.next, rl_request, link);
     if (first->is_full && first->is_chunking && rl_request_has_room(first))
-        conn->server->handler->drained(conn->server->owner, first);
+        first->tenant->handler->drained(first->tenant->owner, first);
 }
 
 void rl_conn_flush(rl_conn *conn) {

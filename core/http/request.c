@@ -97,6 +97,7 @@ bool rl_request_settle(rl_request *request) {
         }
     }
     request->server->live--;
+    request->tenant->live--;
     if (request->server->access_log)
         rl_server_log_request(request);
     recycle(request);

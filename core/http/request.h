@@ -22,6 +22,7 @@
 typedef struct rl_request rl_request;
 typedef struct rl_conn rl_conn;
 typedef struct rl_server rl_server;
+struct rl_tenant;
 
 struct rl_request {
     rl_list link; /* among its connection's requests, in the order of arrival */
@@ -34,6 +35,7 @@ struct rl_request {
     rl_arena arena; /* copies that live as long as the request */
     rl_buf fields;  /* response header lines set before the answer, each with its CRLF */
     rl_buf *held;   /* what is to be sent once the requests before this one are answered */
+    struct rl_tenant *tenant; /* who it was given to, once dispatched */
     void *handling; /* the handler's own */
     const char *route; /* the pattern that matched, for the log; NULL: none did */
     uint64_t number;   /* of this server; its id is made of it: http/request_id.h */

@@ -24,8 +24,8 @@ static bool flush_all(rl_turn *turn) {
     return !rl_list_is_empty(&server->to_flush);
 }
 
-rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budget *budget,
-                     const rl_handler *handler, void *owner, rl_log *log, bool access_log, rl_server **out) {
+rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budget *budget, rl_tenant *tenant,
+                     rl_log *log, bool access_log, rl_server **out) {
     rl_server *server = rl_mem_zalloc(1, sizeof *server);
     if (server == NULL)
         return RL_ENOMEM;
@@ -38,8 +38,7 @@ rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budg
     server->limits = limits;
     server->bodies = (rl_bodies){
         .loop = loop, .budget = budget, .max_memory = limits->max_body_memory, .moved = rl_conn_on_body_moved};
-    server->handler = handler;
-    server->owner = owner;
+    server->tenant = tenant;
     server->log = log;
     server->access_log = access_log;
     server->date_ms = UINT64_MAX;
@@ -52,6 +51,10 @@ rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budg
     rl_loop_add_turn(loop, &server->flush_turn);
     *out = server;
     return RL_OK;
+}
+
+void rl_server_switch(rl_server *server, rl_tenant *tenant) {
+    server->tenant = tenant;
 }
 
 void rl_server_free(rl_server *server) {

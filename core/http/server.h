@@ -2,7 +2,9 @@
  *
  *   listener --> rl_server_accept --> connections --> requests --> handler
  *
- * The handler is given at birth and called up; nothing here knows of Lua. */
+ * The handler is given at birth and called up; nothing here knows of Lua. Who is
+ * behind it may change (a new generation of an app): a request stays with whom it was
+ * given to. */
 #ifndef RL_HTTP_SERVER_H
 #define RL_HTTP_SERVER_H
 
@@ -42,15 +44,24 @@ typedef struct rl_handler {
     void (*gone)(void *owner, rl_request *request);
 } rl_handler;
 
+/* Whose requests they are. */
+typedef struct rl_tenant {
+    const rl_handler *handler;
+    void *owner;
+    uint64_t live; /* requests that it was given, and that are not over */
+} rl_tenant;
+
 typedef struct rl_server_stats {
     uint64_t connections, accepted, refused, requests;
 } rl_server_stats;
 
-/* `limits`, `budget` and `handler` are borrowed for the server's life. `log`
- * may be NULL; `access_log` says whether each request gets a line. */
+/* `limits` and `budget` are borrowed for the server's life, `tenant` until another one took
+ * its place and none of its requests is live. `log` may be NULL; `access_log` says whether
+ * each request gets a line. */
 RL_MUST_USE rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budget *budget,
-                                 const rl_handler *handler, void *owner, rl_log *log, bool access_log,
-                                 rl_server **out);
+                                 rl_tenant *tenant, rl_log *log, bool access_log, rl_server **out);
+/* Requests that come from now on are `tenant`'s. */
+void rl_server_switch(rl_server *server, rl_tenant *tenant);
 /* All connections must have ended (rl_server_is_idle). */
 void rl_server_free(rl_server *server);
 

@@ -7,9 +7,12 @@
 #include "vm/routes.h"
 #include "vm/sched.h"
 
+static const rl_handler HANDLER;
+
 enum { COLLECT_PAUSE = 10 /* times as long as the last collection took: a full VM must not do nothing else */ };
 
 struct rl_app {
+    rl_tenant tenant;
     rl_vm *vm;
     rl_server *server;
     rl_app_limits limits;
@@ -29,6 +32,7 @@ rl_err rl_app_new(rl_vm *vm, const rl_app_limits *limits, rl_app **out) {
         rl_mem_free(app);
         return RL_ENOMEM;
     }
+    app->tenant = (rl_tenant){.handler = &HANDLER, .owner = app};
     app->vm = vm;
     app->limits = *limits;
     for (int i = 0; i < RL_HOOK_COUNT; i++)
@@ -195,11 +199,12 @@ static void on_gone(void *owner, rl_request *request) {
         rl_call_gone(request->handling);
 }
 
-const rl_handler *rl_app_handler(void) {
-    static const rl_handler handler = {
-        .request = on_request, .refused = on_refused, .body = on_body, .drained = on_drained, .ran = on_ran,
-        .gone = on_gone};
-    return &handler;
+static const rl_handler HANDLER = {
+    .request = on_request, .refused = on_refused, .body = on_body, .drained = on_drained, .ran = on_ran,
+    .gone = on_gone};
+
+rl_tenant *rl_app_tenant(rl_app *app) {
+    return &app->tenant;
 }
 
 /* ---- for Lua, at load ---------------------------------------------------- */

@@ -25,8 +25,8 @@ typedef struct rl_app_limits {
 RL_MUST_USE rl_err rl_app_new(rl_vm *vm, const rl_app_limits *limits, rl_app **out);
 /* No request may be live. */
 void rl_app_free(rl_app *app);
-/* What a server is given: rl_server_new(..., rl_app_handler(), app, ...). */
-const rl_handler *rl_app_handler(void);
+/* What a server is given: the app as whose the requests are. */
+rl_tenant *rl_app_tenant(rl_app *app);
 /* The server whose requests come here; before the first one. */
 void rl_app_attach(rl_app *app, rl_server *server);
 

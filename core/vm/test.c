@@ -24,6 +24,7 @@ enum { MOST_APPS = 256, WIRE_MOST = 256 * 1024 * 1024 /* an answer beyond it is 
 typedef struct bench {
     rl_lent lent; /* in the VM's scope: its end takes all down */
     rl_vm *vm;
+    rl_tenant tenant;
     rl_server *server;
     rl_server_limits limits;
     rl_app_limits app_limits;
@@ -57,7 +58,7 @@ static void on_request(void *owner, rl_request *request) {
     (void)owner;
     rl_app *app = app_of(request);
     if (app != NULL) {
-        rl_app_handler()->request(app, request);
+        rl_app_tenant(app)->handler->request(app, request);
         return;
     }
     (void)rl_request_fail(request, 503, "cancelled", "the task that sent this has ended");
@@ -67,26 +68,26 @@ static void on_request(void *owner, rl_request *request) {
 static bool on_refused(void *owner, rl_request *request, int status, const char *code, const char *message) {
     (void)owner;
     rl_app *app = app_of(request);
-    return app != NULL && rl_app_handler()->refused(app, request, status, code, message);
+    return app != NULL && rl_app_tenant(app)->handler->refused(app, request, status, code, message);
 }
 
 /* Later news may come when the wire has gone: the call knows its app. */
 static void on_body(void *owner, rl_request *request) {
     (void)owner;
     if (request->handling != NULL)
-        rl_app_handler()->body(rl_app_call(request)->app, request);
+        rl_app_tenant(rl_app_call(request)->app)->handler->body(rl_app_call(request)->app, request);
 }
 
 static void on_drained(void *owner, rl_request *request) {
     (void)owner;
     if (request->handling != NULL)
-        rl_app_handler()->drained(rl_app_call(request)->app, request);
+        rl_app_tenant(rl_app_call(request)->app)->handler->drained(rl_app_call(request)->app, request);
 }
 
 static void on_gone(void *owner, rl_request *request) {
     (void)owner;
     if (request->handling != NULL)
-        rl_app_handler()->gone(rl_app_call(request)->app, request);
+        rl_app_tenant(rl_app_call(request)->app)->handler->gone(rl_app_call(request)->app, request);
 }
 
 static void on_ran(void *owner, uint64_t took_ns) {
@@ -161,8 +162,9 @@ static bench *open_bench(lua_State *L, rl_vm *vm) {
     if (b == NULL)
         luaL_error(L, "not enough memory");
     b->vm = vm;
+    b->tenant = (rl_tenant){.handler = &HANDLER, .owner = b};
     read_limits(L, b);
-    if (rl_server_new(vm->loop, &b->limits, &b->budget, &HANDLER, b, vm->log, false, &b->server) != RL_OK) {
+    if (rl_server_new(vm->loop, &b->limits, &b->budget, &b->tenant, vm->log, false, &b->server) != RL_OK) {
         rl_mem_free(b);
         luaL_error(L, "not enough memory");
     }

@@ -50,8 +50,8 @@ struct wire {
     rl_body_budget budget;
     _Atomic uint64_t connections;
     rl_log *log;
-    const rl_handler *handler; /* the one below, unless the test has its own */
-    void *handler_owner;
+    rl_tenant own;     /* the handler below */
+    rl_tenant *tenant; /* that one, unless the test has its own */
     seen seen[WIRE_SEEN];
     size_t count; /* of requests seen */
     char *out;    /* what the client has got, NUL-terminated */
@@ -233,8 +233,8 @@ static inline wire *wire_new(void) {
     wire *w = calloc(1, sizeof *w);
     assert_non_null(w);
     w->stream.ops = &WIRE_OPS;
-    w->handler = &WIRE_HANDLER;
-    w->handler_owner = w;
+    w->own = (rl_tenant){.handler = &WIRE_HANDLER, .owner = w};
+    w->tenant = &w->own;
     w->takes = SIZE_MAX;
     w->budget.ceiling = 64 << 20;
     w->limits = (rl_server_limits){.parser = RL_PARSER_LIMITS_DEFAULT,
@@ -258,8 +258,8 @@ static inline bool wire_open(wire *w) {
             return false;
         rl_loop_freeze(w->loop, RL_FREEZE_STANDS);
     }
-    if (w->server == NULL && rl_server_new(w->loop, &w->limits, &w->budget, w->handler, w->handler_owner,
-                                           w->log, w->log != NULL, &w->server) != RL_OK)
+    if (w->server == NULL && rl_server_new(w->loop, &w->limits, &w->budget, w->tenant, w->log,
+                                           w->log != NULL, &w->server) != RL_OK)
         return false;
     w->is_open = true;
     w->is_closing = w->is_ended = w->is_shut = w->was_reset = w->is_reading = false;

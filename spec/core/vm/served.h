@@ -50,8 +50,7 @@ static inline bool served_open(served *s, size_t ceiling, const char *code) {
                 fail_msg("%s", s->r->runs[i].text);
             return false;
         }
-    s->w->handler = rl_app_handler();
-    s->w->handler_owner = s->app;
+    s->w->tenant = rl_app_tenant(s->app);
     if (!wire_open(s->w))
         return false;
     rl_app_attach(s->app, s->w->server);
