@@ -20,6 +20,17 @@ function lifecycle.add(list)
   end
 end
 
+-- What is the framework's own to end, by the function that does so.
+local at_stop = setmetatable({}, { __mode = "k" })
+
+--- Have something be told that the server stops, behind the app's own app:on_stop: it keeps
+-- no task any more that only waits for work.
+-- @param thing is let go of when nobody else holds it
+-- @tparam function fn(thing) does not wait
+function lifecycle.at_stop(thing, fn)
+  at_stop[thing] = fn
+end
+
 local actions = {}
 
 -- An app that cannot start keeps the worker from serving: its error is raised.
@@ -43,6 +54,9 @@ function actions.stop()
     end
   end
   apps, started = {}, 0
+  for thing, fn in pairs(at_stop) do
+    fn(thing)
+  end
 end
 
 -- drain_timeout has passed: what still runs is cancelled when this returns.

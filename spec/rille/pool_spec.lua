@@ -237,3 +237,161 @@ describe("closing a pool", function()
     assert.is_true(pool:close())
   end)
 end)
+
+describe("a pool that is pulled", function()
+  local function double(n)
+    rille.sleep "10ms"
+    return 2 * n
+  end
+
+  it("runs nothing until somebody asks, and then so many, in their order", function()
+    local pool, began = rille.pool { pull = true, max = 1 }, {}
+    for i = 1, 5 do
+      pool:submit(function() began[#began + 1] = i end)
+    end
+    rille.sleep "1h"
+    assert.same({}, began)
+    local taken = 0
+    for task in pool:request(3) do
+      assert.is_true(task:done())
+      taken = taken + 1
+    end
+    assert.equal(3, taken)
+    assert.same({ 1, 2, 3 }, began)
+    assert.same({ 2, 0, 3 }, { pool:stats().queued, pool:stats().workers, pool:stats().done })
+  end)
+
+  it("gives results and errors to who takes and to who submitted", function()
+    local pool, sum, errors_seen = rille.pool { pull = true, max = 4 }, 0, 0
+    local first = pool:submit(double, 1)
+    pool:submit(error, "no", 0)
+    pool:submit(double, 2)
+    for task in pool:request(3) do
+      local ok, value = pcall(task.await, task)
+      if ok then sum = sum + value else errors_seen = errors_seen + 1 end
+    end
+    assert.same({ 6, 1, 2 }, { sum, errors_seen, first:await() })
+  end)
+
+  it("runs max at a time, and gives those that end first", function()
+    local pool = rille.pool { pull = true, max = 2 }
+    local order, most = {}, 0
+    for _, ms in ipairs { 30, 10, 5 } do
+      pool:submit(function()
+        most = math.max(most, pool:stats().running)
+        rille.sleep(ms / 1000)
+        return ms
+      end)
+    end
+    for task in pool:request(3) do
+      order[#order + 1] = task:await()
+    end
+    assert.same({ 10, 5, 30 }, order)
+    assert.equal(2, most)
+  end)
+
+  it("waits for what is submitted later, and slows down who submits", function()
+    local pool, submitted = rille.pool { pull = true, queue = 2, max = 1 }, 0
+    rille.spawn(function()
+      for i = 1, 6 do
+        pool:submit(double, i)
+        submitted = i
+      end
+    end)
+    settle()
+    assert.equal(2, submitted)
+    local got = {}
+    for task in pool:request(4) do
+      got[#got + 1] = task:await()
+    end
+    assert.same({ 2, 4, 6, 8 }, got)
+    settle()
+    assert.equal(6, submitted)
+  end)
+
+  it("serves who waits longest first", function()
+    local pool, got = rille.pool { pull = true }, {}
+    for i = 1, 2 do
+      rille.spawn(function()
+        for task in pool:request(1) do
+          got[i] = task:await()
+        end
+      end)
+      settle()
+    end
+    pool:submit(function() return "first" end)
+    pool:submit(function() return "second" end)
+    settle()
+    assert.same({ "first", "second" }, got)
+  end)
+
+  it("leaves what is not taken to the next, and what was cancelled out", function()
+    local pool = rille.pool { pull = true, max = 1 }
+    pool:submit(double, 1)
+    pool:submit(double, 2):cancel()
+    pool:submit(double, 3)
+    local next_task, order = pool:request(2)
+    assert.equal(2, next_task(order):await()) -- and goes
+    for task in pool:request(1) do
+      assert.equal(6, task:await())
+    end
+  end)
+
+  it("ends what it runs with who asked for it", function()
+    local pool = rille.pool { pull = true }
+    local task = pool:submit(rille.sleep, 100)
+    local consumer = rille.spawn(function()
+      for _ in pool:request(1) do end
+    end)
+    settle()
+    assert.equal(1, pool:stats().running)
+    consumer:cancel()
+    assert.equal("cancelled", code_of(task))
+    settle()
+    assert.equal(0, pool:stats().running)
+  end)
+
+  it("is closed when all has been taken, and ends who asks", function()
+    local pool, count = rille.pool { pull = true }, 0
+    pool:submit(double, 1)
+    pool:submit(double, 2)
+    assert.same({ nil, "timeout" }, { pool:close "1s" })
+    rille.spawn(function()
+      for _ in pool:request(10) do
+        count = count + 1
+      end
+    end)
+    assert.is_true(pool:close())
+    settle()
+    assert.equal(2, count)
+    for _ in pool:request(1) do
+      error "there is nothing left"
+    end
+  end)
+
+  it("tells who takes it for another kind", function()
+    assert.has_error(function() rille.pool():request(1) end, "pool:request(n) is for a pool that is pulled: rille.pool { pull = true, … }")
+    local pool = rille.pool { pull = true }
+    assert.has_error(function() pool:request(0) end, "pool:request(n) takes how many tasks are wanted, an integer from 1 on: got 0")
+    assert.has_error(function() rille.pool { pull = true, min = 1 } end,
+      "rille.pool: one that is pulled has no workers of its own: leave min and idle out")
+  end)
+end)
+
+describe("a pool at a stop", function()
+  it("keeps the server no longer than it has work, and still takes some", function()
+    local lifecycle = require "rille.lifecycle"
+    local pool = rille.pool { min = 2, idle = "10m" }
+    local hold, open = gate()
+    pool:submit(hold)
+    pool:submit(function() end)
+    settle()
+    lifecycle "stop"
+    settle()
+    assert.equal(1, pool:stats().workers)
+    assert.equal("late", pool:submit(function() return "late" end):await())
+    open()
+    settle()
+    assert.equal(0, pool:stats().workers)
+  end)
+end)
