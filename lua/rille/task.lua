@@ -350,6 +350,14 @@ function tasks.shield(fn, ...)
   return unshielded(pcall(fn, ...))
 end
 
+--- What stands for the current request or task with rille.cleanup.
+-- @treturn ?table nil where there is neither: while the app loads
+-- @local
+function tasks.owner()
+  local slot, epoch = core.request_here()
+  return slot and cleanup.of_request(slot, epoch) or running_here[core.here()]
+end
+
 --- Run `fn(...)` when the current request or task has ended, however it ended.
 -- The last one deferred runs first.
 -- @tparam function fn
@@ -358,8 +366,7 @@ function tasks.defer(fn, ...)
   if type(fn) ~= "function" then
     error("defer takes a function: got a " .. type(fn), 2)
   end
-  local slot, epoch = core.request_here()
-  local owner = slot and cleanup.of_request(slot, epoch) or running_here[core.here()]
+  local owner = tasks.owner()
   if not owner then
     error("defer: there is no request or task here that could end", 2)
   end
