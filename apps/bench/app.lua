@@ -2,8 +2,6 @@
 -- tuned past what an ordinary app would write. The tables: apps/bench/world.sql.
 
 local rille = require "rille"
-local buffer = require "string.buffer"
-local escape_html = require "html"
 local app, db = rille.app(), rille.db
 
 local WORLD_COUNT = 10000
@@ -84,19 +82,11 @@ app:get("/updates", function(c)
   return rows
 end)
 
-local FORTUNES_HEAD = "<!DOCTYPE html><html><head><title>Fortunes</title></head><body><table>"
-  .. "<tr><th>id</th><th>message</th></tr>"
-
-app:get("/fortunes", function()
+app:get("/fortunes", function(c)
   local fortunes = db:query("select id, message from fortune")
   fortunes[#fortunes + 1] = { id = 0, message = "Additional fortune added at request time." }
   table.sort(fortunes, function(a, b) return a.message < b.message end)
-
-  local out = buffer.new():put(FORTUNES_HEAD)
-  for _, fortune in ipairs(fortunes) do
-    out:put("<tr><td>", fortune.id, "</td><td>", escape_html(fortune.message), "</td></tr>")
-  end
-  return rille.html(out:put("</table></body></html>"):tostring())
+  return c:render("fortunes", { fortunes = fortunes })
 end)
 
 return app
