@@ -39,6 +39,9 @@ end
 
 local function command_line(options, log_path)
   local words = { "env" }
+  if not (options.env or {}).RILLE_DB_MIGRATIONS then
+    words[2] = "RILLE_DB_MIGRATIONS=" -- most of the apps in specs have other tables than this folder's
+  end
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = quoted(name .. "=" .. value)
   end

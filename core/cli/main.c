@@ -28,9 +28,9 @@ static const command_row COMMANDS[] = {
     {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", false, false, true, false,
      rl_run_tool},
     {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", true, false, true, true, rl_run_tool},
-    {"migrate", "[up|down|status]", "bring the database to the version in migrations/", false, false, true, false,
+    {"migrate", "[COMMAND]", "bring the database to the version in migrations/", false, false, true, false,
      rl_run_tool},
-    {"db", "start|stop|url|status", "a private PostgreSQL cluster in .rille/pg", false, false, true, false, rl_run_tool},
+    {"db", "COMMAND", "a private PostgreSQL cluster in .rille/pg", false, false, true, false, rl_run_tool},
     {"exec", "APP FILE", "run a Lua script with the app's modules and database", true, false, true, false, rl_run_tool},
     {"status", "[APP] [--json]", "how the server on --host and --port does", true, true, true, false, rl_status},
 };

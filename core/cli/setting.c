@@ -70,6 +70,7 @@ const rl_setting rl_setting_table[] = {
     NUMBER(db_statements, "256", 0, 100000, "prepared statements of a connection"),
     LIST(db_replicas, "URLs of servers that follow it, for reads", true),
     TIME(db_max_lag, "5s", 100, DAY, "a replica further behind is not read"),
+    TEXT(db_migrations, "migrations", "folder of those it must have had"),
     {"db_prepared", RL_SETTING_BOOL, FIELD(db_prepared), "true", 0, 0, "false: for PgBouncer in transaction mode",
      false},
 };

@@ -66,6 +66,7 @@ typedef struct rl_settings {
 
     /* The database. */
     const char *database_url;
+    const char *db_migrations;
     uint64_t db_exclusive; /* of the process */
     uint64_t db_shared;    /* of a worker; never 0 here */
     uint64_t db_depth;

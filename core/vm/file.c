@@ -20,7 +20,7 @@
 
 #define FILE_META "rille.file"
 
-enum { CASE_DONE = 1, READ_MOST = 1024 * 1024, NAMES_MOST = 256, NAME_MOST = 64 /* bytes, with the NUL */ };
+enum { CASE_DONE = 1, READ_MOST = 1024 * 1024 };
 
 typedef struct rl_op {
     rl_job job;
@@ -188,22 +188,55 @@ static int close_file(lua_State *L) {
     return collect(L);
 }
 
-/* file_names(folder) -> the names in it; nil when there is no such folder. Blocks:
- * it is for errors, which name what could have been meant. */
-static int names_in(lua_State *L) {
-    DIR *folder = opendir(luaL_checkstring(L, 1));
+/* Calls `note` with each name in a folder that is not hidden, while that returns
+ * true; false when there is no such folder. */
+static bool each_name(const char *path, bool (*note)(void *arg, const char *name), void *arg) {
+    DIR *folder = opendir(path);
     if (folder == NULL)
-        return 0;
-    char names[NAMES_MOST][NAME_MOST]; /* first, as a table may raise while the folder is open */
-    int count = 0;
-    for (const struct dirent *one; count < NAMES_MOST && (one = readdir(folder)) != NULL;)
-        if (one->d_name[0] != '.' && strlen(one->d_name) < NAME_MOST)
-            memcpy(names[count++], one->d_name, strlen(one->d_name) + 1);
+        return false;
+    for (const struct dirent *one; (one = readdir(folder)) != NULL;)
+        if (one->d_name[0] != '.' && !note(arg, one->d_name))
+            break;
     closedir(folder);
-    lua_createtable(L, count, 0);
-    for (int i = 0; i < count; i++) {
-        lua_pushstring(L, names[i]);
-        lua_rawseti(L, -2, i + 1);
+    return true;
+}
+
+typedef struct names {
+    char *at, *end;
+} names;
+
+static bool count_name(void *arg, const char *name) {
+    *(size_t *)arg += strlen(name) + 1;
+    return true;
+}
+
+static bool copy_name(void *arg, const char *name) {
+    names *into = arg;
+    size_t len = strlen(name) + 1;
+    if (len > (size_t)(into->end - into->at))
+        return false;
+    memcpy(into->at, name, len);
+    into->at += len;
+    return true;
+}
+
+/* file_names(folder) -> the names in it; nil when there is no such folder. Blocks:
+ * it is for boot, commands and errors. Twice, as Lua may raise while it finds memory,
+ * and the folder must not be open then. */
+static int names_in(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    size_t len = 0;
+    if (!each_name(path, count_name, &len))
+        return 0;
+    char *first = lua_newuserdata(L, len + 1);
+    names into = {.at = first, .end = first + len};
+    if (!each_name(path, copy_name, &into))
+        return 0;
+    lua_newtable(L);
+    int count = 0;
+    for (const char *name = first; name < into.at; name += strlen(name) + 1) {
+        lua_pushstring(L, name);
+        lua_rawseti(L, -2, ++count);
     }
     return 1;
 }

@@ -4,9 +4,10 @@ local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
 local guard = require "rille.guard"
+local migrate = require "rille.migrate"
 
--- An app that was given a database and cannot reach it should say so now, and
--- not to its first user.
+-- An app that was given a database and cannot reach it, or finds other tables there than
+-- its own, should say so now, and not to its first user.
 local function check_database()
   if (core.settings.database_url or "") == "" then
     return
@@ -14,6 +15,10 @@ local function check_database()
   local ok, err = pcall(db.exec, db, "select 1")
   if not ok then
     error("database_url: " .. (type(err) == "table" and (err.detail or err.message) or tostring(err)), 0)
+  end
+  local problem = migrate.problem(db, core.settings.app_dir)
+  if problem then
+    error("database_url: " .. problem, 0)
   end
 end
 

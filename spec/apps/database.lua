@@ -34,7 +34,7 @@ end
 
 --- Apply the project's migrations.
 function Database:migrate()
-  rille(self, "migrate up")
+  rille(self, "migrate up --no-dump")
 end
 
 --- Run the app's seed.lua.

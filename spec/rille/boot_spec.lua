@@ -1,5 +1,6 @@
 --- Loading an app as `rille serve` does: what keeps it from being served is said, and ends the command.
 local lfs = require "lfs"
+local private = require "spec.rille.db.private"
 local rille_path = lfs.symlinkattributes("/proc/self/exe", "target")
 
 describe("an app that cannot be served", function()
@@ -50,5 +51,28 @@ describe("an app that cannot be served", function()
     local status, text = served("return require('rille').app()", "DATABASE_URL='postgres://nobody@/x?host=" .. dir .. "'")
     assert.equal(1, status, text)
     assert.matches("database_url: ", text, 1, true)
+  end)
+
+  describe("with migrations", function()
+    local db, close
+
+    setup(function() db, close = private.start() end)
+    teardown(function() close() end)
+
+    it("is told of those that the database has not had, and does not mind what it has had besides", function()
+      assert(lfs.mkdir(dir .. "/migrations"))
+      local file = assert(io.open(dir .. "/migrations/0001_a.sql", "w"))
+      file:write "-- migrate:up\nselect 1\n"
+      file:close()
+      local environment = "DATABASE_URL='" .. db.options.url .. "'"
+      local code = "local rille = require 'rille' local app = rille.app() app:on_start(function() error 'it starts' end) return app"
+      local status, text = served(code, environment)
+      assert.equal(1, status, text)
+      assert.matches("database_url: the database lacks 1 migration of " .. dir .. "/migrations/ (0001_a.sql): run `rille migrate dir="
+        .. dir .. "/migrations` first", text, 1, true)
+      assert.matches("it starts", select(2, served(code, environment .. " RILLE_DB_MIGRATIONS=")), 1, true)
+      db:script "create table schema_migrations (version text); insert into schema_migrations values ('1'), ('0002')"
+      assert.matches("it starts", select(2, served(code, environment)), 1, true)
+    end)
   end)
 end)

@@ -8,6 +8,7 @@ local config = require("rille.config").current
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
+local migrate = require "rille.migrate"
 local place = require "rille.place"
 
 local USAGE = "usage: rille check APP [--json] [settings]\n"
@@ -93,6 +94,8 @@ local function database_of(problems, warnings)
     problems[#problems + 1] = "database_url: " .. text_of(server)
     return { configured = true, reachable = false }
   end
+  local lacking = migrate.problem(db, settings.app_dir)
+  problems[#problems + 1] = lacking and "database_url: " .. lacking
   local process = settings.db_exclusive + settings.db_shared * settings.workers + LISTENERS
   local wanted, free = process * 2, server.most - server.reserved
   if wanted > free then

@@ -10,24 +10,15 @@ local ready = {}
 local Db = getmetatable(db)
 
 local PROBE = 0.3 -- seconds: who refuses does so at once. Who is slow is given the usual time, by the examples
-local FOLDER = "migrations" -- as `rille migrate` has it
-local MOST_NAMED = 3
 
 local function unreachable(err)
   return ("the database cannot be reached: %s. Is database_url (DATABASE_URL) right, and does it run? "
     .. "`export DATABASE_URL=$(rille db start)` starts a private one"):format(err.detail or err.message)
 end
 
-local function unmigrated(names)
-  local shown = table.concat(names, ", ", 1, math.min(#names, MOST_NAMED)) .. (#names > MOST_NAMED and ", …" or "")
-  return ("the database lacks %d %s of %s/ (%s): run `rille migrate` first"):format(#names,
-    #names == 1 and "migration" or "migrations", FOLDER, shown)
-end
-
 local function look(probe, wants_tables)
   probe:exec "select 1"
-  local names = wants_tables and core.file_names(FOLDER) and migrate.pending(probe, FOLDER) or {}
-  return #names > 0 and unmigrated(names) or nil
+  return wants_tables and migrate.problem(probe, core.settings.app_dir) or nil
 end
 
 --- What is wrong with the database of the settings. **Yields.**
@@ -43,8 +34,6 @@ function ready.problem(wants_tables)
   probe:close()
   if ok then
     return result
-  elseif type(result) == "table" and result.migrate then
-    return result.migrate
   elseif errors.is(result) and result.code == "db.08001" then
     return unreachable(result)
   end

@@ -144,11 +144,15 @@ return app
     assert.is_nil(text:find("hush", 1, true))
   end)
 
-  it("counts the database's connections", function()
+  it("counts the database's connections, and tells of migrations that it lacks", function()
     local base = require("spec.apps.database").new()
     finally(function() base:drop() end)
     write("app.lua", 'return require("rille").app()\n')
-    local status, text = check(("--database-url %s --workers 2 --json"):format(quoted(base.url)))
+    local status, text = check("--database-url " .. quoted(base.url))
+    assert.equal(1, status)
+    assert.matches("\nproblems\n  database_url: the database lacks %d+ migrations of migrations/ %(0001_.*%): run `rille migrate` first\n", text)
+    base:migrate()
+    status, text = check(("--database-url %s --workers 2 --json"):format(quoted(base.url)))
     assert.equal(0, status)
     local found = core.json_decode(text).database
     assert.same({ true, 2, 8, 1, 11, 22 },
