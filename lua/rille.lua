@@ -8,7 +8,9 @@ local db = require "rille.db"
 local errors = require "rille.error"
 local file = require "rille.file"
 local Group = require "rille.group"
+local fragment = require "rille.model.fragment"
 local log = require "rille.log"
+local model = require "rille.model"
 local mw = require "rille.mw"
 local nearest = require "rille.nearest"
 local once = require "rille.once"
@@ -90,6 +92,8 @@ local rille = {
   config = config.current.values,
   --- The database of the setting database_url.
   db = db,
+  model = model.new,
+  sql = fragment.new,
   --- Test an app, in a spec: see rille.test, which is loaded here because only specs pay for it.
   -- @param[opt] what an app; the folder of one; or options: `app` (either of them), `isolation`
   -- @treturn t

@@ -246,7 +246,7 @@ static parts parts_of(lua_State *co, int count) {
     if (count < 1 || lua_type(co, 1) != LUA_TTABLE)
         return found;
     int kind = rl_kind_of(co, 1);
-    if (kind == RL_KIND_ROW)
+    if (kind == RL_KIND_ROW || kind == RL_KIND_MODEL)
         lua_pop(co, 1);
     if (kind != RL_KIND_ANSWER)
         return found;

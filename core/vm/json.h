@@ -8,8 +8,8 @@
  *
  * The other way, a plain table is an array when its keys are 1..n with n >= 1,
  * an object when they are strings, {} when it is empty; RL_KIND_ROW,
- * RL_KIND_ARRAY and RL_KIND_JSONB (core/vm/kind.h) say of themselves what they
- * are. No metamethod is ever called. */
+ * RL_KIND_MODEL, RL_KIND_ARRAY and RL_KIND_JSONB (core/vm/kind.h) say of themselves
+ * what they are. No metamethod is ever called. */
 #ifndef RL_VM_JSON_H
 #define RL_VM_JSON_H
 

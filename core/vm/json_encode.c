@@ -9,7 +9,7 @@
 #include "vm/kind.h"
 
 enum {
-    SLOTS_PER_LEVEL = 5, /* a table's key and value, a metatable and two values of work */
+    SLOTS_PER_LEVEL = 6, /* a table's key and value, a metatable and three values of work */
     FREE_LEVELS = 3,     /* what LUA_MINSTACK has room for, in any case */
 };
 
@@ -101,6 +101,61 @@ static rl_err write_row(writer *w, int row, int meta, level *here) {
             return err;
     }
     return rl_buf_append(w->out, count == 0 ? RL_LIT("{}") : RL_LIT("}"));
+}
+
+/* What stands behind a model's columns: things of its set that were asked for, by name. */
+static rl_err write_beside(writer *w, int row, bool has_columns, level *here) {
+    int set = lua_gettop(w->L) + 1, list = set + 1, value = set + 2;
+    lua_rawgeti(w->L, row, 0);
+        if (lua_istable(w->L, set))
+        lua_rawgeti(w->L, set, 1);
+    else
+        lua_pushnil(w->L);
+    int count = lua_istable(w->L, list) ? (int)lua_objlen(w->L, list) : 0;
+    for (int i = 1; i < count; i += 2) {
+        lua_rawgeti(w->L, list, i + 1);
+        rl_slice text;
+        text.ptr = lua_tolstring(w->L, value, &text.len);
+        lua_pop(w->L, 1); /* the list holds it */
+        here->key = rl_slice_of(text.ptr + 2, text.len - 4);
+        rl_err err = has_columns || i > 1 ? RL_OK : rl_buf_append_byte(w->out, '{');
+        if (err == RL_OK)
+            err = rl_buf_append(w->out, has_columns || i > 1 ? text : rl_slice_of(text.ptr + 1, text.len - 1));
+        lua_rawgeti(w->L, list, i);
+        lua_rawget(w->L, row);
+        if (err == RL_OK)
+            err = write_value(w, value, here);
+        lua_settop(w->L, list);
+        if (err != RL_OK)
+            return err;
+    }
+    lua_settop(w->L, set - 1);
+    return rl_buf_append(w->out, has_columns || count > 0 ? RL_LIT("}") : RL_LIT("{}"));
+}
+
+static rl_err write_model(writer *w, int row, int meta, level *here) {
+    int count = (int)(lua_objlen(w->L, meta) / 2), key = meta + 1, value = meta + 2;
+    bool has_columns = false;
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(w->L, meta, count + i);
+        bool is_hidden = lua_toboolean(w->L, key) && !lua_isstring(w->L, key);
+        if (!is_hidden) {
+            if (!lua_isstring(w->L, key))
+                return fail_table(w, here, "a key is not valid UTF-8");
+            rl_slice text;
+            text.ptr = lua_tolstring(w->L, key, &text.len);
+            here->key = rl_slice_of(text.ptr + 2, text.len - 4);
+            rl_err err = rl_buf_append(w->out, text);
+            lua_rawgeti(w->L, row, i);
+            if (err == RL_OK)
+                err = write_value(w, value, here);
+            if (err != RL_OK)
+                return err;
+            has_columns = true;
+        }
+        lua_settop(w->L, meta);
+    }
+    return write_beside(w, row, has_columns, here);
 }
 
 static rl_err write_object(writer *w, int table, level *here) {
@@ -206,6 +261,8 @@ static rl_err write_table(writer *w, int table, level *up) {
     int kind = rl_kind_of(w->L, table);
     if (kind == RL_KIND_ROW)
         return write_row(w, table, lua_gettop(w->L), &here);
+    if (kind == RL_KIND_MODEL)
+        return write_model(w, table, lua_gettop(w->L), &here);
     if (kind == RL_KIND_ANSWER)
         return fail(w, up, "an answer cannot be encoded");
     if (kind == RL_KIND_SEALED)

@@ -17,11 +17,14 @@ enum {
     RL_KIND_ARRAY = 2,  /* a list, also when it is empty */
     RL_KIND_ANSWER = 3, /* what a handler may return besides text and data */
     RL_KIND_JSONB = 4,  /* [1] is a value to be sent to the database as jsonb */
-    RL_KIND_SEALED = 5  /* more, or other, than it looks: not to be encoded; its metatable's [1] says why */
+    RL_KIND_SEALED = 5, /* more, or other, than it looks: not to be encoded; its metatable's [1] says why */
+    RL_KIND_MODEL = 6   /* a model's row: [0] is its set, [1..n] its values; its metatable as a row's, but with
+                         * true for a column that JSON leaves out; the set's [1], when there is one, lists what
+                         * JSON has behind the columns: a name, the same as JSON, the next name, … */
 };
 
-/* The kind of the value at `index`. A row leaves its metatable on the stack, as
- * its columns are what the caller wants next; nothing else leaves anything.
+/* The kind of the value at `index`. A row, a model's too, leaves its metatable on the
+ * stack, as its columns are what the caller wants next; nothing else leaves anything.
  * Needs two free stack slots; never raises. */
 static inline int rl_kind_of(lua_State *L, int index) {
     if (!lua_getmetatable(L, index))
@@ -32,7 +35,7 @@ static inline int rl_kind_of(lua_State *L, int index) {
     }
     lua_rawgeti(L, -1, 0);
     int kind = lua_type(L, -1) == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : RL_KIND_NONE;
-    lua_pop(L, kind == RL_KIND_ROW ? 1 : 2);
+    lua_pop(L, kind == RL_KIND_ROW || kind == RL_KIND_MODEL ? 1 : 2);
     return kind;
 }
 

@@ -232,16 +232,18 @@ static int transaction_here(lua_State *L) {
 
 /* ---- answers --------------------------------------------------------------------- */
 
-/* pg_rows(most, bigint_is_string) -> list of rows, or nil and an error */
+/* pg_rows(most, bigint_is_string[, mold]) -> list of rows, a model's with its mold; or nil and an error */
 static int rows(lua_State *L) {
     lua_Number most = luaL_checknumber(L, 1);
     bool bigint_is_string = lua_toboolean(L, 2);
+    lua_settop(L, 3);
     rl_errand *errand = rl_pg_check_answer(L);
     if (rl_pg_push_if_failed(L, errand))
         return 2;
     rl_failure failure = {.err = RL_EINVAL, .sqlstate = "22000"};
     rl_vm_pg_rows of;
     rl_vm_pg_rows_begin(&of, L, bigint_is_string, failure.message, sizeof failure.message);
+    rl_vm_pg_rows_mold(&of, lua_istable(L, 3) ? 3 : 0);
     if (rl_vm_pg_push_rows(&of, errand->query.result, most >= UINT32_MAX ? UINT32_MAX : (uint32_t)most)) {
         rl_errand_drop(errand);
         return 1;

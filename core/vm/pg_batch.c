@@ -112,10 +112,21 @@ static bool push_result(lua_State *L, const rl_query *query, rl_vm_pg_rows *rows
     return false;
 }
 
-/* pg_batch_results(bigint_is_string) -> a list of rows, counts and errors in the
- * statements' order, and the place of the first error; or nil and an error */
+/* Have the next result's rows be of the model that the statement's item names, if any, by its `mold`.
+ * Leaves one value on the stack. */
+static void choose_mold(lua_State *L, rl_vm_pg_rows *rows, uint32_t i) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    lua_getfield(L, -1, "mold");
+    lua_remove(L, -2);
+    rl_vm_pg_rows_mold(rows, lua_istable(L, -1) ? lua_gettop(L) : 0);
+}
+
+/* pg_batch_results(bigint_is_string, list) -> a list of rows, counts and errors in the
+ * statements' order, and the place of the first error; or nil and an error. The list is pg_batch's. */
 static int results(lua_State *L) {
     bool bigint_is_string = lua_toboolean(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
     rl_errand *errand = rl_pg_check_answer(L);
     if (errand->batch == NULL)
         return luaL_error(L, "no batch has been answered here");
@@ -128,9 +139,11 @@ static int results(lua_State *L) {
     lua_createtable(L, (int)batch->count, 0);
     uint32_t first_failed = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
+        choose_mold(L, &rows, i);
         if (!push_result(L, &batch->items[i].query, &rows, &odd) && first_failed == 0)
             first_failed = i + 1;
-        lua_rawseti(L, -2, (int)i + 1);
+        lua_rawseti(L, -3, (int)i + 1);
+        lua_pop(L, 1);
     }
     rl_errand_drop(errand);
     if (first_failed == 0)

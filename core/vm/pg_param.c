@@ -58,7 +58,7 @@ static bool is_bytea(lua_State *L, int index) {
 
 static int kind_of(lua_State *L, int index) {
     int kind = rl_kind_of(L, index);
-    if (kind == RL_KIND_ROW)
+    if (kind == RL_KIND_ROW || kind == RL_KIND_MODEL)
         lua_pop(L, 1); /* its metatable */
     return kind;
 }

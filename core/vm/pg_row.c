@@ -41,10 +41,24 @@ static void push_names(lua_State *L, const rl_result *result) {
     }
 }
 
+/* The shapes known so far, and who makes new ones: the mold's, at its index, or everybody's. */
+static void push_shapes(lua_State *L, int mold) {
+    lua_getfield(L, mold == 0 ? LUA_REGISTRYINDEX : mold, mold == 0 ? SHAPES : "shapes");
+}
+
+static void push_maker(lua_State *L, int mold) {
+    lua_getfield(L, mold == 0 ? LUA_REGISTRYINDEX : mold, mold == 0 ? NEW_SHAPE : "make");
+}
+
+static void forget_shapes(lua_State *L, int mold) {
+    lua_newtable(L);
+    lua_setfield(L, mold == 0 ? LUA_REGISTRYINDEX : mold, mold == 0 ? SHAPES : "shapes");
+}
+
 /* Stack: shapes, signature. Leaves shapes, metatable. */
-static bool make_shape(lua_State *L, const rl_result *result, char *message, size_t message_cap) {
+static bool make_shape(lua_State *L, int mold, const rl_result *result, char *message, size_t message_cap) {
     int shapes = lua_gettop(L) - 1;
-    lua_getfield(L, LUA_REGISTRYINDEX, NEW_SHAPE);
+    push_maker(L, mold);
     push_names(L, result);
     lua_call(L, 1, 2);
     if (lua_isnil(L, -2)) {
@@ -57,10 +71,9 @@ static bool make_shape(lua_State *L, const rl_result *result, char *message, siz
     lua_Integer count = lua_tointeger(L, -1) + 1;
     lua_pop(L, 1);
     if (count > MOST_SHAPES) {
-        lua_newtable(L);
+        forget_shapes(L, mold);
+        push_shapes(L, mold);
         lua_replace(L, shapes);
-        lua_pushvalue(L, shapes);
-        lua_setfield(L, LUA_REGISTRYINDEX, SHAPES);
         count = 1;
     }
     lua_pushinteger(L, count);
@@ -72,9 +85,9 @@ static bool make_shape(lua_State *L, const rl_result *result, char *message, siz
 }
 
 /* Pushes one value: the metatable of the result's rows. */
-static bool push_shape(lua_State *L, const rl_result *result, char *message, size_t message_cap) {
+static bool push_shape(lua_State *L, int mold, const rl_result *result, char *message, size_t message_cap) {
     int top = lua_gettop(L);
-    lua_getfield(L, LUA_REGISTRYINDEX, SHAPES);
+    push_shapes(L, mold);
     push_signature(L, result);
     lua_pushvalue(L, -1);
     lua_rawget(L, -3);
@@ -84,7 +97,7 @@ static bool push_shape(lua_State *L, const rl_result *result, char *message, siz
         return true;
     }
     lua_pop(L, 1);
-    if (!make_shape(L, result, message, message_cap))
+    if (!make_shape(L, mold, result, message, message_cap))
         return false;
     lua_replace(L, top + 1);
     lua_settop(L, top + 1);
@@ -102,15 +115,57 @@ void rl_vm_pg_rows_begin(rl_vm_pg_rows *rows, lua_State *L, bool bigint_is_strin
     rows->meta = rows->array_meta + 1;
 }
 
+void rl_vm_pg_rows_mold(rl_vm_pg_rows *rows, int mold) {
+    if (rows->mold != 0 || mold != 0)
+        rows->like = NULL; /* another model's columns may have the same names */
+    rows->mold = mold;
+}
+
 static bool know_columns(rl_vm_pg_rows *rows, const rl_result *result) {
     lua_State *L = rows->value.L;
     if (rows->like != NULL && rl_result_is_alike(rows->like, result))
         return true;
-    if (!push_shape(L, result, rows->value.message, rows->value.message_cap))
+    if (!push_shape(L, rows->mold, result, rows->value.message, rows->value.message_cap))
         return false;
     lua_replace(L, rows->meta);
     rows->like = result;
     return true;
+}
+
+static bool push_model_row(rl_vm_pg_rows *rows, const rl_result *result, uint32_t row, int set) {
+    lua_State *L = rows->value.L;
+    uint32_t columns = rl_result_columns(result);
+    lua_createtable(L, (int)columns, 0);
+    for (uint32_t i = 0; i < columns; i++) {
+        rl_slice text;
+        if (!rl_result_cell(result, row, i, &text))
+            continue;
+        rows->value.column = i;
+        if (!rl_pg_value_push(&rows->value, rl_result_oid(result, i), text))
+            return false;
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+    lua_pushvalue(L, set);
+    lua_rawseti(L, -2, 0);
+    lua_pushvalue(L, rows->meta);
+    lua_setmetatable(L, -2);
+    return true;
+}
+
+/* Pushes the set of the list below it; nil where there is no model. */
+static void push_set(rl_vm_pg_rows *rows) {
+    lua_State *L = rows->value.L;
+    if (rows->mold == 0) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, 0, 4);
+    lua_getfield(L, rows->mold, "model");
+    lua_setfield(L, -2, "model");
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "rows");
+    lua_createtable(L, 0, 0);
+    lua_setfield(L, -2, "loaded");
 }
 
 static bool push_row(rl_vm_pg_rows *rows, const rl_result *result, uint32_t row) {
@@ -145,13 +200,16 @@ bool rl_vm_pg_push_rows(rl_vm_pg_rows *rows, const rl_result *result, uint32_t m
     lua_createtable(L, (int)count, 0);
     lua_pushvalue(L, rows->array_meta);
     lua_setmetatable(L, -2);
+    push_set(rows);
     for (uint32_t row = 0; row < count; row++) {
-        if (!push_row(rows, result, row)) {
+        bool is_made = rows->mold == 0 ? push_row(rows, result, row) : push_model_row(rows, result, row, top + 2);
+        if (!is_made) {
             lua_settop(L, top);
             return false;
         }
         lua_rawseti(L, top + 1, (int)row + 1);
     }
+    lua_settop(L, top + 1);
     return true;
 }
 

@@ -35,7 +35,7 @@ local function send(self, list, is_atomic, widths)
     why = why:gsub("^statement (%d+)", function(number) return "statement " .. number - 1 end)
   end
   statement.await(case, why)
-  local results, failed = core.pg_batch_results(self.bigint_is_string)
+  local results, failed = core.pg_batch_results(self.bigint_is_string, list)
   if not results then
     error(statement.explain(failed), 0)
   end
@@ -97,7 +97,7 @@ local Db = {}
 -- one round trip. They run in their order. **Yields.**
 -- @tparam table list `{ {sql, …}, … }`, 1,000 at most; a NULL at the end of the
 -- values is `rille.null`. With `atomic = true` all of them take effect or none;
--- otherwise, and outside of a transaction, each stands or falls alone
+-- otherwise, and outside of a transaction, each stands or falls alone. An item's `mold` makes its rows a model's
 -- @treturn {any,...} for each in its place: its rows, or the count when it gives none
 -- @raise the first failure, whose `index` says which statement it was; `results`
 -- has those of all, the errors in their places
