@@ -235,6 +235,29 @@ static void hears_of_a_deferred_constraint(void **state) {
     close_bench(&b);
 }
 
+/* The server had said COMMAND_OK to it, and then undid it. */
+static void runs_again_what_was_undone_by_one_under_its_sync(void **state) {
+    (void)state;
+    bench b;
+    open_bench(&b, 8);
+    run(&b, "create temp table undone (n int)");
+    set(&b, "insert into undone values (7)");
+    b.query.shares = true;
+    start(&b);
+    bench other = {.done = false};
+    rl_query_init(&other.query, on_done);
+    set(&other, "select 1/0");
+    other.query.shares = true;
+    assert_int_equal(rl_backend_run(b.backend, &other.query), RL_OK);
+    rl_backend_sync(b.backend);
+    finish(&b);
+    assert_int_equal(b.query.failure.err, RL_OK);
+    expect_failure(&other, "22012");
+    rl_query_clear(&other.query);
+    expect(&b, "select count(*) from undone", "1");
+    close_bench(&b);
+}
+
 static void prepares_anew_after_the_table_changed(void **state) {
     (void)state;
     bench b;
@@ -487,6 +510,7 @@ int main(void) {
         cmocka_unit_test(does_not_keep_a_statement_that_could_not_be_prepared),
         cmocka_unit_test(maps_the_servers_error),
         cmocka_unit_test(hears_of_a_deferred_constraint),
+        cmocka_unit_test(runs_again_what_was_undone_by_one_under_its_sync),
         cmocka_unit_test(prepares_anew_after_the_table_changed),
         cmocka_unit_test(knows_transaction_and_traces),
         cmocka_unit_test(runs_a_script),

@@ -21,8 +21,13 @@ static void take_answer(void *owner, PGconn *pg, const char *why) {
     snprintf(got->why, sizeof got->why, "%s", why == NULL ? "" : why);
 }
 
-/* With `meanwhile`, after the dial has begun. */
-static answer dial_by(bool is_sessionless, const char *url, void (*meanwhile)(int fd), int fd) {
+typedef struct ticks {
+    rl_timer timer;
+    rl_loop *loop;
+    int count;
+} ticks;
+
+static answer dial_by(bool is_sessionless, const char *url) {
     answer got = {.here = false};
     rl_loop *loop;
     rl_connector *connector;
@@ -31,8 +36,6 @@ static answer dial_by(bool is_sessionless, const char *url, void (*meanwhile)(in
                                     : rl_connector_new(loop, url, 2000, 12345, &connector),
                      RL_OK);
     assert_int_equal(rl_connector_dial(connector, take_answer, &got), RL_OK);
-    if (meanwhile != NULL)
-        meanwhile(fd);
     turn_until_set(loop, &got.here);
     rl_connector_close(connector);
     rl_loop_free(loop);
@@ -40,7 +43,7 @@ static answer dial_by(bool is_sessionless, const char *url, void (*meanwhile)(in
 }
 
 static answer dial(const char *url) {
-    return dial_by(false, url, NULL, -1);
+    return dial_by(false, url);
 }
 
 static void expect_setting(PGconn *pg, const char *name, const char *value) {
@@ -84,14 +87,14 @@ static void asks_a_pooler_for_nothing_but_what_the_url_says(void **state) {
     (void)state;
     char url[512];
     snprintf(url, sizeof url, "%s options='-c timezone=Asia/Tokyo -c statement_timeout=777'", server.url);
-    answer got = dial_by(true, url, NULL, -1);
+    answer got = dial_by(true, url);
     assert_non_null(got.pg);
     expect_setting(got.pg, "statement_timeout", "777ms");
     expect_setting(got.pg, "timezone", "UTC");
     expect_setting(got.pg, "datestyle", "ISO, MDY");
     expect_setting(got.pg, "client_encoding", "UTF8");
     PQfinish(got.pg);
-    got = dial_by(true, server.url, NULL, -1);
+    got = dial_by(true, server.url);
     assert_non_null(got.pg);
     expect_setting(got.pg, "statement_timeout", "0");
     PQfinish(got.pg);
@@ -106,20 +109,61 @@ static void let_in_and_be_silent(int fd) {
     assert_int_equal(send(client, welcome, sizeof welcome - 1, 0), sizeof welcome - 1);
 }
 
-static void gives_up_a_pooler_that_is_silent(void **state) {
+static void tick(rl_timer *timer) {
+    RL_CONTAINER(timer, ticks, timer)->count++;
+    rl_timer_start(RL_CONTAINER(timer, ticks, timer)->loop, timer, 10);
+}
+
+/* libpq forgets the limit unless it makes the whole connection in one call, which would hold up a loop. */
+static void gives_up_whoever_is_silent_while_the_loop_goes_on(void **state) {
     (void)state;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
-    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(listen(fd, 2), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     char url[128];
     snprintf(url, sizeof url, "host=127.0.0.1 port=%u user=rille sslmode=disable", ntohs(address.sin_port));
-    answer got = dial_by(true, url, let_in_and_be_silent, fd);
-    assert_null(got.pg);
-    assert_string_equal(got.why, "the session's settings were not answered within 2 s");
+    rl_connector *pooler, *server_itself;
+    answer of_pooler = {.here = false}, of_server = {.here = false};
+    ticks time = {.count = 0};
+    assert_int_equal(rl_loop_new(&time.loop), RL_OK);
+    assert_int_equal(rl_connector_new_sessionless(time.loop, url, 2000, &pooler), RL_OK);
+    assert_int_equal(rl_connector_new(time.loop, url, 2000, 0, &server_itself), RL_OK);
+    assert_int_equal(rl_connector_dial(pooler, take_answer, &of_pooler), RL_OK);
+    let_in_and_be_silent(fd);
+    assert_int_equal(rl_connector_dial(server_itself, take_answer, &of_server), RL_OK);
+    rl_timer_init(&time.timer, tick);
+    rl_timer_start(time.loop, &time.timer, 10);
+    turn_until_set(time.loop, &of_pooler.here);
+    turn_until_set(time.loop, &of_server.here);
+    rl_timer_stop(time.loop, &time.timer);
+    assert_null(of_pooler.pg);
+    assert_string_equal(of_pooler.why, "the session's settings were not answered within 2 s");
+    assert_null(of_server.pg);
+    assert_non_null(strstr(of_server.why, "timeout expired"));
+    assert_true(time.count > 10);
+    rl_connector_close(pooler);
+    rl_connector_close(server_itself);
+    rl_loop_free(time.loop);
     close(fd);
+}
+
+/* A server that vanished without a word is noticed by the kernel, which libpq tells so. */
+static void has_the_kernel_ask_after_the_server(void **state) {
+    (void)state;
+    answer got = dial(server.url);
+    assert_non_null(got.pg);
+    PQconninfoOption *options = PQconninfo(got.pg);
+    int found = 0;
+    for (const PQconninfoOption *one = options; one->keyword != NULL; one++) {
+        found += strcmp(one->keyword, "tcp_user_timeout") == 0 && strcmp(one->val, "10000") == 0;
+        found += strcmp(one->keyword, "keepalives_idle") == 0 && strcmp(one->val, "30") == 0;
+    }
+    PQconninfoFree(options);
+    PQfinish(got.pg);
+    assert_int_equal(found, 2);
 }
 
 static void says_in_one_line_why_it_failed(void **state) {
@@ -268,7 +312,8 @@ int main(void) {
         cmocka_unit_test(begins_sessions_in_utc_and_returns_there),
         cmocka_unit_test(keeps_the_options_of_the_url),
         cmocka_unit_test(asks_a_pooler_for_nothing_but_what_the_url_says),
-        cmocka_unit_test(gives_up_a_pooler_that_is_silent),
+        cmocka_unit_test(gives_up_whoever_is_silent_while_the_loop_goes_on),
+        cmocka_unit_test(has_the_kernel_ask_after_the_server),
         cmocka_unit_test(says_in_one_line_why_it_failed),
         cmocka_unit_test(names_a_missing_database),
         cmocka_unit_test(refuses_what_is_no_url),

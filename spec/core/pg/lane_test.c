@@ -327,6 +327,25 @@ static void throws_away_answers_that_nobody_waits_for(void **state) {
     turn_until(loop, is_lane_empty, NULL);
 }
 
+/* A cancel would end whichever statement runs there. */
+static void harms_no_neighbour_when_nobody_waits_for_the_head(void **state) {
+    (void)state;
+    static const char head[] = "select pg_sleep(0.05)", behind[] = "select $1::text from pg_sleep(0.005)";
+    trust(head);
+    trust(behind);
+    errand *first = start(&scope, head, NULL), *others[10];
+    for (int i = 0; i < 10; i++)
+        others[i] = start(&scope, behind, "unharmed");
+    assert_int_equal(stats().in_flight, 11);
+    rl_loop_turn(loop, false);
+    rl_errand_drop(&first->errand);
+    for (int i = 0; i < 10; i++)
+        expect(others[i], "unharmed");
+    turn_until(loop, is_lane_empty, NULL);
+    assert_int_equal(stats().timeouts, 0);
+    assert_int_equal(rl_pool_stats_of(pool).queries, 0); /* none was run again elsewhere */
+}
+
 /* A's transaction holds the row, B's update of it is at the head of the shared
  * connection, and C is behind B. */
 static void gives_way_to_a_lock_that_is_held_for_long(void **state) {
@@ -722,6 +741,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(prepares_anew_with_many_in_flight, two, close_all),
         cmocka_unit_test_setup_teardown(holds_back_what_has_no_room_and_forgets_it, shallow, close_all),
         cmocka_unit_test_setup_teardown(throws_away_answers_that_nobody_waits_for, two, close_all),
+        cmocka_unit_test_setup_teardown(harms_no_neighbour_when_nobody_waits_for_the_head, one, close_all),
         cmocka_unit_test_setup_teardown(gives_way_to_a_lock_that_is_held_for_long, one, close_all),
         cmocka_unit_test_setup_teardown(runs_again_elsewhere_what_its_timeout_stopped, one, close_all),
         cmocka_unit_test_setup_teardown(loses_nothing_when_the_backend_is_terminated, one, close_all),

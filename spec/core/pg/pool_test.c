@@ -239,6 +239,28 @@ static void cancels_what_runs_on_return(void **state) {
     close_bench(&b);
 }
 
+/* PQcancel stops whatever runs when it gets there: in half of all tries that was the next one. */
+static void lets_no_late_cancel_reach_the_next_statement(void **state) {
+    (void)state;
+    rl_pool_options options = options_of(1);
+    bench b = open_bench(&options);
+    for (int round = 0; round < 100; round++) {
+        statement one;
+        char sql[64];
+        rl_backend *backend = borrow(&b);
+        snprintf(sql, sizeof sql, "select pg_sleep(%d * 0.0002)", round % 10);
+        start(backend, &one, sql);
+        rl_pool_release(b.pool, backend);
+        backend = borrow(&b);
+        assert_true(one.done);
+        rl_query_clear(&one.query);
+        run(&b, backend, "select pg_sleep(0.002)", NULL, 0);
+        rl_pool_release(b.pool, backend);
+    }
+    assert_int_equal(rl_pool_stats_of(b.pool).connects, 1);
+    close_bench(&b);
+}
+
 static void wipes_the_traces_of_a_session(void **state) {
     (void)state;
     rl_pool_options options = options_of(1);
@@ -439,6 +461,7 @@ int main(void) {
         cmocka_unit_test(reports_a_long_loan_once),
         cmocka_unit_test(refuses_a_second_one_to_who_holds_one),
         cmocka_unit_test(cancels_what_runs_on_return),
+        cmocka_unit_test(lets_no_late_cancel_reach_the_next_statement),
         cmocka_unit_test(wipes_the_traces_of_a_session),
         cmocka_unit_test(wipes_what_a_trigger_left_behind_a_plain_statement),
         cmocka_unit_test(does_not_reset_after_plain_statements),
