@@ -242,8 +242,8 @@ static void flush(rl_backend *backend) {
         rl_poll_watch(backend->poll,
                       (backend->is_paused ? 0 : RL_POLL_READ) | (left > 0 ? RL_POLL_WRITE : 0));
     rl_query *first = RL_CONTAINER(backend->in_flight.next, rl_query, link);
-    if (had_unsent && left == 0 && !rl_list_is_empty(&backend->in_flight) && first->copy != NULL)
-        rl_copy_drained(first->copy);
+    if (!rl_list_is_empty(&backend->in_flight) && first->copy != NULL)
+        rl_copy_flushed(first->copy, first->timeout_ms, had_unsent && left == 0);
 }
 
 void rl_backend_flush(rl_backend *backend) {

@@ -81,6 +81,7 @@ void rl_copy_abandon(rl_copy *copy) {
 
 void rl_copy_begin_take(rl_copy *copy, rl_backend *backend, PGresult *begun) {
     copy->backend = backend;
+    copy->has_begun = true;
     copy->columns = (uint32_t)PQnfields(begun);
     copy->is_input = PQresultStatus(begun) != PGRES_COPY_OUT;
     copy->state = copy->is_input ? RL_COPY_IN : RL_COPY_OUT;
@@ -120,8 +121,29 @@ bool rl_copy_receive(rl_copy *copy) {
     return copy->state != RL_COPY_IN;
 }
 
-void rl_copy_drained(rl_copy *copy) {
-    if (copy->state == RL_COPY_IN)
+/* Nothing is owed by the server: it waits for rows, or for its own to be taken. */
+static bool is_callers_turn(const rl_copy *copy) {
+    if (copy->state == RL_COPY_OUT)
+        return copy->backend->is_paused;
+    return copy->state == RL_COPY_IN && !copy->backend->has_unsent;
+}
+
+/* The time begins anew with each step. */
+static void expect_progress(rl_copy *copy, uint64_t patience_ms) {
+    rl_backend *backend = copy->backend;
+    if (patience_ms == 0 || backend->cancelling || backend->broken)
+        return;
+    if (is_callers_turn(copy))
+        rl_timer_stop(backend->loop, &backend->timer);
+    else
+        rl_timer_start(backend->loop, &backend->timer, patience_ms);
+}
+
+void rl_copy_flushed(rl_copy *copy, uint64_t patience_ms, bool is_drained) {
+    if (copy->backend == NULL)
+        return;
+    expect_progress(copy, patience_ms);
+    if (is_drained && copy->state == RL_COPY_IN)
         copy->news(copy);
 }
 

@@ -9,6 +9,8 @@
  * ever, so its connection is one's own, and leaves the mode for it. Whatever the
  * query's `done` says is what became of it: the server may refuse rows long
  * after they were put, and tells only when the last one was.
+ * The query's timeout is for a server that is silent while something is owed by it: how
+ * long the whole takes is the caller's doing, too.
  * The copy is in its owner's storage and must live until the query is done. */
 #ifndef RL_PG_COPY_H
 #define RL_PG_COPY_H
@@ -31,6 +33,7 @@ struct rl_copy {
     rl_copy_state state;
     struct rl_backend *backend; /* while IN or OUT */
     uint32_t columns;           /* as the server counts them, from IN or OUT on */
+    bool has_begun; /* some time: the statement was a COPY, and the server agreed */
     bool is_input;
     bool is_abandoned;
     rl_buf held; /* what goes one way or the other, until it is enough, or taken */
@@ -57,7 +60,8 @@ void rl_copy_abandon(rl_copy *copy);
 void rl_copy_begin_take(rl_copy *copy, struct rl_backend *backend, struct pg_result *begun);
 /* False while libpq has no result of the statement to give. */
 RL_MUST_USE bool rl_copy_receive(rl_copy *copy);
-void rl_copy_drained(rl_copy *copy);
+/* What there was was read and sent as far as it could be; with `is_drained`, the last of what could not before. */
+void rl_copy_flushed(rl_copy *copy, uint64_t patience_ms, bool is_drained);
 void rl_copy_end(rl_copy *copy);
 
 #endif

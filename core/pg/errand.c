@@ -190,12 +190,12 @@ void rl_errand_init(rl_errand *errand, rl_errand_kind kind, rl_pool *pool, rl_sc
 static rl_err run_on(rl_errand *errand, rl_backend *backend) {
     uint64_t timeout_ms = errand->timeout_ms; /* which the server knows nothing of */
     const rl_pool_options *options = rl_pool_options_of(errand->pool);
-    if (timeout_ms == 0 && options->query_timeout_ms > 0)
+    bool is_long = errand->query.script || errand->query.copy != NULL;
+    if (timeout_ms == 0 && options->query_timeout_ms > 0 && !is_long)
         timeout_ms = options->query_timeout_ms + (options->is_sessionless ? 0 : TIMEOUT_SLACK_MS);
     errand->state = RL_ERRAND_RUNNING;
     errand->query.autocommit = errand->query.shares = false;
-    bool is_long = errand->query.script || errand->query.copy != NULL;
-    errand->query.timeout_ms = is_long ? 0 : timeout_ms;
+    errand->query.timeout_ms = timeout_ms;
     if (errand->batch != NULL)
         return rl_batch_run(errand->batch, backend);
     return rl_backend_run(backend, &errand->query);

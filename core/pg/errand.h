@@ -76,7 +76,7 @@ struct rl_errand {
     bool is_stream;      /* it opens one: waits until so many others have ended */
     bool is_exclusive;   /* on a connection of its own, whatever is known of the statement */
     bool is_cancellable; /* a write too is stopped when nobody waits for it any more */
-    uint64_t timeout_ms; /* instead of the pool's query_timeout_ms; 0: that one */
+    uint64_t timeout_ms; /* instead of the pool's query_timeout_ms; 0: that one, or none for a COPY */
     const char *where; /* "app.lua:12", who runs it, for reports; NULL: nobody said */
     rl_acquire acquire;
     struct rl_backend *backend;  /* borrowed for this errand alone, while it runs */

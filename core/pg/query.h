@@ -61,7 +61,7 @@ struct rl_query {
     bool in_order;                 /* others follow it at once: never run again behind them */
     bool is_part;                  /* of a batch, not its last: takes no place of its own in a connection's load */
     struct rl_copy *copy;          /* the statement is a COPY, whose rows go through here; or NULL */
-    uint64_t timeout_ms;           /* 0: none */
+    uint64_t timeout_ms;           /* 0: none; of a COPY: without any progress */
     bool autocommit;               /* in no transaction, whatever runs before it on the connection */
     bool shares;                   /* only reads, on a shared connection: may have its Sync with others */
     rl_result *result;             /* of the last statement that gave one */

@@ -44,12 +44,14 @@ static void on_news(rl_copy *copy) {
     rl_pg_call_tell(&RL_CONTAINER(copy, copy_call, copy)->call);
 }
 
-/* pg_copy(pool, how, sql) -> handle: the statement is on its way */
+/* pg_copy(pool, how, sql, patience_ms) -> handle: the statement is on its way, and fails when the server is
+ * silent for so long (or for the how's own time) while it owes something */
 static int begin_copy(lua_State *L) {
     rl_pool *pool = rl_pg_check_pool(L);
     rl_pg_check_how(L);
     size_t len;
     const char *sql = luaL_checklstring(L, 3, &len);
+    lua_Number patience_ms = luaL_checknumber(L, 4);
     rl_task *task = rl_task_may_wait(L);
     handle *at = lua_newuserdata(L, sizeof *at);
     at->copying = NULL;
@@ -63,6 +65,8 @@ static int begin_copy(lua_State *L) {
     rl_errand *errand = &made->call.errand;
     rl_pg_apply_how(L, errand);
     errand->is_exclusive = errand->is_cancellable = true;
+    if (errand->timeout_ms == 0)
+        errand->timeout_ms = (uint64_t)patience_ms;
     errand->query.copy = &made->copy;
     if (rl_query_set_sql(&errand->query, rl_slice_of(sql, len)) != RL_OK) {
         rl_errand_drop(errand);
@@ -99,8 +103,8 @@ static int wait_for_news(lua_State *L) {
     return 1;
 }
 
-/* pg_copy_state(handle) -> "in", "out", or nil before it began and after its end;
- * the columns, from the beginning on; whether rows go in */
+/* pg_copy_state(handle) -> "in", "out", or nil before it began and after its end; the direction that it began
+ * in, or nil */
 static int state(lua_State *L) {
     const rl_copy *copy = &check_copy(L)->copy;
     if (copy->state == RL_COPY_IN)
@@ -109,9 +113,11 @@ static int state(lua_State *L) {
         lua_pushliteral(L, "out");
     else
         lua_pushnil(L);
-    lua_pushinteger(L, (lua_Integer)copy->columns);
-    lua_pushboolean(L, copy->is_input);
-    return 3;
+    if (copy->has_begun)
+        lua_pushstring(L, copy->is_input ? "in" : "out");
+    else
+        lua_pushnil(L);
+    return 2;
 }
 
 /* pg_copy_put(handle, bytes) -> whether it still takes rows */

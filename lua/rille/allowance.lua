@@ -17,6 +17,7 @@ local Db = getmetatable(db)
 -- connection to the session, which no read-only transaction can contain.
 local STATEMENTS = { "query", "one", "exec" }
 local SESSIONS = { "hold", "copy_in" }
+local STREAMS = { "each", "copy_in", "copy_out" }
 
 local of_slot = {} -- the allowance of each slot's request; one of another epoch is stale
 
@@ -45,7 +46,7 @@ local function too_many(one)
 end
 
 local function count(one, sql)
-  if not one.most then
+  if not one.most or type(sql) ~= "string" then
     return
   end
   one.count = one.count + 1
@@ -133,7 +134,9 @@ local function wrap_statement(name)
     if not one or type(sql) ~= "string" then
       return plain(self, sql, ...)
     end
-    count(one, sql)
+    if not self.is_inner then
+      count(one, sql)
+    end
     if one.read_only then
       return run_read_only(one, plain, self, sql, ...)
     end
@@ -145,6 +148,9 @@ local function wrap_batch()
   local plain = Db.batch
   function Db:batch(list)
     local one = mine()
+    for _, item in ipairs(one and type(list) == "table" and list or {}) do
+      count(one, type(item) == "table" and item[1])
+    end
     if one and one.read_only then
       return run_read_only(one, plain, self, list)
     end
@@ -161,6 +167,29 @@ local function wrap_transaction()
       return plain(self:at_replica() or self, fn, options)
     end
     return plain(self, fn, options)
+  end
+end
+
+local function wrap_copy_out()
+  local plain = Db.copy_out
+  function Db:copy_out(sql)
+    local one = mine()
+    if one and one.read_only then
+      return explained(one, pcall(plain, self:read(), sql))
+    end
+    return plain(self, sql)
+  end
+end
+
+-- However many rows go by, it is one.
+local function wrap_stream(name)
+  local plain = Db[name]
+  Db[name] = function(self, sql, ...)
+    local one = mine()
+    if one then
+      count(one, sql)
+    end
+    return plain(self, sql, ...)
   end
 end
 
@@ -187,6 +216,10 @@ local function install()
   end
   wrap_batch()
   wrap_transaction()
+  wrap_copy_out()
+  for _, name in ipairs(STREAMS) do
+    wrap_stream(name)
+  end
   for _, name in ipairs(SESSIONS) do
     if rawget(Db, name) then
       refuse_session(name)

@@ -334,6 +334,6 @@ function Db.quote_ident(...)
 end
 
 slip.guard(Db, "db", "query one exec each batch transaction after_commit hold lock listen copy_in copy_out with read "
-  .. "quote_ident stats", "ended how is_read opened_with pool stays", elsewhere.db)
+  .. "quote_ident stats", "ended how is_inner is_read opened_with pool stays", elsewhere.db)
 
 return Db.open {}

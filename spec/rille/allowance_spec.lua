@@ -17,6 +17,15 @@ counted("/two", function() return { read() } end)
 counted("/three", function() read() return { read() } end)
 counted("/tasks", function() return rille.all { read, function() return rille.spawn(read):await() end } end)
 counted("/transaction", function() db:transaction(function() db:transaction(read) end) end)
+counted("/several", function() db:batch { { "select 1" }, { "select 2" } } end)
+counted("/streamed", function()
+  for _ in db:with({ chunk = 1 }):each "select generate_series(1, 5)" do end
+end)
+counted("/copied", function()
+  for _ in db:copy_out "copy thing to stdout" do end
+end)
+counted("/each-too-many", function() read() db:each "select 1" end)
+counted("/copy-too-many", function() read() db:copy_out "copy thing to stdout" end)
 counted("/background", function() rille.background(function() read() read() read() end):await() end)
 counted("/stream", function() return rille.stream(function(out) read() read() out:write "x" end) end)
 app:get("/none", { max_queries = 0 }, function() return { read() } end)
@@ -29,6 +38,13 @@ read_only("/read", function() return { read(), db:transaction(read), rille.all {
 read_only("/write", function() write() end)
 read_only("/hidden", function() db:query "with x as (insert into thing (name) values ('x') returning 1) select * from x" end)
 read_only("/batch", function() db:batch { { "insert into thing (name) values ('x')" } } end)
+local WRITING_COPY = "copy (insert into thing (name) values ('x') returning id) to stdout"
+read_only("/copy", function() db:copy_out(WRITING_COPY) end)
+read_only("/copy-within", function() db:transaction(function() db:copy_out(WRITING_COPY) end) end)
+read_only("/copy-read", function() return rille.stream(function(out)
+  for rows in db:copy_out "copy (select 'row') to stdout" do out:write(rows) end
+end) end)
+read_only("/each", function() for _ in db:each "select * from add_thing()" do end end)
 read_only("/task", function() rille.all { write } end)
 read_only("/within", function() db:transaction(function() read() write() end) end)
 read_only("/asked", function() db:transaction(write, { read_only = false }) end)
@@ -48,7 +64,8 @@ describe("an allowance", function()
     name:close()
     core.settings.database_url = cluster.start(dir .. "/pg", { durable = false })
     db:close()
-    db:script "create table thing (id bigint generated always as identity, name text)"
+    db:script [[create table thing (id bigint generated always as identity, name text);
+      create function add_thing() returns int language sql as $$ insert into thing (name) values ('x') returning 1 $$]]
   end)
 
   teardown(function()
@@ -67,7 +84,7 @@ describe("an allowance", function()
   end
 
   it("lets a request run as many statements as it may", function()
-    for _, path in ipairs { "/two", "/transaction", "/background", "/free" } do
+    for _, path in ipairs { "/two", "/transaction", "/background", "/free", "/streamed", "/copied" } do
       assert.is_true(api:get(path).status < 300)
     end
   end)
@@ -80,6 +97,11 @@ describe("an allowance", function()
   3. select count(*) from thing
 What a loop asks for one by one, one statement can fetch: where id = any($1)]], fault "/three")
     assert.matches("may run 0 statements", fault "/none")
+    for path, last in pairs { ["/several"] = "select 2", ["/each-too-many"] = "select 1", ["/copy-too-many"] = "copy thing to stdout" } do
+      local message = fault(path)
+      assert.matches("^spec/rille/allowance_spec.lua:%d+: GET " .. path:gsub("%-", "%%-") .. " .* may run 2 statements", message)
+      assert.matches("  3. " .. last, message, 1, true)
+    end
   end)
 
   it("counts those of tasks and streams, too", function()
@@ -100,12 +122,13 @@ What a loop asks for one by one, one statement can fetch: where id = any($1)]], 
 
   it("lets a read-only request read", function()
     assert.equal(200, api:get("/read").status)
+    assert.equal("row\n", api:get("/copy-read").body)
   end)
 
   it("keeps a read-only request from writing, wherever it tries to", function()
     local before = read()
-    for _, path in ipairs { "/write", "/hidden", "/batch", "/task", "/within" } do
-      assert.matches("cannot execute %u+ in a read%-only transaction: GET " .. path
+    for _, path in ipairs { "/write", "/hidden", "/batch", "/task", "/within", "/copy", "/copy-within", "/each" } do
+      assert.matches("cannot execute %u+ in a read%-only transaction: GET " .. path:gsub("%-", "%%-")
         .. " %(spec/rille/allowance_spec.lua:%d+%) is declared read_only", fault(path))
     end
     assert.equal(before, read())

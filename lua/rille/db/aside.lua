@@ -24,7 +24,9 @@ Aside.__index = Aside
 local CLOSED = {}            -- raised to leave what keeps the connection
 local DEFAULT_IDLE = 30      -- write_timeout's own default, where there are no settings
 
-local function idle_ms()
+--- How long somebody may take who is waited for in the midst of a stream: the setting write_timeout, in
+-- milliseconds.
+function aside.patience_ms()
   return ((core.settings or {}).write_timeout or DEFAULT_IDLE) * 1000
 end
 
@@ -44,7 +46,7 @@ local function serve(self)
       if not job.ok then
         error(job.result, 0)
       end
-    elseif wait.won(core.signal_wait(self.asked, idle_ms())) == 2 and not self.job and not self.is_closing then
+    elseif wait.won(core.signal_wait(self.asked, aside.patience_ms())) == 2 and not self.job and not self.is_closing then
       error(idle_error(), 0)
     end
   end

@@ -1,4 +1,5 @@
 --- COPY: many rows in or out, as fast as the server takes or gives them.
+local aside = require "rille.db.aside"
 local core = require "rille.core"
 local place = require "rille.place"
 local statement = require "rille.db.statement"
@@ -6,15 +7,14 @@ local streams = require "rille.db.streams"
 local transactions = require "rille.db.transaction"
 local wait = require "rille.wait"
 
--- The first and last statement around one that stands alone. It may take longer than
--- a statement should: its progress is what counts. A pooler's session is not ours to
--- set so; there the transaction keeps all on one.
-local function frame_of(self)
-  self:lanes()
-  if self.root.opened_with.prepared == false then
-    return "begin", "commit"
-  end
-  return "set statement_timeout = 0", "select 1"
+-- Around one that stands alone. It may take longer than a statement should: its progress is what counts.
+local function begin_alone(self)
+  transactions.begin(self, self.is_read and "begin read only" or "begin")
+  transactions.run_held(self, "set local statement_timeout = 0")
+end
+
+local function end_alone(self)
+  transactions.finish(self, "commit")
 end
 
 -- ---- the statement, on the connection of this task --------------------------------------
@@ -23,20 +23,24 @@ local function wait_for_news(copy)
   wait.won(core.pg_copy_wait(copy))
 end
 
-local function start(self, sql, direction)
-  local copy = core.pg_copy(self:lanes(), self.how, sql)
-  wait_for_news(copy)
-  local now, columns, is_input = core.pg_copy_state(copy)
-  if columns > 0 and is_input ~= (direction == "in") then
-    core.pg_copy_drop(copy)
-    error(statement.explain { code = "db.42601", message = direction == "in" and "db:copy_in takes a COPY … FROM STDIN"
-      or "db:copy_out takes a COPY … TO STDOUT", sql = sql }, 0)
-  end
-  return copy, now
-end
-
 local function result()
   return (statement.checked(core.pg_affected()))
+end
+
+local TAKES = { ["in"] = "db:copy_in takes a COPY … FROM STDIN", out = "db:copy_out takes a COPY … TO STDOUT" }
+
+local function start(self, sql, direction)
+  local copy = core.pg_copy(self:lanes(), self.how, sql, aside.patience_ms())
+  wait_for_news(copy)
+  local now, began = core.pg_copy_state(copy)
+  if not began then
+    result() -- raises why, unless the statement was something else, and was done
+  end
+  if began ~= direction then
+    core.pg_copy_drop(copy)
+    error(statement.explain { code = "db.42601", message = TAKES[direction], sql = sql }, 0)
+  end
+  return copy, now
 end
 
 -- ---- rows in --------------------------------------------------------------------------
@@ -142,13 +146,12 @@ end
 
 local function copy_in_aside(self, sql, next_item)
   local to, count
-  local first, last = frame_of(self)
   local keeper = streams.open(self, function(db, serve)
-    transactions.begin(db, first)
+    begin_alone(db)
     to = sink(db, sql)
     serve()
     count = to.finish()
-    transactions.finish(db, last)
+    end_alone(db)
   end)
   local ok, err = pcall(feed, next_item, function(items)
     keeper:ask(function() to.put_all(items) end)
@@ -217,12 +220,11 @@ end
 
 local function copy_out_aside(self, sql)
   local fetch_there
-  local first, last = frame_of(self)
   local keeper = streams.open(self, function(db, serve)
-    transactions.begin(db, first)
+    begin_alone(db)
     fetch_there = source(db, sql)
     serve()
-    transactions.finish(db, last)
+    end_alone(db)
   end)
   keeper:ask(function() end) -- has it begun? a mistake is raised here, not in the loop
   return setmetatable({
@@ -245,6 +247,17 @@ end
 -- Whether a connection is held here already.
 local function is_here(self)
   return core.pg_transaction(self:lanes()) ~= nil
+end
+
+-- COPY takes an INSERT … RETURNING for a query: it is the transaction that must refuse it.
+local function check_reader(self)
+  if not is_here(self) then
+    return
+  end
+  statement.await(core.pg_run(self:lanes(), nil, "select current_setting('transaction_read_only') as it"))
+  if statement.checked(core.pg_rows(1))[1].it == "off" then
+    place.blame "db:read():copy_out wants a transaction that is read_only, or none"
+  end
 end
 
 local Db = {}
@@ -275,11 +288,15 @@ end
 --
 -- Outside of a transaction a connection of its own is kept as by `each`. In one
 -- it must be read to its end before another statement runs.
+-- Both end when the server makes no progress for `db:with{ timeout = … }`, else the setting write_timeout.
 -- @tparam string sql a COPY … TO STDOUT
 -- @treturn function the iterator of strings, with a method `close`
 -- @raise as `query`, there or in the loop
 function Db:copy_out(sql)
   check(self, sql)
+  if self.is_read then
+    check_reader(self)
+  end
   return (is_here(self) and copy_out_here or copy_out_aside)(self, sql)
 end
 

@@ -35,16 +35,16 @@ local function with_place(err, sql, prefix)
   return err
 end
 
--- For statements of our own, which read and do not look it.
-local function unchecked(self, manner)
+-- For statements of our own, which read and do not look it, and which nobody counts.
+local function inner(self, manner)
   local handle = self:with(manner or {})
-  handle.is_read = nil
+  handle.is_read, handle.is_inner = nil, true
   return handle
 end
 
 local function declare(self, sql, number, ...)
   local prefix = ("declare rl_each_%d no scroll cursor for "):format(number)
-  local handle = self.is_read and unchecked(self) or self
+  local handle = inner(self)
   local ok, err = pcall(handle.exec, handle, prefix .. sql, ...)
   if not ok then
     error(with_place(err, sql, prefix), 0)
@@ -63,7 +63,7 @@ local function open_here(self, record, sql, ...)
     record.cursors[number] = nil
     error(err, 0)
   end
-  local whole = unchecked(self, { prepared = false })
+  local whole = inner(self, { prepared = false })
   return setmetatable({
     fetch = function() return whole:query(("fetch %d from rl_each_%d"):format(chunk_of(self), number)) end,
     leave = function()
@@ -84,7 +84,7 @@ local function open_aside(self, sql, ...)
       serve()
     end)
   end)
-  local whole = unchecked(self, { prepared = false })
+  local whole = inner(self, { prepared = false })
   local text = ("fetch %d from rl_each_1"):format(chunk_of(self))
   local function fetch_there() return whole:query(text) end
   return setmetatable({

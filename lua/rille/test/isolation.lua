@@ -232,6 +232,9 @@ function Db:copy_out(text)
   end
   local parts = guarded(function()
     local all = {}
+    if self.is_read then
+      sql "set transaction read only"
+    end
     for rows in plain.copy_out(self, text) do
       all[#all + 1] = rows
     end

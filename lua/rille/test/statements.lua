@@ -14,25 +14,10 @@ local Db = getmetatable(db)
 local watchers = {}
 local guard -- function(plain, self, sql, ...): how the isolation runs a statement
 
-local OURS = {
-  "^savepoint ", "^release savepoint ", "^rollback to savepoint ", "^fetch %d+ from rl_each_", "^close rl_each_",
-}
-local CURSOR = "^declare rl_each_%d+ no scroll cursor for " -- before the text that db:each was given
-
-local function is_ours(sql)
-  for _, pattern in ipairs(OURS) do
-    if sql:find(pattern) then
-      return true
-    end
-  end
-  return false
-end
-
 local function note(sql)
-  if #watchers == 0 or type(sql) ~= "string" or is_ours(sql) then
+  if type(sql) ~= "string" then
     return
   end
-  sql = sql:gsub(CURSOR, "")
   for _, seen in ipairs(watchers) do
     seen[#seen + 1] = sql
   end
@@ -42,7 +27,9 @@ for _, name in ipairs { "query", "one", "exec", "script" } do
   local plain = Db[name]
   statements.plain[name] = plain
   Db[name] = function(self, sql, ...)
-    note(sql)
+    if not self.is_inner then
+      note(sql)
+    end
     if guard then
       return guard(plain, self, sql, ...)
     end
@@ -58,7 +45,7 @@ function Db:batch(list)
   return plain_batch(self, list)
 end
 
-for _, name in ipairs { "copy_in", "copy_out" } do
+for _, name in ipairs { "each", "copy_in", "copy_out" } do
   local plain = Db[name]
   Db[name] = function(self, sql, ...)
     note(sql)

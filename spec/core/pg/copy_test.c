@@ -1,6 +1,9 @@
 #include "pg/copy.h"
 
+#include <signal.h>
+
 #include "base/mem.h"
+#include "loop/clock.h"
 #include "pg/cluster.h"
 #include "pg/errand.h"
 #include "pg/turn.h"
@@ -28,13 +31,17 @@ static void ignore_news(rl_copy *copy) {
     (void)copy;
 }
 
-static void begin(copying *self, rl_scope *scope, const char *sql) {
+static void prepare(copying *self, rl_scope *scope, const char *sql) {
     *self = (copying){0};
     rl_errand_init(&self->errand, RL_ERRAND_STATEMENT, pool, scope, on_done, on_freed);
     rl_copy_init(&self->copy, ignore_news);
     self->errand.query.copy = &self->copy;
     self->errand.is_exclusive = self->errand.is_cancellable = true;
     assert_int_equal(rl_query_set_sql(&self->errand.query, rl_slice_str(sql)), RL_OK);
+}
+
+static void begin(copying *self, rl_scope *scope, const char *sql) {
+    prepare(self, scope, sql);
     rl_errand_start(&self->errand);
 }
 
@@ -158,6 +165,65 @@ static void is_ended_by_the_end_of_its_scope(void **state) {
     expect("select count(*) from pg_stat_activity where query like 'copy%' and state = 'active'", "0");
 }
 
+static void lasts_as_long_as_rows_go_by(void **state) {
+    (void)state;
+    copying self;
+    rl_scope scope;
+    rl_scope_init(&scope, loop, NULL, NULL);
+    rl_loop_freeze(loop, RL_FREEZE_STANDS);
+    prepare(&self, &scope, "copy t (a, b) from stdin");
+    self.errand.timeout_ms = 30000;
+    rl_errand_start(&self.errand);
+    turn_until(loop, has_begun, &self);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(rl_copy_put(&self.copy, RL_LIT("1\tx\n")), RL_OK);
+        turn_until(loop, has_room, &self);
+        rl_loop_advance(loop, 20000);
+        rl_loop_turn(loop, false);
+    }
+    rl_copy_finish(&self.copy, NULL);
+    turn_until_set(loop, &self.is_done);
+    assert_int_equal(self.errand.query.failure.err, RL_OK);
+    end(&self, &scope);
+    rl_loop_thaw(loop);
+    expect("select count(*) from t", "4");
+    expect("truncate t", "");
+}
+
+/* Rows that come without an end, and rows that go, to a server that stopped. */
+static void ends_when_the_server_makes_no_progress(void **state) {
+    (void)state;
+    static const char *const statements[] = {
+        "copy (select repeat('x', 999) from generate_series(1, 9000000)) to stdout", "copy t (a, b) from stdin"};
+    rl_loop_freeze(loop, RL_FREEZE_STANDS);
+    for (size_t i = 0; i < 2; i++) {
+        copying self;
+        rl_scope scope;
+        rl_scope_init(&scope, loop, NULL, NULL);
+        prepare(&self, &scope, statements[i]);
+        self.errand.timeout_ms = 30000;
+        rl_errand_start(&self.errand);
+        turn_until(loop, i == 0 ? has_rows : has_begun, &self);
+        char pid[16], sql[96];
+        snprintf(sql, sizeof sql, "select pid from pg_stat_activity where query like '%.6s%%' and state = 'active'",
+                 statements[i]);
+        assert_int_equal(cluster_run(&server, sql, pid, sizeof pid), 0);
+        assert_int_equal(kill(atoi(pid), SIGSTOP), 0);
+        if (i == 1)
+            rl_copy_finish(&self.copy, NULL);
+        while (!self.is_done) {
+            rl_copy_taken(&self.copy); /* it is the server's turn, and its silence that counts */
+            rl_loop_turn(loop, false);
+            rl_loop_advance(loop, 1000);
+        }
+        assert_int_equal(self.errand.query.failure.err, RL_ETIMEOUT);
+        assert_int_equal(kill(atoi(pid), SIGCONT), 0);
+        end(&self, &scope);
+    }
+    rl_loop_thaw(loop);
+    expect("select count(*) from t", "0");
+}
+
 static bool is_idle(void *arg) {
     rl_pool_stats now = rl_pool_stats_of(pool);
     return is_nothing_in_use(arg) && now.connecting == 0;
@@ -187,6 +253,8 @@ int main(void) {
         cmocka_unit_test(loads_nothing_when_told_why),
         cmocka_unit_test(gives_all_rows_and_holds_few),
         cmocka_unit_test(is_ended_by_the_end_of_its_scope),
+        cmocka_unit_test(lasts_as_long_as_rows_go_by),
+        cmocka_unit_test(ends_when_the_server_makes_no_progress),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

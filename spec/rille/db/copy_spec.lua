@@ -1,3 +1,4 @@
+local core = require "rille.core"
 local private = require "spec.rille.db.private"
 local rille = require "rille"
 
@@ -65,6 +66,8 @@ describe("rille.db.copy", function()
     private.fails("db.42601", db.copy_in, db, "copy person to stdout", {})
     private.fails("db.42601", db.copy_out, db, "copy person from stdin")
     private.fails("db.42601", db.copy_in, db, "copy person from stdin; drop table person", {})
+    private.fails("db.42601", db.copy_out, db, "insert into person (id) values (1)")
+    private.fails("db.42P01", db.copy_out, db, "copy nobody to stdout")
     assert.equal(0, count())
     assert.is_true(nothing_held())
   end)
@@ -121,6 +124,37 @@ describe("rille.db.copy", function()
     end)
     assert.is_false(ok)
     assert.equal(0, count())
+  end)
+
+  it("cannot write where it is told to read", function()
+    local writing = "copy (insert into person (id) values (1) returning id) to stdout"
+    private.fails("db.25006", function() return db:read():copy_out(writing) end)
+    private.fails("db.25006", db.transaction, db, function() db:read():copy_out(writing) end, { read_only = true })
+    local ok, why = pcall(db.transaction, db, function() db:read():copy_out(writing) end)
+    assert.is_false(ok)
+    assert.matches("copy_spec.lua:%d+: db:read%(%):copy_out wants a transaction that is read_only, or none", tostring(why))
+    local rows = {}
+    for some in db:read():copy_out "copy (select 1) to stdout" do
+      rows[#rows + 1] = some
+    end
+    assert.same({ "1\n" }, rows)
+    assert.equal(0, count())
+    assert.is_true(nothing_held())
+  end)
+
+  it("ends when the server makes no progress for its timeout, or write_timeout", function()
+    local settings = core.settings
+    finally(function() core.settings = settings end)
+    for _, how in ipairs { { timeout = 0.05 }, {} } do
+      core.settings = setmetatable({ write_timeout = 0.05 }, { __index = settings })
+      db:transaction(function()
+        db:exec "lock table person"
+        rille.background(function()
+          private.fails("db.57014", db.copy_in, db:with(how), "copy person (id) from stdin", { { 1 } })
+        end):await()
+      end)
+    end
+    assert.is_true(nothing_held())
   end)
 
   it("tells a statement that would wait for its own COPY", function()
