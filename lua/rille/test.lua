@@ -16,6 +16,7 @@ local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
 local example = require "rille.test.example"
+local factory = require "rille.test.factory"
 local guard = require "rille.guard"
 local isolation = require "rille.test.isolation"
 local lifecycle = require "rille.lifecycle"
@@ -141,45 +142,51 @@ function T:client(options)
   return client
 end
 
-slip.guard(T, "t", "client factory create stub expect_fault require clock as session", "")
+slip.guard(T, "t", "client factory create create_list build stub expect_fault require clock as session", "")
 
 -- What is called as t.create(…): functions that know their t.
-local function functions_of(t, loader)
-  local factories = {}
+local function functions_of(t, loader, dir)
+  local factories = factory.new(t, loader, dir)
 
-  --- Say how `t.create(name, fields)` makes one.
+  --- Say how `t.create(name, …)` makes one; see rille.test.factory. In spec/factories.lua, and the files of
+  -- spec/factories/, it is `factory(…)`.
   -- @tparam string name
-  -- @tparam function fn fn(fields) makes it and returns it; `fields` is never nil
-  function t.factory(name, fn)
-    if type(name) ~= "string" or type(fn) ~= "function" then
-      error("t.factory takes a name and a function(fields)", 2)
-    end
-    factories[name] = fn
+  -- @tparam table|function fields by column, each a value or a function(n, row, t); or fn(fields), which makes it
+  -- @tparam[opt] table options `model`, `table`, `from`, `traits`, `after`
+  function t.factory(name, fields, options)
+    factories:define(name, fields, options, 2)
   end
 
-  --- Make one of what the factory `name` makes. **Yields** if the factory does.
+  --- Make one of what the factory `name` makes. **Yields.**
   -- @tparam string name
-  -- @tparam[opt] table fields what matters to this example; the factory fills in the rest
-  -- @return what the factory returns
-  function t.create(name, fields)
-    local make = factories[name]
-    if not make then
-      local names = {}
-      for one in pairs(factories) do
-        names[#names + 1] = one
-      end
-      table.sort(names)
-      error(('there is no factory "%s": define it with t.factory("%s", function(fields) … end)%s'):format(
-        tostring(name), tostring(name), #names > 0 and "; there are " .. table.concat(names, ", ") or ""), 2)
+  -- @param ... names of traits, and then a table of the fields that matter to this example; the factory fills in the rest
+  -- @return the row
+  function t.create(name, ...)
+    return (factories:create(name, 2, ...))
+  end
+
+  --- Make several. **Yields.**
+  -- @tparam string name
+  -- @tparam integer count
+  -- @param ... as for `create`
+  -- @treturn {row,...}
+  function t.create_list(name, count, ...)
+    if type(count) ~= "number" or count < 0 or count % 1 ~= 0 then
+      error("t.create_list takes a name and then how many: got " .. tostring(count), 2)
     end
-    if fields ~= nil and type(fields) ~= "table" then
-      error("t.create takes a table of fields second: got a " .. type(fields), 2)
+    local rows = {}
+    for i = 1, count do
+      rows[i] = factories:create(name, 2, ...)
     end
-    local one = make(fields or {})
-    if one == nil then
-      error(('the factory "%s" returned nothing: it returns what it made'):format(name), 2)
-    end
-    return one
+    return rows
+  end
+
+  --- The fields of one, without making it: what a form or a JSON body sends. **Yields** if a field's function does.
+  -- @tparam string name
+  -- @param ... as for `create`
+  -- @treturn table
+  function t.build(name, ...)
+    return (factories:build(name, 2, ...))
   end
 
   --- Answer calls of another service in its place; see rille.test.stub.
@@ -241,7 +248,7 @@ function test.new(what)
     loader = module.loader "."
   end
   local t = setmetatable({ app = app, number = build(app) }, T)
-  functions_of(t, loader)
+  functions_of(t, loader, dir)
   return t
 end
 

@@ -223,8 +223,7 @@ describe("t", function()
     assert.same({ name = "Bob", age = 36 }, t.create("user", { name = "Bob" }))
     local ok, why = pcall(t.create, "order")
     assert.is_false(ok)
-    assert.matches('there is no factory "order": define it with t.factory("order", function(fields) … end); there are user',
-      why, 1, true)
+    assert.matches('there is no factory "order": there are user. spec/factories.lua defines them', why, 1, true)
   end)
 
   it("answers outgoing calls by stubs, and names the one that is missing", function()
