@@ -179,7 +179,7 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
     task->ended = ended;
     task->name = NULL;
     task->won = 0;
-    task->is_fresh = task->is_shielded = task->has_had_grace = false;
+    task->has_gift = task->is_fresh = task->is_shielded = task->has_had_grace = false;
     task->refusals = 0;
     rl_timer_init(&task->shield, on_shield_over);
     return RL_OK;
@@ -237,14 +237,12 @@ static void resume(rl_task *task, int argc) {
         finish(task, status);
         return;
     }
-    if (RL_UNLIKELY(lua_gettop(task->co) != 1 || lua_touserdata(task->co, 1) != (const void *)&PARK)) {
+    if (RL_UNLIKELY(lua_touserdata(task->co, 1) != (const void *)&PARK)) {
         /* coroutine.yield outside of a coroutine of the user's own */
         lua_settop(task->co, 0);
         lua_rawgeti(task->co, LUA_REGISTRYINDEX, sched->stray_yield_ref);
         finish(task, LUA_ERRRUN);
-        return;
     }
-    lua_settop(task->co, 0);
 }
 
 void rl_task_run(rl_task *task, int argc) {
@@ -271,7 +269,14 @@ void rl_task_abandon(rl_task *task) {
 }
 
 static void continue_in_turn(rl_task *task) {
-    lua_pushinteger(task->co, (lua_Integer)task->won);
+    lua_State *co = task->co;
+    if (task->has_gift) {
+        task->has_gift = false;
+        resume(task, 2);
+        return;
+    }
+    lua_settop(co, 0); /* the mark, and what the wait brought */
+    lua_pushinteger(co, (lua_Integer)task->won);
     resume(task, 1);
 }
 
@@ -372,4 +377,20 @@ int rl_task_wait(lua_State *L, rl_task *task) {
     rl_waiter_park(&task->waiter);
     lua_pushlightuserdata(L, (void *)(uintptr_t)&PARK);
     return lua_yield(L, 1);
+}
+
+int rl_task_wait_bringing(lua_State *L, rl_task *task) {
+    rl_waiter_park(&task->waiter);
+    return lua_yield(L, 2);
+}
+
+bool rl_task_is_suspended(const rl_task *task) {
+    return lua_status(task->co) == LUA_YIELD;
+}
+
+void rl_task_give(lua_State *L, rl_task *task, uint32_t number) {
+    lua_settop(task->co, 0);
+    lua_pushinteger(task->co, (lua_Integer)number);
+    lua_xmove(L, task->co, 1);
+    task->has_gift = true;
 }

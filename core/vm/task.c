@@ -1,13 +1,12 @@
-/* task -- spawning, cancelling and signalling, for Lua.
+/* task -- spawning and cancelling, for Lua.
  *
  * lua/rille/task.lua builds await, all and any from these: a task there is a
- * Lua table that holds its results, and a signal that its end fires. */
+ * Lua table that holds its results, and a line that its end wakes. */
 #include "vm/task.h"
 
 #include "base/mem.h"
 #include "vm/sched.h"
 
-#define SIGNAL_META "rille.signal"
 #define MOST_MS 1e15 /* no timer is due then: 30,000 years */
 
 /* A new coroutine has stack for these; to grow the stack of one that does not
@@ -84,38 +83,6 @@ static int caller(lua_State *L) {
     return 2;
 }
 
-/* Nobody can fire it any more. Whoever waits has a deadline, or is cancelled. */
-static int collect_signal(lua_State *L) {
-    rl_signal *signal = lua_touserdata(L, 1);
-    while (rl_list_pop_front(&signal->waiting) != NULL)
-        ;
-    return 0;
-}
-
-/* signal() -> signal */
-static int new_signal(lua_State *L) {
-    rl_signal *signal = lua_newuserdata(L, sizeof *signal);
-    rl_signal_init(signal);
-    luaL_getmetatable(L, SIGNAL_META);
-    lua_setmetatable(L, -2);
-    return 1;
-}
-
-/* signal_wait(signal[, timeout_ms]) -> case: 1 the signal, 2 the timeout */
-static int wait_signal(lua_State *L) {
-    rl_signal *signal = luaL_checkudata(L, 1, SIGNAL_META);
-    lua_Number timeout_ms = luaL_optnumber(L, 2, -1);
-    rl_task *task = rl_task_may_wait(L);
-    bool is_limited = timeout_ms >= 0 && timeout_ms < MOST_MS;
-    return rl_signal_wait(L, task, signal, is_limited ? (uint64_t)timeout_ms : UINT64_MAX);
-}
-
-/* signal_all(signal) */
-static int fire_signal(lua_State *L) {
-    rl_signal_all(luaL_checkudata(L, 1, SIGNAL_META));
-    return 0;
-}
-
 /* deadline(seconds): the current task is cancelled with "timeout" then */
 static int set_deadline(lua_State *L) {
     rl_task *task = rl_task_current(L);
@@ -187,9 +154,6 @@ void rl_vm_open_task(lua_State *L) {
     const luaL_Reg functions[] = {{"spawn", spawn},
                                   {"cancel", cancel},
                                   {"caller", caller},
-                                  {"signal", new_signal},
-                                  {"signal_wait", wait_signal},
-                                  {"signal_all", fire_signal},
                                   {"set_deadline", set_deadline},
                                   {"shield", shield},
                                   {"unshield", unshield},
@@ -199,8 +163,4 @@ void rl_vm_open_task(lua_State *L) {
                                   {"register_errors", register_errors},
                                   {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
-    luaL_newmetatable(L, SIGNAL_META);
-    lua_pushcfunction(L, collect_signal);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
 }

@@ -24,7 +24,16 @@
 #include "loop/waiter.h"
 #include "vm/vm.h"
 
-enum { RL_CASE_CANCEL = 0 /* in every wait: the task's scope was cancelled */ };
+enum {
+    RL_CASE_CANCEL = 0, /* in every wait: the task's scope was cancelled */
+    RL_BROUGHT = 2      /* behind the mark that a wait yields */
+};
+
+/* Where a task stands in one signal's line, for one case of its wait. */
+typedef struct rl_place {
+    rl_list link;
+    rl_case one;
+} rl_place;
 
 typedef struct rl_task rl_task;
 struct rl_task {
@@ -37,6 +46,7 @@ struct rl_task {
     const char *name; /* the route, or NULL: for reports */
     rl_list run_link; /* in the run queue while READY */
     uint32_t won;     /* the case to hand to the coroutine at its next resume */
+    bool has_gift;    /* it lies on its stack already, below a value */
     bool is_fresh;    /* in the run queue for its first resume */
     bool is_shielded;   /* waits go on although the scope was cancelled, */
     uint32_t shield_ms; /* but for no longer than that: */
@@ -44,9 +54,9 @@ struct rl_task {
     bool has_had_grace; /* that was it: further shields do nothing */
     uint32_t refusals;  /* waits that it tried although it was cancelled */
     /* For waits of bindings: a task waits in one place at a time. */
-    rl_case one, other;
+    rl_place place;
+    rl_case other;
     rl_timer timer;
-    rl_list wait_link;
     /* Called once, when the coroutine returned (status 0, `count` results on top
      * of co's stack) or failed (status LUA_ERR..., the error on top). The task
      * is over afterwards; the owner frees it. */
@@ -67,6 +77,15 @@ rl_task *rl_task_of_id(rl_vm *vm, lua_Number id);
 rl_task *rl_task_may_wait(lua_State *L);
 /* Parks the task and yields: `return rl_task_wait(L, task)`. */
 int rl_task_wait(lua_State *L, rl_task *task);
+/* The same, for a wait that brings the value on the top of the stack, with PARK below it: whoever wakes the task
+ * finds it at index RL_BROUGHT of the task's coroutine. */
+int rl_task_wait_bringing(lua_State *L, rl_task *task);
+/* Whether the task's own coroutine is suspended in its wait, as it always is but where the wait was made in
+ * a coroutine whose owner went on without it: then nothing can be handed over. */
+bool rl_task_is_suspended(const rl_task *task);
+/* The task, claimed for that case and not woken yet, gets the value on the top of L's stack as the second result of its
+ * wait. */
+void rl_task_give(lua_State *L, rl_task *task, uint32_t number);
 /* Let the task's waits go on after a cancellation, for `most_ms` at most; all shields
  * that it puts up then share the time of the first. */
 void rl_task_shield(rl_task *task, uint32_t most_ms);
@@ -84,9 +103,13 @@ typedef struct rl_signal {
 } rl_signal;
 
 void rl_signal_init(rl_signal *signal);
+/* Have the task, which will wait, stand there as case 1. */
+void rl_signal_join(rl_signal *signal, rl_task *task);
 /* Park the task there: `return rl_signal_wait(L, task, signal)`; case 1 is the
  * signal. A `timeout_ms` below UINT64_MAX adds case 2, its passing. */
 int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms);
+/* Claim the one that has waited longest, for the caller to wake by rl_waiter_wake; NULL when nobody waits. */
+rl_place *rl_signal_claim(rl_signal *signal);
 /* Wake the one that has waited longest; false when nobody waits. */
 bool rl_signal_one(rl_signal *signal);
 void rl_signal_all(rl_signal *signal);
@@ -97,7 +120,7 @@ void rl_vm_open_json(lua_State *L);
 void rl_vm_open_pg(lua_State *L);
 void rl_vm_open_timer(lua_State *L);
 void rl_vm_open_task(lua_State *L);
-void rl_vm_open_park(lua_State *L);
+void rl_vm_open_line(lua_State *L);
 void rl_vm_open_request(lua_State *L);
 void rl_vm_open_app(lua_State *L);
 void rl_vm_open_log(lua_State *L);

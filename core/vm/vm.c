@@ -96,7 +96,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_pg(L);
     rl_vm_open_timer(L);
     rl_vm_open_task(L);
-    rl_vm_open_park(L);
+    rl_vm_open_line(L);
     rl_vm_open_request(L);
     rl_vm_open_app(L);
     rl_vm_open_log(L);

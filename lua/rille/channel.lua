@@ -3,16 +3,15 @@
 --     senders (a line)  -->  items (a ring, `capacity` of them)  -->  receivers (a line)
 --
 -- At any time one of the two lines is empty: a sender waits only while the ring is
--- full, a receiver only while it is empty. What a woken receiver gets was put into
--- its node, so that it has it although it runs later, and nobody can get between.
+-- full, a receiver only while it is empty. A woken receiver was given its value in that
+-- moment, so that it has it although it runs later, and nobody can get between.
 local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
 local line = require "rille.line"
 local slip = require "rille.slip"
 local unit = require "rille.unit"
 
-local join, wake, wait_in, wait_any, is_waited = line.join, line.wake, line.wait, line.wait_any, line.is_waited
-local new_node, take_back = line.node, line.take_back
+local wake, give, first, stand = line.wake, line.give, line.first, line.stand
 local random = math.random
 
 local Channel = { __name = "rille.channel" }
@@ -34,6 +33,7 @@ function channel.new(capacity)
   return setmetatable({
     items = {}, first = 0, count = 0, capacity = capacity, is_closed = false,
     senders = line.new(), receivers = line.new(),
+    may_send = false, may_receive = false, -- whether somebody may stand there: false is sure
   }, Channel)
 end
 
@@ -59,13 +59,11 @@ end
 
 -- True when the value was taken: by somebody who waits for one, or by the ring.
 local function offer(self, value)
-  local receivers = self.receivers
-  if receivers.next ~= receivers then
-    local node = wake(receivers)
-    if node then
-      node.value = value
+  if self.may_receive then
+    if give(self.receivers, value) then
       return true
     end
+    self.may_receive = false
   end
   local count, capacity = self.count, self.capacity
   if count < capacity then
@@ -77,37 +75,37 @@ local function offer(self, value)
   return false
 end
 
--- The oldest value, or nil. A sender who waits takes its place in the ring, or hands over.
-local function take(self)
-  local count, senders = self.count, self.senders
-  if count > 0 then
-    local items, first = self.items, self.first
-    local value = items[first]
-    local next = first + 1
-    if next == self.capacity then
-      next = 0
+-- What the sender brought who has waited longest, or nil.
+local function take_waiting(self)
+  if self.may_send then
+    local is_woken, value = wake(self.senders)
+    if is_woken then
+      return value
     end
-    self.first = next
-    if senders.next ~= senders then
-      local node = wake(senders)
-      if node then
-        items[first] = node.value -- the ring was full: its new end is where its beginning was
-        return value
-      end
-    end
-    items[first] = false
-    self.count = count - 1
-    return value
-  end
-  if senders.next ~= senders then
-    local node = wake(senders)
-    if node then
-      return node.value
-    end
+    self.may_send = false
   end
 end
 
-local CLOSED = {} -- what a woken party finds in its node when the channel was closed
+-- The oldest value, or nil. A sender who waits takes its place in the ring, or hands over.
+local function take(self)
+  local count = self.count
+  if count == 0 then
+    return take_waiting(self)
+  end
+  local items, at = self.items, self.first
+  local value, sent = items[at], take_waiting(self)
+  local next = at + 1
+  self.first = next == self.capacity and 0 or next
+  if sent ~= nil then
+    items[at] = sent -- the ring was full: its new end is where its beginning was
+  else
+    items[at] = false
+    self.count = count - 1
+  end
+  return value
+end
+
+local CLOSED = {} -- what a woken party is given when the channel was closed
 
 local function raise_closed(verb)
   error(errors.new { code = "closed", message = ("%s a channel that is closed"):format(verb) }, 3)
@@ -128,11 +126,11 @@ function Channel:send(value, timeout)
   if offer(self, value) then
     return true
   end
-  local node = new_node(value)
-  if not wait_in(self.senders, node, ms_of(timeout)) then
+  self.may_send = true
+  local is_woken, gift = stand(self.senders, value, ms_of(timeout))
+  if not is_woken then
     return nil, "timeout"
-  end
-  if take_back(node) == CLOSED then
+  elseif gift == CLOSED then
     raise_closed "sent on"
   end
   return true
@@ -151,15 +149,14 @@ function Channel:recv(timeout)
   if self.is_closed then
     return nil, "closed"
   end
-  local node = new_node(CLOSED)
-  if not wait_in(self.receivers, node, ms_of(timeout)) then
+  self.may_receive = true
+  local is_woken, gift = stand(self.receivers, nil, ms_of(timeout))
+  if not is_woken then
     return nil, "timeout"
-  end
-  value = take_back(node)
-  if value == CLOSED then
+  elseif gift == CLOSED then
     return nil, "closed"
   end
-  return value
+  return gift
 end
 
 --- Send if that needs no wait.
@@ -200,11 +197,7 @@ function Channel:close()
   end
   self.is_closed = true
   for _, waiting in ipairs { self.senders, self.receivers } do
-    local node = wake(waiting)
-    while node do
-      node.value = CLOSED
-      node = wake(waiting)
-    end
+    while give(waiting, CLOSED) do end
   end
 end
 
@@ -242,9 +235,9 @@ local function is_ready(self, value)
   if self.is_closed then
     return true
   elseif value ~= nil then
-    return self.count < self.capacity or is_waited(self.receivers)
+    return self.count < self.capacity or self:has_receivers()
   end
-  return self.count > 0 or is_waited(self.senders)
+  return self.count > 0 or self.may_send and first(self.senders)
 end
 
 -- Any of the ready cases with equal chance: one that is always ready must not starve the others.
@@ -279,33 +272,31 @@ local function carry_out(case)
   return nil, "closed"
 end
 
--- Stand in the lines of all cases.
-local function join_all(cases, count, owner)
-  local nodes = {}
+-- The lines of all cases, and what each brings there.
+local function lines_of(cases, count)
+  local lines, values = {}, {}
   for i = 1, count do
     local self, value = parts_of(cases[i])
-    local sends = value ~= nil
-    local node = new_node(sends and value or CLOSED, owner)
-    node.index = i
-    join(sends and self.senders or self.receivers, node)
-    nodes[i] = node
+    if value ~= nil then
+      self.may_send = true
+      lines[i], values[i] = self.senders, value
+    else
+      self.may_receive = true
+      lines[i], values[i] = self.receivers, false
+    end
   end
-  return nodes
+  return lines, values
 end
 
 -- What a case came to that was waited for.
-local function outcome(node, case)
-  local index, value = node.index, take_back(node)
+local function outcome(index, case, gift)
   local _, sent = parts_of(case)
-  if sent == nil then
-    if value == CLOSED then
-      return index, nil, "closed"
-    end
-    return index, value
-  elseif value == CLOSED then
+  if gift ~= CLOSED then
+    return index, gift
+  elseif sent ~= nil then
     raise_closed "sent on"
   end
-  return index
+  return index, nil, "closed"
 end
 
 --- Wait until one of several channels can go on, and do that. **May yield.**
@@ -332,14 +323,17 @@ function channel.select(cases)
   elseif count == 0 and not cases.timeout then
     error("select has neither a case nor a timeout: it would wait for ever", 2)
   end
-  local ms = ms_of(cases.timeout)
-  local owner = new_node(false)
-  local nodes = join_all(cases, count, owner)
-  local woken = wait_any(nodes, owner, ms)
+  local lines, values = lines_of(cases, count)
+  local woken, gift = line.stand_in_any(lines, values, ms_of(cases.timeout))
   if not woken then
     return nil, "timeout"
   end
-  return outcome(woken, cases[woken.index])
+  return outcome(woken, cases[woken], gift)
+end
+
+-- Whether somebody waits for a value.
+function Channel:has_receivers()
+  return self.may_receive and first(self.receivers)
 end
 
 --- How many values are in it, sent and not yet received.

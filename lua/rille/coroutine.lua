@@ -1,8 +1,8 @@
 --- Coroutines of the user's own, in which Rille's calls may still wait.
 --
 -- A wait yields the private PARK value. When it surfaces from an inner
--- coroutine it is no value of the user's: it is passed outward, and what comes
--- back is passed inward again, so a generator may query the database.
+-- coroutine it is no value of the user's: it is passed outward with what the wait brings,
+-- and what comes back is passed inward again, so a generator may query the database.
 local core = require "rille.core"
 local errors = require "rille.error"
 
@@ -18,12 +18,15 @@ end
 -- Coroutines that are parked in one of Rille's waits: to their user they run.
 local parked = setmetatable({}, { __mode = "k" })
 
+local function resumed(co, ...)
+  parked[co] = nil
+  return resume(co, ...)
+end
+
 local function passed(co, ok, first, ...)
   if ok and first == PARK then
     parked[co] = true
-    local case = yield(PARK)
-    parked[co] = nil
-    return passed(co, resume(co, case))
+    return passed(co, resumed(co, yield(PARK, ...)))
   end
   return ok, first, ...
 end

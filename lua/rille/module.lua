@@ -6,8 +6,8 @@
 -- require cannot. A file's globals are its mistakes: assigning one is an error.
 local core = require "rille.core"
 local forwarding = require "rille.coroutine"
+local line = require "rille.line"
 local place = require "rille.place"
-local wait = require "rille.wait"
 
 local module = {}
 
@@ -77,7 +77,7 @@ local function wait_for(files, path, name, level)
     error(("module '%s' is required while it is still loading: two modules need each other"):format(name), level + 1)
   end
   files.waiting[here] = path
-  local ok, err = pcall(function() wait.won(core.signal_wait(files.loading[path].done, -1)) end)
+  local ok, err = pcall(function() line.stand(files.loading[path].waiting) end)
   files.waiting[here] = nil
   if not ok then
     error(err, 0)
@@ -85,11 +85,11 @@ local function wait_for(files, path, name, level)
 end
 
 local function load_once(files, path, run)
-  local loading = { by = core.here(), done = core.signal() }
+  local loading = { by = core.here(), waiting = line.new() }
   files.loading[path] = loading
   local ok, value = pcall(run)
   files.loading[path] = nil
-  core.signal_all(loading.done)
+  line.wake_all(loading.waiting)
   if not ok then
     error(value, 0)
   end

@@ -36,7 +36,7 @@ local LEAVE = {}
 -- The server stops: workers that have nothing to do keep it no longer.
 local function stop(self)
   self.min, self.idle_seconds = 0, 0
-  while line.is_waited(self.queue.receivers) do
+  while self.queue:has_receivers() do
     self.queue:try_send(LEAVE)
   end
 end
@@ -222,7 +222,7 @@ end
 -- @local
 function pool.enter(self, task)
   self.counts.submitted = self.counts.submitted + 1
-  if not self.is_pulled and self.workers < self.max and not line.is_waited(self.queue.receivers) then
+  if not self.is_pulled and self.workers < self.max and not self.queue:has_receivers() then
     add_worker(self, task)
   elseif not self.queue:try_send(task) then
     FULL[self.on_full](self, task)

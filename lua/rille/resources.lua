@@ -30,7 +30,7 @@ local KINDS = {
   acquire_timeout = option.duration(3), leak_after = option.duration(60),
 }
 
-local CLOSED = {} -- what somebody in line finds in his node when the pool was closed
+local CLOSED = {} -- what somebody in line is given when the pool was closed
 
 -- ---- lending ------------------------------------------------------------------------------
 
@@ -51,10 +51,9 @@ local function wait_in_line(self, over_at)
   end
   self.waiting_count = self.waiting_count + 1
   stock.supply(self)
-  local node = line.node(false)
-  local ok, is_woken = pcall(line.wait, self.waiting, node, left * 1000)
+  local ok, is_woken, entry = pcall(line.stand, self.waiting, false, left * 1000)
   if ok and is_woken then
-    return line.take_back(node)
+    return entry
   end
   self.waiting_count = self.waiting_count - 1
   if not ok then

@@ -1,6 +1,7 @@
 --- A body that was too long for memory, read back from its file on other threads.
 local buffer = require "string.buffer"
 local core = require "rille.core"
+local line = require "rille.line"
 local wait = require "rille.wait"
 
 local spooled = {}
@@ -25,11 +26,11 @@ local function whole(handle, size)
 end
 
 -- One at a time, in the order of the calls: at the end a text lies in memory twice.
-local reader, has_read = nil, core.signal()
+local reader, waiting = nil, line.new()
 
 local function whole_in_turn(handle, size)
   while reader do
-    wait.won(core.signal_wait(has_read))
+    line.stand(waiting)
   end
   reader = handle
   return whole(handle, size)
@@ -46,7 +47,7 @@ function spooled.text(c, most)
   local ok, text = pcall(whole_in_turn, handle, size)
   if reader == handle then
     reader = nil
-    core.signal_all(has_read)
+    line.wake_all(waiting)
   end
   core.file_close(handle)
   return ok and text or error(text, 0)

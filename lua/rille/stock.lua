@@ -43,12 +43,11 @@ end
 --- Give the first in line what he waits for, or what became of it.
 -- @treturn boolean whether somebody waited
 function stock.hand_over(self, value)
-  local node = line.wake(self.waiting)
-  if node then
+  local is_taken = line.give(self.waiting, value)
+  if is_taken then
     self.waiting_count = self.waiting_count - 1
-    node.value = value
   end
-  return node ~= nil
+  return is_taken
 end
 
 -- A function of the app's, which may not take for ever.

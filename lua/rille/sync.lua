@@ -8,6 +8,8 @@ local method = require "rille.method"
 local slip = require "rille.slip"
 local unit = require "rille.unit"
 
+local wake, first = line.wake, line.first
+
 local sync = {}
 
 local function class(name)
@@ -79,7 +81,7 @@ end
 function Semaphore:release()
   if self.free == self.count then
     error("semaphore:release(): none of its permits is taken", 2)
-  elseif not line.wake(self.waiting) then
+  elseif not wake(self.waiting) then
     self.free = self.free + 1
   end
 end
@@ -128,8 +130,7 @@ function Mutex:unlock()
   if not self.is_locked then
     error("mutex:unlock(): it is not locked", 2)
   end
-  local waiting = self.waiting
-  if waiting.next == waiting or not line.wake(waiting) then
+  if not wake(self.waiting) then
     self.is_locked = false
   end
 end
@@ -157,18 +158,15 @@ end
 
 -- Let in whoever is first in line: one writer, or all readers before the next writer.
 local function let_in(self)
-  local waiting = self.waiting
-  while line.is_waited(waiting) do
-    local wants = waiting.next.value
-    if self.is_written or (wants == WRITES and self.readers > 0) then
-      return
-    end
-    line.wake(waiting)
+  local is_waited, wants = first(self.waiting)
+  while is_waited and not self.is_written and (wants == READS or self.readers == 0) do
+    wake(self.waiting)
     if wants == WRITES then
       self.is_written = true
-      return
+    else
+      self.readers = self.readers + 1
     end
-    self.readers = self.readers + 1
+    is_waited, wants = first(self.waiting)
   end
 end
 
@@ -191,7 +189,7 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function RWLock:read_lock(timeout)
-  if not self.is_written and not line.is_waited(self.waiting) then
+  if not self.is_written and not first(self.waiting) then
     self.readers = self.readers + 1
     return true
   end
@@ -212,7 +210,7 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function RWLock:lock(timeout)
-  if not self.is_written and self.readers == 0 and not line.is_waited(self.waiting) then
+  if not self.is_written and self.readers == 0 and not first(self.waiting) then
     self.is_written = true
     return true
   end
@@ -307,7 +305,7 @@ end
 --- Wake who has waited longest.
 -- @treturn boolean whether somebody waited
 function Condition:signal()
-  return line.wake(self.waiting) ~= nil
+  return (wake(self.waiting))
 end
 
 --- Wake all who wait.

@@ -14,7 +14,7 @@ describe("a wait", function()
     local seen = {}
     local task = rille.spawn(function()
       for _ = 1, 3 do
-        seen[#seen + 1] = select(2, pcall(function() wait.won(core.signal_wait(core.signal(), -1)) end))
+        seen[#seen + 1] = select(2, pcall(function() wait.won(core.line_wait(core.line(), -1)) end))
       end
     end)
     rille.sleep(0)
@@ -24,7 +24,7 @@ describe("a wait", function()
   end)
 
   it("raises the passing of a deadline as a timeout", function()
-    local ok, err = pcall(rille.timeout, "1ms", function() wait.won(core.signal_wait(core.signal(), -1)) end)
+    local ok, err = pcall(rille.timeout, "1ms", function() wait.won(core.line_wait(core.line(), -1)) end)
     assert.is_false(ok)
     assert.equal("timeout", err.code)
     assert.equal(504, err.status)

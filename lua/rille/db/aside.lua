@@ -10,9 +10,9 @@
 -- write_timeout), when what was tied to it has been collected, or when the reader ends.
 local core = require "rille.core"
 local errors = require "rille.error"
+local line = require "rille.line"
 local place = require "rille.place"
 local tasks = require "rille.task"
-local wait = require "rille.wait"
 
 local newproxy = newproxy -- apps do not have it
 
@@ -42,11 +42,11 @@ local function serve(self)
       self.job = nil
       job.ok, job.result = pcall(job.fn)
       job.is_done = true
-      core.signal_all(self.answered)
+      line.wake_all(self.answered)
       if not job.ok then
         error(job.result, 0)
       end
-    elseif wait.won(core.signal_wait(self.asked, aside.patience_ms())) == 2 and not self.job and not self.is_closing then
+    elseif not line.stand(self.asked, nil, aside.patience_ms()) and not self.job and not self.is_closing then
       error(idle_error(), 0)
     end
   end
@@ -59,13 +59,13 @@ local function keep(self, enter)
   local ok, err = pcall(enter, function() serve(self) end)
   self.is_over = true
   self.failure = not ok and err ~= CLOSED and err or nil
-  core.signal_all(self.answered)
+  line.wake_all(self.answered)
 end
 
 --- Have a task keep what `enter(serve)` opens, and closes when `serve` returns or
 -- raises.
 function aside.open(enter)
-  local self = setmetatable({ asked = core.signal(), answered = core.signal() }, Aside)
+  local self = setmetatable({ asked = line.new(), answered = line.new() }, Aside)
   self.task = tasks.spawn(keep, self, enter)
   return self
 end
@@ -80,12 +80,12 @@ end
 function Aside:ask(fn)
   local job = { fn = fn }
   self.job = job
-  core.signal_all(self.asked)
+  line.wake_all(self.asked)
   while not job.is_done do
     if self.is_over then
       hand_on(self.failure or "the stream has been closed")
     end
-    wait.won(core.signal_wait(self.answered))
+    line.stand(self.answered)
   end
   if not job.ok then
     hand_on(job.result)
@@ -96,20 +96,20 @@ end
 --- All has been read: the connection goes back, a transaction is committed.
 function Aside:close()
   self.is_closing = self.is_closing or true
-  core.signal_all(self.asked)
+  line.wake_all(self.asked)
 end
 
 --- The rest is not wanted: the connection goes back, a transaction is rolled back.
 function Aside:break_off()
   self.is_closing = self.is_closing or "broken off"
-  core.signal_all(self.asked)
+  line.wake_all(self.asked)
 end
 
 --- Wait until the connection has gone back. **Yields.**
 -- @raise what went wrong there
 function Aside:await_end()
   while not self.is_over do
-    wait.won(core.signal_wait(self.answered))
+    line.stand(self.answered)
   end
   if self.failure then
     hand_on(self.failure)

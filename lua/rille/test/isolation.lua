@@ -18,9 +18,9 @@ local clone = require "rille.test.clone"
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
+local line = require "rille.line"
 local statements = require "rille.test.statements"
 local transactions = require "rille.db.transaction"
-local wait = require "rille.wait"
 
 local isolation = {}
 
@@ -34,7 +34,7 @@ local EXAMPLE = 0            -- the mark of tasks inside the example, outside of
 local ENOUGH = {}            -- raised to roll the example back
 
 local kind                   -- nil, "transaction" or "database"
-local turn                   -- of the running example: { signal, is_taken, left = savepoint of one who was cancelled }
+local turn                   -- of the running example: { waiting, is_taken, left = savepoint of one who was cancelled }
 local count = 0              -- numbers savepoints, and marks the code's transactions
 local unreachable            -- { url, err }: the database that an example could not connect to
 
@@ -43,7 +43,7 @@ local unreachable            -- { url, err }: the database that an example could
 local function take_turn()
   local mine = turn
   while mine.is_taken do
-    wait.won(core.signal_wait(mine.signal))
+    line.stand(mine.waiting)
   end
   mine.is_taken = true
   return mine
@@ -83,7 +83,7 @@ local function in_turn(fn, ...)
   count = count + 1
   local ok, result = pcall(run_under, "rl_spec_" .. count, fn, ...)
   mine.is_taken = false
-  core.signal_all(mine.signal)
+  line.wake_all(mine.waiting)
   if not ok then
     error(result, 0)
   end
@@ -268,7 +268,7 @@ function isolation.around(fn)
   local has_begun, ok, result = false, nil, nil
   local _, err = pcall(plain.transaction, db, function()
     has_begun = true
-    turn = { signal = core.signal(), is_taken = false }
+    turn = { waiting = line.new(), is_taken = false }
     statements.set_guard(guarded)
     core.test_mark(EXAMPLE)
     record_here(db).is_outside = true -- of the code's own transactions: it is ours

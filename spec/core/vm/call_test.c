@@ -164,13 +164,13 @@ static void a_client_that_leaves_cancels_the_stream_of_a_get_alone(void **state)
     static const char *const requests[][2] = {{GET("/"), "0"}, {POST("/", 0, ""), "1"}};
     for (size_t i = 0; i < 2; i++) {
         served *s = streaming("local function wait(slot, epoch)\n"
-                              "  head(slot, epoch) case = core.signal_wait(go) end\n"
-                              "streamed('GET', '/', wait) streamed('POST', '/', wait) go = core.signal()");
+                              "  head(slot, epoch) case = core.line_wait(go) end\n"
+                              "streamed('GET', '/', wait) streamed('POST', '/', wait) go = core.line()");
         feed(s->w, requests[i][0]);
         turns(s->r, 2);
         end_input(s->w, RL_ERESET);
         turns(s->r, 3);
-        run(s->r, "core.signal_all(go)");
+        run(s->r, "core.line_wake_all(go)");
         turns(s->r, 3);
         assert_string_equal(global(s->r, "case"), requests[i][1]);
         assert_int_equal(rl_server_live(s->w->server), 0);
@@ -181,7 +181,7 @@ static void a_client_that_leaves_cancels_the_stream_of_a_get_alone(void **state)
 static void tasks_of_a_stream_end_with_it(void **state) {
     (void)state;
     served *s = streaming("streamed('GET', '/', function(slot, epoch) head(slot, epoch)\n"
-                          "  core.spawn(false, function() case = core.signal_wait(core.signal()) end)\n"
+                          "  core.spawn(false, function() case = core.line_wait(core.line()) end)\n"
                           "  core.sleep(0) end)");
     feed(s->w, GET("/"));
     turns(s->r, 5);

@@ -52,10 +52,10 @@ static void two_tasks_that_wake_each_other_do_not_starve_a_timer(void **state) {
     (void)state;
     rig *r = rig_opened();
     rl_loop_freeze(r->loop, RL_FREEZE_STANDS); /* no jump: these two are never done */
-    start(r, "ping, pong = core.signal(), core.signal(); count = 0\n"
-             "while not stop do count = count + 1; core.signal_all(pong); core.signal_wait(ping) end\n"
-             "core.signal_all(pong)");
-    start(r, "while not stop do core.signal_all(ping); core.signal_wait(pong) end core.signal_all(ping)");
+    start(r, "ping, pong = core.line(), core.line(); count = 0\n"
+             "while not stop do count = count + 1; core.line_wake_all(pong); core.line_wait(ping) end\n"
+             "core.line_wake_all(pong)");
+    start(r, "while not stop do core.line_wake_all(ping); core.line_wait(pong) end core.line_wake_all(ping)");
     rig_run *slept = start(r, "core.sleep(5); stop = true; return count > 10 and 'alternated' or count");
     turns(r, 50);
     rl_loop_advance(r->loop, 5);
@@ -89,10 +89,10 @@ static void one_turn_resumes_a_bounded_number_of_tasks(void **state) {
 static void an_abandoned_coroutine_is_never_resumed(void **state) {
     (void)state;
     rig *r = rig_opened();
-    rig_run *one = start(r, "signal = core.signal(); core.signal_wait(signal); resumed = 'yes'");
+    rig_run *one = start(r, "signal = core.line(); core.line_wait(signal); resumed = 'yes'");
     turns(r, 3);
     rl_task_abandon(&one->task);
-    run(r, "core.signal_all(signal)");
+    run(r, "core.line_wake_all(signal)");
     turns(r, 3);
     assert_false(one->has_ended);
     assert_string_equal(global(r, "resumed"), "nil");
@@ -112,7 +112,7 @@ static void a_task_may_be_abandoned_before_its_first_resume(void **state) {
 static void a_task_may_be_abandoned_in_the_run_queue(void **state) {
     (void)state;
     rig *r = rig_opened();
-    rig_run *one = start(r, "signal = core.signal(); core.signal_wait(signal); resumed = 'yes'");
+    rig_run *one = start(r, "signal = core.line(); core.line_wait(signal); resumed = 'yes'");
     turns(r, 3);
     rl_scope_cancel(&one->task.scope, RL_ECANCELLED); /* woken, not run yet */
     rl_task_abandon(&one->task);

@@ -88,29 +88,12 @@ static void of_two_events_at_once_one_wins(void **state) {
     rig_free(r);
 }
 
-static void lua_makes_waits_at_and_fires_signals(void **state) {
-    (void)state;
-    rig *r = rig_opened();
-    rig_run *one = run(r, "local s = core.signal()\n"
-                          "core.spawn(false, function() core.sleep(1); core.signal_all(s) end)\n"
-                          "local first = core.signal_wait(s)\n"
-                          "return first .. core.signal_wait(s, 1) .. core.signal_wait(s, 0)");
-    assert_result(one, "122");
-    assert_failed(run(r, "core.signal_wait({})"), "rille.signal expected");
-    assert_failed(run(r, "core.signal_all(nil)"), "rille.signal expected");
-    one = start(r, "return core.signal_wait(core.signal(), 0/0)"); /* as without a timeout */
-    turns(r, 3);
-    assert_false(one->has_ended);
-    rig_free(r);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_wakes_the_oldest_waiter_first),
         cmocka_unit_test(all_wakes_all_who_waited_until_now),
         cmocka_unit_test(a_timeout_is_another_case_and_leaves_the_signal),
         cmocka_unit_test(of_two_events_at_once_one_wins),
-        cmocka_unit_test(lua_makes_waits_at_and_fires_signals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

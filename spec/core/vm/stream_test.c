@@ -26,15 +26,15 @@ static void pieces_go_out_as_they_are_written(void **state) {
     (void)state;
     served *s = streaming("streamed('GET', '/', function(slot, epoch)\n"
                           "  begin(slot, epoch, 202, 'text/csv', { ['X-A'] = 'b' })\n"
-                          "  write(slot, epoch, 'one') core.signal_wait(go) write(slot, epoch, '')\n"
+                          "  write(slot, epoch, 'one') core.line_wait(go) write(slot, epoch, '')\n"
                           "  write(slot, epoch, 'three') end)\n"
-                          "go = core.signal()");
+                          "go = core.line()");
     feed(s->w, GET("/"));
     turns(s->r, 2);
     assert_true(has(s->w, "202 Accepted") && has(s->w, "Content-Type: text/csv") && has(s->w, "X-A: b\r\n"));
     assert_true(has(s->w, "Transfer-Encoding: chunked") && has(s->w, "\r\n\r\n3\r\none\r\n"));
     assert_false(has(s->w, "three"));
-    run(s->r, "core.signal_all(go)");
+    run(s->r, "core.line_wake_all(go)");
     turns(s->r, 2);
     assert_true(has(s->w, "one\r\n5\r\nthree\r\n0\r\n\r\n")); /* an empty piece would have ended the body */
     served_free(s);

@@ -74,8 +74,8 @@ static void a_detached_task_outlives_its_maker(void **state) {
 
 static void cancelling_ends_every_kind_of_wait(void **state) {
     (void)state;
-    const char *waits[] = {"return core.sleep(1e9)", "return core.signal_wait(core.signal())",
-                           "return core.signal_wait(core.signal(), 1e9)"};
+    const char *waits[] = {"return core.sleep(1e9)", "return core.line_wait(core.line())",
+                           "return core.line_wait(core.line(), 1e9)"};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         rig *r = rig_opened();
         rig_run *one = start(r, waits[i]);
@@ -96,7 +96,7 @@ static void after_a_cancellation_every_wait_raises_it(void **state) {
                  "core.sleep(1e9); count = 0\n"
                  "for i = 1, 3 do local ok, err = pcall(core.sleep, 1); count = count + (ok and 0 or 1)\n"
                  "  seen = err end\n"
-                 "core.signal_wait(core.signal())");
+                 "core.line_wait(core.line())");
     turns(r, 3);
     rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
     turns(r, 3);
@@ -190,7 +190,7 @@ static void a_task_that_goes_on_after_its_cancellation_is_given_up(void **state)
         "while true do xpcall(core.sleep, function() return 'so what' end, 1) end",
         "local inner = coroutine.wrap(function() while true do pcall(core.sleep, 1) end end)\n"
         "while true do pcall(inner) end",
-        "table.sort({ 2, 1, 3 }, function() while true do pcall(core.signal_wait, core.signal()) end end)",
+        "table.sort({ 2, 1, 3 }, function() while true do pcall(core.line_wait, core.line()) end end)",
     };
     for (size_t i = 0; i < sizeof stubborn / sizeof *stubborn; i++) {
         rig *r = rig_opened();
@@ -269,18 +269,6 @@ static void what_is_no_id_cancels_nobody(void **state) {
     rig_free(r);
 }
 
-static void a_signal_collected_while_somebody_waits_does_no_harm(void **state) {
-    (void)state;
-    rig *r = rig_opened();
-    rig_run *one = start(r, "return core.signal_wait(core.signal(), 10)");
-    turns(r, 3);
-    run(r, "collectgarbage(); collectgarbage()");
-    drive(r, 100);
-    assert_result(one, "2");
-    rig_free(r);
-}
-
-/* A task that keeps and drops many others leaves nothing behind. */
 static void ten_thousand_tasks_leave_no_memory_taken(void **state) {
     (void)state;
     rig *r = rig_opened();
@@ -331,7 +319,6 @@ int main(void) {
         cmocka_unit_test(a_deadline_is_a_time),
         cmocka_unit_test(an_id_outlives_its_task_and_means_no_other),
         cmocka_unit_test(what_is_no_id_cancels_nobody),
-        cmocka_unit_test(a_signal_collected_while_somebody_waits_does_no_harm),
         cmocka_unit_test(ten_thousand_tasks_leave_no_memory_taken),
         cmocka_unit_test(any_allocation_may_fail),
     };

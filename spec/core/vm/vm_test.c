@@ -94,11 +94,11 @@ static void what_a_full_vm_raises_can_be_caught(void **state) {
 /* ---- each allocation of Lua's fails in turn ----------------------------------------- */
 
 static const char *const BUSY =
-    "local done = core.signal()\n"
-    "local function child(n) core.sleep(0); core.signal_all(done); if n == 2 then error({}) end return {n} end\n"
+    "local done = core.line()\n"
+    "local function child(n) core.sleep(0); core.line_wake_all(done); if n == 2 then error({}) end return {n} end\n"
     "for n = 1, 3 do core.spawn(false, child, n) end\n"
     "local t = {} for n = 1, 20 do t[n] = { ('x'):rep(n) } end\n"
-    "core.signal_wait(done, 5)\n"
+    "core.line_wait(done, 5)\n"
     "local co = coroutine.wrap(function() coroutine.yield({ n = 1 }) end) co()\n"
     "pcall(core.sleep, 'no number')\n"
     "local text = core.json_encode({ a = { 1, 2, 'three' } })\n"
