@@ -81,6 +81,16 @@ static void see_listener(void *owner, const char *name, const rl_pg_listener_sta
     add(item, "lost", count(now->lost));
 }
 
+static void add_generation(cJSON *all, const rl_reload *reload) {
+    rl_reload_state state = {.generation = 1};
+    if (reload != NULL)
+        state = rl_reload_read(reload);
+    add(all, "generation", count(state.generation));
+    add(all, "reloads", count(state.attempts));
+    if (state.failure != NULL)
+        cJSON_AddStringToObject(all, "failure", state.failure);
+}
+
 rl_err rl_account_write(const rl_account *account, rl_buf *out) {
     const rl_serving *serving = account->serving;
     cJSON *all = cJSON_CreateObject();
@@ -91,6 +101,7 @@ rl_err rl_account_write(const rl_account *account, rl_buf *out) {
     add(all, "port", account->port);
     add(all, "uptime", seconds(rl_clock_ns() - account->since_ns));
     add(all, "workers", count(account->workers));
+    add_generation(all, account->reload);
     add(all, "connections", count(atomic_load(&serving->connections)));
     add(all, "body_memory", count(atomic_load(&serving->body_budget.used)));
     rl_budgets_look(serving->database_budgets, see_database, cJSON_AddArrayToObject(all, "databases"));

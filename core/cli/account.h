@@ -1,6 +1,6 @@
 /* account -- what a running server says of itself, as a JSON document.
  *
- *    { version, pid, app, host, port, uptime, workers, connections, body_memory,
+ *    { version, pid, app, generation, reloads, failure, host, port, uptime, workers, connections, body_memory,
  *      databases: [ { name, workers, most, exclusive: { in_use, ... }, shared: { in_use, ... } } ],
  *      listeners: [ { name, connected, channels, ... } ] }
  *
@@ -9,13 +9,14 @@
 #ifndef RL_CLI_ACCOUNT_H
 #define RL_CLI_ACCOUNT_H
 
-#include "cli/worker.h"
+#include "cli/reload.h"
 
 typedef struct rl_account {
     const rl_serving *serving;
     size_t workers;
     uint16_t port;
     uint64_t since_ns; /* when it began to serve */
+    const rl_reload *reload; /* NULL before */
 } rl_account;
 
 /* Appends it to `out`. */

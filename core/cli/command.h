@@ -2,6 +2,8 @@
 #ifndef RL_CLI_COMMAND_H
 #define RL_CLI_COMMAND_H
 
+#include <signal.h>
+
 #include "cli/settings.h"
 
 /* What a command was called with. */
@@ -10,11 +12,15 @@ typedef struct rl_command {
     const char *app_dir;      /* the folder of the app; NULL for commands that have none */
     const char *const *words; /* the arguments that are no settings' flags */
     size_t word_count;
+    bool watches;    /* serve: each change of the app's files is a reload */
     bool has_routes; /* a Lua command loads the app as serve does, and registers its routes */
     const rl_settings *settings;
     const rl_settings_from *from; /* what they were read from */
     const char *lua_dir;          /* or NULL */
 } rl_command;
+
+/* What tells a server to read the app's files again: `rille reload`. SIGHUP says that the terminal has gone. */
+enum { RL_RELOAD_SIGNAL = SIGUSR2 };
 
 /* Serve the app until SIGTERM or SIGINT. Returns the exit status. */
 int rl_serve(const rl_command *command);

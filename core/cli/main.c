@@ -14,25 +14,31 @@
 
 enum { MOST_WORDS = 256, TEXT_MOST = 256 * 1024, EXIT_USAGE = 2 };
 
+enum trait {
+    HAS_APP = 1,       /* its first word is an app's folder */
+    MAY_LACK_APP = 2,  /* or there is no such word */
+    HAS_OWN_FLAGS = 4, /* flags that are no settings' are its own */
+    TELLS_ALL = 8,     /* wrong settings do not end it: it tells of them among all that is wrong */
+    WATCHES = 16       /* each change of the app's files is a reload */
+};
+
 typedef struct command_row {
     const char *name, *arguments, *help;
-    bool has_app;       /* its first word is an app's folder */
-    bool may_lack_app;  /* or there is no such word */
-    bool has_own_flags; /* flags that are no settings' are its own */
-    bool tells_all;     /* wrong settings do not end it: it tells of them among all that is wrong */
+    unsigned traits;
     int (*run)(const rl_command *command);
 } command_row;
 
 static const command_row COMMANDS[] = {
-    {"serve", "APP", "serve the app in folder APP (its app.lua)", true, false, false, false, rl_serve},
-    {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", false, false, true, false,
+    {"serve", "APP", "serve the app in folder APP (its app.lua)", HAS_APP, rl_serve},
+    {"dev", "APP", "serve it while you write it: a save counts at once", HAS_APP | WATCHES, rl_serve},
+    {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", HAS_OWN_FLAGS, rl_run_tool},
+    {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", HAS_APP | HAS_OWN_FLAGS | TELLS_ALL,
      rl_run_tool},
-    {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", true, false, true, true, rl_run_tool},
-    {"migrate", "[COMMAND]", "bring the database to the version in migrations/", false, false, true, false,
-     rl_run_tool},
-    {"db", "COMMAND", "a private PostgreSQL cluster in .rille/pg", false, false, true, false, rl_run_tool},
-    {"exec", "APP FILE", "run a Lua script with the app's modules and database", true, false, true, false, rl_run_tool},
-    {"status", "[APP] [--json]", "how the server on --host and --port does", true, true, true, false, rl_status},
+    {"migrate", "[COMMAND]", "bring the database to the version in migrations/", HAS_OWN_FLAGS, rl_run_tool},
+    {"db", "COMMAND", "a private PostgreSQL cluster in .rille/pg", HAS_OWN_FLAGS, rl_run_tool},
+    {"exec", "APP FILE", "run a Lua script with the app's modules and database", HAS_APP | HAS_OWN_FLAGS, rl_run_tool},
+    {"status", "[APP] [--json]", "how the server on --host and --port does", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS,
+     rl_status},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
@@ -77,7 +83,7 @@ static size_t split(const command_row *row, const char **args, size_t count, con
             break;
         }
         size_t len = rl_settings_flag_len(args + i, count - i);
-        if (len > 0 && row->has_own_flags && !is_setting(args[i]))
+        if (len > 0 && (row->traits & HAS_OWN_FLAGS) && !is_setting(args[i]))
             len = 0;
         if (len == 0)
             words[word_count++] = args[i++];
@@ -141,14 +147,15 @@ int main(int argc, char **argv) {
     const char *words[MOST_WORDS], *flags[MOST_WORDS];
     size_t flag_count;
     size_t word_count = split(row, (const char **)(argv + 2), (size_t)argc - 2, words, flags, &flag_count);
-    const char *app_dir = row->has_app ? first_name(words, word_count) : NULL;
-    if (row->has_app && !row->may_lack_app && app_dir == NULL) {
+    const char *app_dir = row->traits & HAS_APP ? first_name(words, word_count) : NULL;
+    if ((row->traits & HAS_APP) && !(row->traits & MAY_LACK_APP) && app_dir == NULL) {
         fprintf(stderr, "usage: rille %s %s [settings]\n", row->name, row->arguments);
         return EXIT_USAGE;
     }
     rl_command command = {.name = row->name,
                           .app_dir = app_dir,
-                          .has_routes = row->tells_all,
+                          .watches = row->traits & WATCHES,
+                          .has_routes = row->traits & TELLS_ALL,
                           .words = words,
                           .word_count = word_count,
                           .lua_dir = getenv("RILLE_LUA")};
@@ -160,12 +167,12 @@ int main(int argc, char **argv) {
                              .flag_count = flag_count,
                              .cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
                              .descriptor_limit = raise_descriptor_limit(),
-                             .goes_on = row->tells_all};
+                             .goes_on = row->traits & TELLS_ALL};
     rl_settings *settings;
     rl_buf complaints;
     rl_buf_init(&complaints, TEXT_MOST);
     rl_err err = rl_settings_load(&from, &complaints, &settings);
-    if (rl_buf_len(&complaints) > 0 && (err != RL_OK || !row->tells_all))
+    if (rl_buf_len(&complaints) > 0 && (err != RL_OK || !(row->traits & TELLS_ALL)))
         fwrite(rl_buf_live(&complaints).ptr, 1, rl_buf_len(&complaints), stderr);
     rl_buf_clear(&complaints);
     if (err != RL_OK)

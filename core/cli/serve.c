@@ -14,6 +14,7 @@
 #include "cli/account.h"
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/reload.h"
 #include "cli/worker.h"
 #include "loop/tcp.h"
 
@@ -24,11 +25,14 @@ enum {
 };
 
 typedef struct serve {
+    const rl_command *command;
     const rl_settings *settings;
     rl_serving serving;
     rl_worker **workers;
     int *fds;
     size_t count;
+    rl_edition *edition; /* the first */
+    rl_reload *reload;   /* NULL until all serve */
     int signals; /* a signalfd */
     int control; /* where `rille status` asks; -1 without */
     uint64_t since_ns;
@@ -63,7 +67,7 @@ static size_t count_in(const serve *at, rl_worker_state state) {
 
 static void tell_status(const serve *at) {
     const rl_account account = {
-        .serving = &at->serving, .workers = at->count, .port = at->port, .since_ns = at->since_ns};
+        .serving = &at->serving, .workers = at->count, .port = at->port, .since_ns = at->since_ns, .reload = at->reload};
     int peer = rl_control_accept(at->control);
     if (peer < 0)
         return;
@@ -75,12 +79,13 @@ static void tell_status(const serve *at) {
     rl_buf_clear(&text);
 }
 
-/* Wait for a worker's news, or a signal: its number, or 0. */
+/* Wait for a worker's news, a change of the app's files, or a signal that ends us: its number, or 0. */
 static int wait_for_news(serve *at, int most_ms) {
     struct pollfd fds[] = {{.fd = at->signals, .events = POLLIN},
                            {.fd = at->serving.news, .events = POLLIN},
-                           {.fd = at->control, .events = POLLIN}};
-    while (poll(fds, 3, most_ms) < 0 && errno == EINTR)
+                           {.fd = at->control, .events = POLLIN},
+                           {.fd = at->reload == NULL ? -1 : rl_reload_fd(at->reload), .events = POLLIN}};
+    while (poll(fds, sizeof fds / sizeof *fds, most_ms) < 0 && errno == EINTR)
         ;
     if (fds[2].revents & POLLIN)
         tell_status(at);
@@ -88,8 +93,12 @@ static int wait_for_news(serve *at, int most_ms) {
     if (fds[1].revents & POLLIN)
         eventfd_read(at->serving.news, &news);
     struct signalfd_siginfo info;
-    if ((fds[0].revents & POLLIN) && read(at->signals, &info, sizeof info) == sizeof info)
+    if (!(fds[0].revents & POLLIN) || read(at->signals, &info, sizeof info) != sizeof info)
+        return 0;
+    if (info.ssi_signo != RL_RELOAD_SIGNAL)
         return (int)info.ssi_signo;
+    if (at->reload != NULL)
+        rl_reload_ask(at->reload);
     return 0;
 }
 
@@ -156,6 +165,27 @@ static int wait_for_all(serve *at, rl_worker_state state) {
     return signal_number;
 }
 
+/* To the end: a signal's number, or 0 when a worker has failed. */
+static int serve_on(serve *at) {
+    const rl_reload_of of = {.command = at->command,
+                             .log = at->serving.log,
+                             .workers = at->workers,
+                             .count = at->count,
+                             .edition = at->edition,
+                             .watches = at->command->watches};
+    rl_err err = rl_reload_open(&of, &at->reload);
+    if (err != RL_OK)
+        rl_log_printf(at->serving.log, RL_LOG_WARN, "changes of the app's files go unnoticed: %s",
+                      err == RL_EFULL ? "too many folders (sysctl fs.inotify.max_user_watches)" : rl_err_name(err));
+    int signal_number = 0;
+    while (signal_number == 0 && !has_failed(at)) {
+        signal_number = wait_for_news(at, at->reload == NULL ? -1 : rl_reload_wait_ms(at->reload));
+        if (signal_number == 0 && at->reload != NULL)
+            rl_reload_step(at->reload);
+    }
+    return signal_number;
+}
+
 static int run(serve *at) {
     int signal_number = wait_for_all(at, RL_WORKER_READY);
     if (signal_number == 0 && !has_failed(at)) {
@@ -166,8 +196,8 @@ static int run(serve *at) {
     if (signal_number == 0 && !has_failed(at))
         say("rille %s: %s with %zu %s, listening on http://%s:%u\n", RILLE_VERSION, at->serving.app_dir, at->count,
             at->count == 1 ? "worker" : "workers", at->settings->host, at->port);
-    while (signal_number == 0 && !has_failed(at))
-        signal_number = wait_for_news(at, -1);
+    if (signal_number == 0 && !has_failed(at))
+        signal_number = serve_on(at);
     if (signal_number == 0) {
         print_failure(at);
         return end_all(at, 1);
@@ -183,6 +213,7 @@ static bool open_descriptors(serve *at) {
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP); /* the terminal was closed */
+    sigaddset(&set, RL_RELOAD_SIGNAL);
     /* before any thread: all of them inherit the mask, and signals come here alone */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -235,16 +266,26 @@ static int start_and_run(serve *at) {
     open_control(at);
     size_t wanted = at->count;
     for (at->count = 0; at->count < wanted; at->count++)
-        if (rl_worker_start(&at->serving, at->fds[at->count], &at->workers[at->count]) != RL_OK)
+        if (rl_worker_start(&at->serving, at->edition, at->fds[at->count], &at->workers[at->count]) != RL_OK)
             break;
     int status = at->count == wanted ? run(at) : end_all(at, 1);
     rl_log_close(at->serving.log);
     return status;
 }
 
+static bool read_edition(serve *at) {
+    rl_buf why;
+    rl_buf_init(&why, STATUS_MOST);
+    rl_err err = rl_edition_read(at->command, 1, &why, &at->edition);
+    if (err != RL_OK)
+        fprintf(stderr, "rille: %.*s\n", (int)rl_buf_len(&why), rl_buf_len(&why) == 0 ? "" : rl_buf_live(&why).ptr);
+    rl_buf_clear(&why);
+    return err == RL_OK;
+}
+
 int rl_serve(const rl_command *command) {
     serve at = {
-        .settings = command->settings, .count = command->settings->workers, .signals = -1, .control = -1};
+        .command = command, .settings = command->settings, .count = command->settings->workers, .signals = -1, .control = -1};
     if (at.count > MOST_WORKERS)
         at.count = MOST_WORKERS;
     at.serving = (rl_serving){
@@ -260,8 +301,10 @@ int rl_serve(const rl_command *command) {
         rl_budgets_new(&at.serving.database_budgets) != RL_OK ||
         rl_pg_listeners_new(&at.serving.database_listeners) != RL_OK)
         fprintf(stderr, "rille: out of memory or descriptors\n");
-    else if (bind_all(&at))
+    else if (read_edition(&at) && bind_all(&at))
         status = start_and_run(&at);
+    rl_reload_close(at.reload);
+    rl_edition_drop(at.edition);
     rl_budgets_free(at.serving.database_budgets);
     rl_pg_listeners_free(at.serving.database_listeners);
     rl_mem_free(at.workers);

@@ -67,8 +67,10 @@ static void print_all(const cJSON *all) {
     name_span(number(all, "uptime"), span);
     printf("rille %s: %s on http://%s:%.0f, process %.0f, up %s\n", text(all, "version"), text(all, "app"),
            text(all, "host"), number(all, "port"), number(all, "pid"), span);
-    printf("workers %.0f, connections %.0f, bodies in memory %.0f bytes\n", number(all, "workers"),
-           number(all, "connections"), number(all, "body_memory"));
+    printf("generation %.0f, workers %.0f, connections %.0f, bodies in memory %.0f bytes\n", number(all, "generation"),
+           number(all, "workers"), number(all, "connections"), number(all, "body_memory"));
+    if (cJSON_HasObjectItem(all, "failure"))
+        printf("the last reload failed: %s\n", text(all, "failure"));
     const cJSON *item;
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "databases")) print_database(item);
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "listeners")) print_listener(item);

@@ -6,15 +6,14 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "cli/vm_settings.h"
+#include "cli/generation.h"
 #include "loop/tcp.h"
-#include "vm/app.h"
-#include "vm/run.h"
 
 enum {
     DRAIN_LOOK_MS = 10,     /* how often a draining worker looks whether it may end */
     SILENT_GRACE_MS = 1000, /* a request that a client sent before it heard of the stop still counts */
-    ABORT_GRACE_MS = 2000   /* for handlers to notice that they were cancelled */
+    ABORT_GRACE_MS = 2000,  /* for handlers to notice that they were cancelled */
+    MOST_DRAINING = 2       /* generations: each has a VM's memory, and people who save often */
 };
 
 struct rl_worker {
@@ -22,19 +21,22 @@ struct rl_worker {
     pthread_t thread;
     _Atomic rl_worker_state state;
     char *failure; /* written before `state` says FAILED */
-    int fd;        /* its bound socket, until the listener has it */
-    rl_loop *loop; /* made and freed by the starting thread: a post never comes too late */
-    rl_vm *vm;
-    rl_app *app;
+    _Atomic rl_worker_next next_state;
+    char *next_failure; /* the same */
+    int fd;             /* its bound socket, until the listener has it */
+    rl_loop *loop;      /* made and freed by the starting thread: a post never comes too late */
     rl_server *server;
     rl_listener *listener;
-    rl_post stop, serve;
+    rl_edition *edition;     /* that the next one is to be made from */
+    rl_generation *current;  /* whose the requests are; NULL until the first has loaded, and once it has ended */
+    rl_generation *next;     /* which loads */
+    rl_list draining;        /* those that were replaced, the oldest first */
+    rl_post stop, serve, load, flip, begin, discard;
     rl_timer stop_delay, drain_look;
     uint64_t drain_since_ms;
-    bool has_told_stop; /* the app's stop functions were called */
-    bool is_aborting;
-    bool is_clean; /* all of it was closed: the loop can be freed */
-    const char *argv[1];
+    bool is_serving;  /* it has been since its first generation was READY, to the end */
+    bool is_retiring; /* every generation was told that the end has come */
+    bool is_clean;    /* all of it was closed: the loop can be freed */
 };
 
 static void tell(rl_worker *worker, rl_worker_state state) {
@@ -47,63 +49,88 @@ static void fail(rl_worker *at, const char *why) {
     tell(at, RL_WORKER_FAILED);
 }
 
+static void tell_next(rl_worker *at, rl_worker_next state) {
+    atomic_store(&at->next_state, state);
+    eventfd_write(at->serving->news, 1);
+}
+
+static void fail_next(rl_worker *at, const char *why) {
+    at->next_failure = rl_mem_strndup(why, strlen(why));
+    tell_next(at, RL_NEXT_FAILED);
+}
+
+/* ---- what generations tell ---------------------------------------------------- */
+
+static void on_loaded(void *owner, rl_generation *generation, const char *failure) {
+    rl_worker *at = owner;
+    if (generation != at->next) /* it was given up meanwhile */
+        return;
+    if (at->is_serving) {
+        if (failure != NULL)
+            fail_next(at, failure);
+        else
+            tell_next(at, RL_NEXT_READY);
+        return;
+    }
+    at->current = generation;
+    at->next = NULL;
+    if (failure != NULL)
+        fail(at, failure);
+    else
+        tell(at, RL_WORKER_READY);
+}
+
+static void on_started(void *owner, rl_generation *generation, const char *failure) {
+    rl_worker *at = owner;
+    if (failure == NULL)
+        return;
+    if (generation->edition->number == 1)
+        fail(at, failure);
+    else /* the one before it has gone already */
+        rl_log_printf(at->serving->log, RL_LOG_ERROR, "app:on_start failed: %s", failure);
+}
+
+static void on_ended(void *owner, rl_generation *generation) {
+    rl_worker *at = owner;
+    if (generation == at->current)
+        at->current = NULL;
+    rl_generation_free_later(generation);
+}
+
+static const rl_generation_events EVENTS = {.loaded = on_loaded, .started = on_started, .ended = on_ended};
+
 /* ---- stopping -------------------------------------------------------------- */
 
-static void log_failure(rl_worker *at, const char *failure) {
-    if (failure != NULL)
-        rl_log_printf(at->serving->log, RL_LOG_ERROR, "stopping: %s", failure);
+static void retire_all(rl_worker *at, uint64_t most_ms) {
+    at->is_retiring = true;
+    if (at->next != NULL) {
+        rl_list_push_back(&at->draining, &at->next->link);
+        at->next = NULL;
+    }
+    if (at->current != NULL)
+        rl_generation_retire(at->current, most_ms);
+    for (rl_list *link = at->draining.next; link != &at->draining; link = link->next)
+        rl_generation_retire(RL_CONTAINER(link, rl_generation, link), most_ms);
 }
 
-static void on_stop_hooks_ended(void *owner, int status, const char *failure) {
-    rl_worker *at = owner;
-    (void)status;
-    log_failure(at, failure);
-    rl_timer_start(at->loop, &at->drain_look, 0);
+static bool has_ended(const rl_worker *at) {
+    return at->current == NULL && at->next == NULL && rl_list_is_empty(&at->draining);
 }
 
-/* No request runs any more: the app's own last words. */
-static void run_stop_hooks(rl_worker *at) {
-    static const char *const argv[] = {"stop"};
-    at->has_told_stop = true;
-    if (rl_run_start(at->vm, "rille.lifecycle", argv, 1, on_stop_hooks_ended, at) != RL_OK)
-        rl_loop_stop(at->loop);
-}
-
-static void on_cut_told(void *owner, int status, const char *failure) {
-    (void)status;
-    log_failure(owner, failure);
-}
-
-/* Time is up. The app tells whom it had in the background before they hear of it: it is first in the run queue. */
-static void cancel_rest(rl_worker *at) {
-    static const char *const argv[] = {"cut"};
-    at->is_aborting = true;
-    uint64_t live = rl_server_live(at->server);
-    if (live > 0)
-        rl_log_printf(at->serving->log, RL_LOG_WARN,
-                      "stopping: %llu requests did not end within drain_timeout and are cancelled", (unsigned long long)live);
-    (void)!rl_run_start(at->vm, "rille.lifecycle", argv, 1, on_cut_told, at); /* without memory nobody is named */
-    rl_scope_cancel(&at->vm->scope, RL_ECANCELLED);
-}
-
-/* Requests end first, then the app hears of the stop, then what it has in the background ends. */
+/* Requests end first, then generations hear of it. */
 static void on_drain_look(rl_timer *timer) {
     rl_worker *at = RL_CONTAINER(timer, rl_worker, drain_look);
     uint64_t took_ms = rl_loop_now_ms(at->loop) - at->drain_since_ms;
     uint64_t most_ms = at->serving->settings->drain_timeout_ms;
-    bool is_idle = rl_server_is_idle(at->server);
-    if (is_idle && !at->has_told_stop) {
-        run_stop_hooks(at);
-        return;
-    }
-    if (is_idle && rl_list_is_empty(&at->vm->scope.children)) {
+    bool is_late = took_ms >= most_ms, is_idle = rl_server_is_idle(at->server);
+    if (!at->is_retiring && (is_idle || is_late))
+        retire_all(at, is_late ? 0 : most_ms - took_ms);
+    if (is_idle && has_ended(at)) {
         rl_loop_stop(at->loop);
         return;
     }
-    if (took_ms >= SILENT_GRACE_MS || took_ms >= most_ms)
+    if (took_ms >= SILENT_GRACE_MS || is_late)
         rl_server_close_idle(at->server);
-    if (took_ms >= most_ms && !at->is_aborting)
-        cancel_rest(at);
     if (took_ms >= most_ms + ABORT_GRACE_MS) {
         rl_server_abort(at->server);
         rl_loop_stop(at->loop);
@@ -124,19 +151,71 @@ static void begin_drain(rl_timer *timer) {
 
 static void on_stop(rl_post *post) {
     rl_worker *at = RL_CONTAINER(post, rl_worker, stop);
-    if (at->listener == NULL) /* it never served */
+    if (!at->is_serving)
         rl_loop_stop(at->loop);
     else
         rl_timer_start(at->loop, &at->stop_delay, at->serving->settings->stop_delay_ms);
 }
 
-/* ---- serving --------------------------------------------------------------- */
+/* ---- the next generation -------------------------------------------------------- */
 
-static void on_start_hooks_ended(void *owner, int status, const char *failure) {
-    (void)status;
-    if (failure != NULL)
-        fail(owner, failure);
+static rl_err make_next(rl_worker *at) {
+    rl_err err = rl_generation_new(at->serving, at->loop, at->edition, &EVENTS, at, &at->next);
+    rl_edition_drop(at->edition);
+    at->edition = NULL;
+    return err;
 }
+
+static void on_load(rl_post *post) {
+    rl_worker *at = RL_CONTAINER(post, rl_worker, load);
+    rl_err err = at->is_retiring ? RL_ECLOSED : make_next(at);
+    if (err == RL_OK)
+        err = rl_generation_load(at->next, at->server);
+    if (err != RL_OK)
+        fail_next(at, rl_err_name(err));
+}
+
+static void drain(rl_worker *at, rl_generation *generation) {
+    rl_list_push_back(&at->draining, &generation->link);
+}
+
+static void on_switch(rl_post *post) {
+    rl_worker *at = RL_CONTAINER(post, rl_worker, flip);
+    if (at->is_retiring)
+        return;
+    rl_server_switch(at->server, rl_app_tenant(at->next->app));
+    drain(at, at->current);
+    at->current = at->next;
+    at->next = NULL;
+    tell_next(at, RL_NEXT_NONE);
+}
+
+/* The newest MOST_DRAINING have their time, those before them no more. */
+static void on_begin(rl_post *post) {
+    rl_worker *at = RL_CONTAINER(post, rl_worker, begin);
+    size_t count = 0;
+    if (at->is_retiring)
+        return;
+    rl_generation_end_services(RL_CONTAINER(at->draining.prev, rl_generation, link));
+    for (rl_list *link = at->draining.prev; link != &at->draining; link = link->prev)
+        rl_generation_retire(RL_CONTAINER(link, rl_generation, link),
+                             ++count > MOST_DRAINING ? 0 : at->serving->settings->drain_timeout_ms);
+    rl_generation_start(at->current);
+}
+
+static void on_discard(rl_post *post) {
+    rl_worker *at = RL_CONTAINER(post, rl_worker, discard);
+    if (at->next != NULL) {
+        drain(at, at->next);
+        rl_generation_retire(at->next, 0);
+        at->next = NULL;
+    }
+    rl_mem_free(at->next_failure);
+    at->next_failure = NULL;
+    tell_next(at, RL_NEXT_NONE);
+}
+
+/* ---- serving --------------------------------------------------------------- */
 
 static void on_serve(rl_post *post) {
     rl_worker *at = RL_CONTAINER(post, rl_worker, serve);
@@ -146,64 +225,57 @@ static void on_serve(rl_post *post) {
         fail(at, "cannot listen on the bound socket");
     else
         tell(at, RL_WORKER_SERVING);
-    static const char *const argv[] = {"start"};
-    if (rl_run_start(at->vm, "rille.lifecycle", argv, 1, on_start_hooks_ended, at) != RL_OK)
-        fail(at, "out of memory");
-}
-
-static void on_loaded(void *owner, int status, const char *failure) {
-    rl_worker *at = owner;
-    (void)status;
-    if (failure != NULL)
-        fail(at, failure);
-    else
-        tell(at, RL_WORKER_READY);
+    at->is_serving = true;
+    rl_generation_start(at->current);
 }
 
 static rl_err open_worker(rl_worker *at) {
     rl_serving *serving = at->serving;
-    const rl_settings *settings = serving->settings;
-    rl_err err = rl_vm_new(at->loop, settings->vm_memory, serving->lua_dir, &at->vm);
-    if (err != RL_OK)
-        return err;
-    at->vm->log = serving->log;
-    at->vm->budgets = serving->database_budgets;
-    at->vm->listeners = serving->database_listeners;
-    err = rl_vm_settings_apply(at->vm, settings, serving->app_dir);
-    rl_app_limits limits = {.request_timeout_ms = settings->request_timeout_ms, .max_json = settings->max_json};
+    rl_err err = make_next(at);
     if (err == RL_OK)
-        err = rl_app_new(at->vm, &limits, &at->app);
-    if (err == RL_OK)
-        err = rl_server_new(at->loop, &serving->limits, &serving->body_budget, rl_app_tenant(at->app),
-                            serving->log, settings->access_log, &at->server);
-    if (err != RL_OK)
-        return err;
-    rl_app_attach(at->app, at->server);
-    at->argv[0] = serving->app_dir;
-    return rl_run_start(at->vm, "rille.boot", at->argv, 1, on_loaded, at);
+        err = rl_server_new(at->loop, &serving->limits, &serving->body_budget, rl_app_tenant(at->next->app),
+                            serving->log, serving->settings->access_log, &at->server);
+    return err == RL_OK ? rl_generation_load(at->next, at->server) : err;
+}
+
+/* ---- the end of the thread --------------------------------------------------------- */
+
+/* Every generation that is left, in the list of those that drain. */
+static void gather(rl_worker *at) {
+    rl_generation *const rest[] = {at->current, at->next};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+        if (rest[i] != NULL)
+            drain(at, rest[i]);
+    at->current = at->next = NULL;
+}
+
+static bool are_over(const rl_worker *at) {
+    for (const rl_list *link = at->draining.next; link != &at->draining; link = link->next)
+        if (!rl_generation_is_over(RL_CONTAINER(link, rl_generation, link)))
+            return false;
+    return true;
 }
 
 /* Give tasks of the app that still run the time to notice that it is over. */
 static void end_tasks(rl_worker *at) {
-    rl_scope_cancel(&at->vm->scope, RL_ECANCELLED);
+    for (rl_list *link = at->draining.next; link != &at->draining; link = link->next)
+        rl_scope_cancel(&RL_CONTAINER(link, rl_generation, link)->vm->scope, RL_ECANCELLED);
     uint64_t until_ms = rl_loop_now_ms(at->loop) + ABORT_GRACE_MS;
-    while (!rl_list_is_empty(&at->vm->scope.children) && rl_loop_now_ms(at->loop) < until_ms)
+    while (!are_over(at) && rl_loop_now_ms(at->loop) < until_ms)
         rl_loop_turn(at->loop, false);
 }
 
 static void close_worker(rl_worker *at) {
-    if (at->vm != NULL)
-        end_tasks(at);
+    gather(at);
+    end_tasks(at);
     while (at->server != NULL && !rl_server_is_idle(at->server) && rl_loop_turn(at->loop, true))
         ;
-    if (at->vm != NULL && !rl_list_is_empty(&at->vm->scope.children))
+    if (!are_over(at))
         return; /* a task that ignores its end keeps its memory: the process ends now */
     if (at->server != NULL)
         rl_server_free(at->server);
-    if (at->app != NULL)
-        rl_app_free(at->app);
-    if (at->vm != NULL)
-        rl_vm_free(at->vm);
+    while (!rl_list_is_empty(&at->draining))
+        rl_generation_free(RL_CONTAINER(at->draining.next, rl_generation, link));
     at->is_clean = true;
 }
 
@@ -221,7 +293,9 @@ static void *run_worker(void *arg) {
     return NULL;
 }
 
-rl_err rl_worker_start(rl_serving *serving, int fd, rl_worker **out) {
+/* ---- from the thread that starts it ---------------------------------------------------- */
+
+rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, rl_worker **out) {
     rl_worker *at = rl_mem_zalloc(1, sizeof *at);
     rl_err err = at == NULL ? RL_ENOMEM : rl_loop_new(&at->loop);
     if (err != RL_OK) {
@@ -231,13 +305,21 @@ rl_err rl_worker_start(rl_serving *serving, int fd, rl_worker **out) {
     }
     at->serving = serving;
     at->fd = fd;
+    at->edition = rl_edition_share(edition);
     atomic_init(&at->state, RL_WORKER_LOADING);
+    atomic_init(&at->next_state, RL_NEXT_NONE);
+    rl_list_init(&at->draining);
     at->stop.run = on_stop;
     at->serve.run = on_serve;
+    at->load.run = on_load;
+    at->flip.run = on_switch;
+    at->begin.run = on_begin;
+    at->discard.run = on_discard;
     rl_timer_init(&at->stop_delay, begin_drain);
     rl_timer_init(&at->drain_look, on_drain_look);
     if (pthread_create(&at->thread, NULL, run_worker, at) != 0) {
         rl_loop_free(at->loop);
+        rl_edition_drop(at->edition);
         rl_mem_free(at);
         close(fd);
         return RL_EIO;
@@ -258,6 +340,32 @@ void rl_worker_serve(rl_worker *worker) {
     rl_loop_post(worker->loop, &worker->serve);
 }
 
+void rl_worker_load(rl_worker *worker, rl_edition *edition) {
+    worker->edition = rl_edition_share(edition);
+    atomic_store(&worker->next_state, RL_NEXT_LOADING);
+    rl_loop_post(worker->loop, &worker->load);
+}
+
+rl_worker_next rl_worker_read_next(const rl_worker *worker) {
+    return atomic_load(&worker->next_state);
+}
+
+const char *rl_worker_next_failure(const rl_worker *worker) {
+    return atomic_load(&worker->next_state) == RL_NEXT_FAILED ? worker->next_failure : NULL;
+}
+
+void rl_worker_switch(rl_worker *worker) {
+    rl_loop_post(worker->loop, &worker->flip);
+}
+
+void rl_worker_begin(rl_worker *worker) {
+    rl_loop_post(worker->loop, &worker->begin);
+}
+
+void rl_worker_discard(rl_worker *worker) {
+    rl_loop_post(worker->loop, &worker->discard);
+}
+
 void rl_worker_stop(rl_worker *worker) {
     rl_loop_post(worker->loop, &worker->stop);
 }
@@ -266,6 +374,8 @@ void rl_worker_join(rl_worker *worker) {
     pthread_join(worker->thread, NULL);
     if (worker->is_clean)
         rl_loop_free(worker->loop);
+    rl_edition_drop(worker->edition);
     rl_mem_free(worker->failure);
+    rl_mem_free(worker->next_failure);
     rl_mem_free(worker);
 }

@@ -1,20 +1,26 @@
-/* worker -- one thread that serves: a loop, a VM with the app, a server.
+/* worker -- one thread that serves: a loop, a server, and generations of the app.
  *
  *   start --> loading --ready--> serving --stop--> draining --> ended
- *                 |
- *                 +--failed--> ended
+ *                 |                 ^
+ *                 +--failed--> ended|
+ *                                   |
+ *          next:  none --load--> loading --ready--> none, by a switch
+ *                   ^                 |
+ *                   +---- discard ----+--failed
  *
- * The thread that starts workers hears of each step through an eventfd, and
- * reads `state` and `failure` after it. */
+ * The thread that starts workers hears of each step through an eventfd, and reads the
+ * states and failures after it. While a worker serves, its next generation loads
+ * beside the one that does; requests go to it from the switch on. */
 #ifndef RL_CLI_WORKER_H
 #define RL_CLI_WORKER_H
 
-#include "cli/settings.h"
+#include "cli/edition.h"
 #include "http/server.h"
 #include "pg/budget.h"
 #include "pg/listener.h"
 
 typedef enum rl_worker_state { RL_WORKER_LOADING, RL_WORKER_READY, RL_WORKER_SERVING, RL_WORKER_FAILED, RL_WORKER_ENDED } rl_worker_state;
+typedef enum rl_worker_next { RL_NEXT_NONE, RL_NEXT_LOADING, RL_NEXT_READY, RL_NEXT_FAILED } rl_worker_next;
 
 /* What all workers of a process share. */
 typedef struct rl_serving {
@@ -32,13 +38,28 @@ typedef struct rl_serving {
 
 typedef struct rl_worker rl_worker;
 
-/* Starts its thread. `fd`, a bound socket, belongs to the worker from here on. */
-RL_MUST_USE rl_err rl_worker_start(rl_serving *serving, int fd, rl_worker **out);
+/* Starts its thread, and loads `edition`. `fd`, a bound socket, belongs to the worker from here on. */
+RL_MUST_USE rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, rl_worker **out);
 rl_worker_state rl_worker_read_state(const rl_worker *worker);
 /* Why it FAILED; NULL when it has not. */
 const char *rl_worker_failure(const rl_worker *worker);
 /* All have loaded: accept connections, and be SERVING. Once, when READY. */
 void rl_worker_serve(rl_worker *worker);
+
+/* ---- the next generation, of a worker that is SERVING ---- */
+
+/* Load it; when its next is NONE. */
+void rl_worker_load(rl_worker *worker, rl_edition *edition);
+rl_worker_next rl_worker_read_next(const rl_worker *worker);
+/* Why that FAILED. */
+const char *rl_worker_next_failure(const rl_worker *worker);
+/* Requests go to it from the next turn on; when READY, and then it is NONE. */
+void rl_worker_switch(rl_worker *worker);
+/* All workers have switched: the old one ends its services, and the new one begins them. */
+void rl_worker_begin(rl_worker *worker);
+/* Some worker's FAILED: this one's is given up, too. */
+void rl_worker_discard(rl_worker *worker);
+
 /* Drain and end; once, in any state. */
 void rl_worker_stop(rl_worker *worker);
 /* Waits for its thread and frees it. */

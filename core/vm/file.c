@@ -25,6 +25,7 @@ enum { CASE_DONE = 1, READ_MOST = 1024 * 1024 };
 typedef struct rl_op {
     rl_job job;
     rl_signal done;
+    rl_vm *vm; /* while it is busy; NULL once its handle was collected */
     bool is_busy, is_orphan;
     int fd, error; /* error: errno of the last job, or 0 */
     struct stat about;
@@ -63,6 +64,8 @@ static void read_now(rl_job *job) {
 static void on_done(rl_job *job) {
     rl_op *op = RL_CONTAINER(job, rl_op, job);
     op->is_busy = false;
+    if (op->vm != NULL)
+        op->vm->jobs--;
     rl_signal_all(&op->done); /* also of a file that was closed meanwhile: whoever waits must not stay in its list */
     if (op->is_orphan)
         free_op(op);
@@ -72,9 +75,12 @@ static int collect(lua_State *L) {
     handle *at = lua_touserdata(L, 1);
     if (at->op == NULL)
         return 0;
-    if (at->op->is_busy)
+    if (at->op->is_busy) {
         at->op->is_orphan = true;
-    else
+        if (at->op->vm != NULL)
+            at->op->vm->jobs--;
+        at->op->vm = NULL;
+    } else
         free_op(at->op);
     at->op = NULL;
     return 0;
@@ -121,11 +127,11 @@ void rl_file_push(lua_State *L, int fd) {
 static int run(lua_State *L, rl_op *op, void (*work)(rl_job *job)) {
     rl_task *task = rl_task_may_wait(L);
     op->job.work = work;
-    op->is_busy = true;
-    if (rl_job_submit(task->vm->loop, &op->job) != RL_OK) {
-        op->is_busy = false;
+    if (rl_job_submit(task->vm->loop, &op->job) != RL_OK)
         return luaL_error(L, "not enough memory");
-    }
+    op->is_busy = true;
+    op->vm = task->vm;
+    op->vm->jobs++;
     return rl_signal_wait(L, task, &op->done, UINT64_MAX);
 }
 

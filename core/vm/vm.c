@@ -104,6 +104,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_example(L);
     rl_vm_open_stream(L);
     rl_vm_open_file(L);
+    rl_vm_open_source(L);
     return 1;
 }
 
@@ -184,11 +185,19 @@ rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out
     return RL_OK;
 }
 
-void rl_vm_free(rl_vm *vm) {
+void rl_vm_detach(rl_vm *vm) {
     if (vm->sched != NULL)
         rl_sched_free(vm->sched);
     rl_scope_end(&vm->scope);
     rl_memory_clear(&vm->memory);
+}
+
+void rl_vm_close(rl_vm *vm) {
     lua_close(vm->L);
     rl_mem_free(vm);
+}
+
+void rl_vm_free(rl_vm *vm) {
+    rl_vm_detach(vm);
+    rl_vm_close(vm);
 }

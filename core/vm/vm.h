@@ -30,14 +30,21 @@ struct rl_vm {
     struct rl_log *log; /* may be NULL */
     struct rl_budgets *budgets; /* of the process's database connections; NULL: each pool has its own */
     struct rl_pg_listeners *listeners; /* of the process; NULL: the same */
+    const struct rl_sources *sources; /* what its app's Lua files hold; NULL: what the disk does */
+    uint32_t jobs; /* of its files, under way on other threads: it may not be freed */
 };
 
 /* A VM with the standard libraries and Rille's primitives (`require "rille.core"`),
  * the embedded framework on its loaders, nothing of an app loaded yet.
  * `lua_dir` names a folder to read the framework from instead, or is NULL. */
 RL_MUST_USE rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out);
-/* Every task must have ended. */
+/* Every task must have ended, and every job. */
 void rl_vm_free(rl_vm *vm);
+/* The same in two steps, because the second takes as long as its memory is large: nothing of
+ * the loop's is in it after the first, so the second may be on any thread. Finalizers run
+ * there: they find what was lent given back already, and rl_vm_of is NULL. */
+void rl_vm_detach(rl_vm *vm);
+void rl_vm_close(rl_vm *vm);
 
 /* The VM of any of its coroutines. */
 rl_vm *rl_vm_of(lua_State *L);

@@ -35,12 +35,19 @@ local actions = {}
 
 -- An app that cannot start keeps the worker from serving: its error is raised.
 function actions.start()
+  tasks.make_services(true)
   while started < #apps do
     started = started + 1
     for _, hook in ipairs(apps[started].start_hooks) do
       hook()
     end
   end
+  tasks.make_services(false)
+end
+
+-- The next generation takes over: what on_start began, and would now run twice, ends.
+function actions.end_services()
+  tasks.end_services()
 end
 
 -- At a stop every hook gets its turn, whatever the others did.

@@ -25,7 +25,26 @@ local function assign_global(_, key)
   error(("assigning the global '%s': write `local %s`"):format(tostring(key), tostring(key)), 2)
 end
 
+-- A file's text, as the app's generation has it; else the disk's. Nil when there is none.
+local function read(path)
+  local text = core.source(path)
+  if text ~= nil then
+    return text or nil
+  end
+  local file = io.open(path, "rb")
+  if not file then
+    return nil
+  end
+  text = file:read "*a"
+  file:close()
+  return text
+end
+
 local function exists(path)
+  local text = core.source(path)
+  if text ~= nil then
+    return text ~= false
+  end
   local file = io.open(path, "r")
   if file then
     file:close()
@@ -133,7 +152,11 @@ function loader_for(root, files)
 
   --- Run one file of the app; returns what it returns. **Yields** if the file does.
   function loader.run(path, ...)
-    local chunk, err = loadfile(path)
+    local text = read(path)
+    if not text then
+      error(("cannot open %s"):format(path), 0)
+    end
+    local chunk, err = load(text:gsub("^#[^\n]*", ""), "@" .. path, "t") -- #! is the shell's line
     if not chunk then
       error(err, 0)
     end

@@ -61,6 +61,8 @@ end
 
 -- Those of rille.background that have not ended, and their functions.
 local in_background = {}
+-- Those among them that work for the app as a whole, and the task that begins such.
+local services, service_maker = setmetatable({}, { __mode = "k" }), nil
 
 local function finish(task, fn, ok, ...)
   if ok then
@@ -129,6 +131,7 @@ local function start(detached, group, fn, ...)
   task.id = core.spawn(detached, run, task, fn, ...)
   if detached then
     in_background[task] = fn
+    services[task] = service_maker ~= nil and core.here() == service_maker or nil
   end
   local list = not detached and next(kept_by) and kept_by[core.here()]
   if list then
@@ -179,6 +182,21 @@ function tasks.refuse(task, err)
   local fn = task.prepared.fn
   task.prepared = nil
   finish(task, fn, false, { err = err, trace = "" })
+end
+
+--- Whether background tasks that the current task begins from now on are services: they end
+-- when the next generation of the app takes over.
+-- @local
+function tasks.make_services(does)
+  service_maker = does and core.here() or nil
+end
+
+--- End the services.
+-- @local
+function tasks.end_services()
+  for task in pairs(services) do
+    task:cancel()
+  end
 end
 
 --- Those of rille.background that run now.

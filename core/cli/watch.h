@@ -1,0 +1,29 @@
+/* watch -- tells when the files of an app change.
+ *
+ *    inotify on every folder below the app's --events--> rl_watch_read --> a file's name
+ *
+ * New folders are watched from their creation on, what was made in them meanwhile
+ * counts as changed. A file counts when it was closed after writing, moved or
+ * removed, so that no half-written one is read; what an editor keeps for itself
+ * (hidden files, its backups) does not. */
+#ifndef RL_CLI_WATCH_H
+#define RL_CLI_WATCH_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+
+typedef struct rl_watch rl_watch;
+
+enum { RL_WATCH_NAME_CAP = 256 };
+
+/* RL_EFULL when the system's limit of watches is reached (fs.inotify.max_user_watches), RL_EIO. */
+RL_MUST_USE rl_err rl_watch_open(const char *dir, rl_watch **out);
+void rl_watch_close(rl_watch *watch);
+/* Readable when something may have changed. */
+int rl_watch_fd(const rl_watch *watch);
+/* Take what there is. True when a Lua file changed, and `name`, of RL_WATCH_NAME_CAP bytes, is then its path
+ * below the folder. */
+bool rl_watch_read(rl_watch *watch, char *name);
+
+#endif
