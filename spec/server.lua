@@ -46,7 +46,7 @@ local function command_line(options, log_path)
     words[#words + 1] = quoted(name .. "=" .. value)
   end
   words[#words + 1] = quoted(os.getenv("RILLE") or "build/rille")
-  words[#words + 1] = "serve " .. quoted(options.app) .. " --host 127.0.0.1 --port 0"
+  words[#words + 1] = (options.command or "serve") .. " " .. quoted(options.app) .. " --host 127.0.0.1 --port 0"
   for _, argument in ipairs(options.args or {}) do
     words[#words + 1] = quoted(argument)
   end
@@ -61,7 +61,7 @@ local function is_running(pid)
 end
 
 --- Start `options.app` and wait until it listens.
--- @param options app: folder with app.lua; args: list of flags; env: table of
+-- @param options app: folder with app.lua; command: "serve" unless told; args: list of flags; env: table of
 --   environment variables; log: path of the log file, by default a temporary one
 -- @return the server: fields port, pid
 -- @raise with the log's text when it does not come up

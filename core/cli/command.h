@@ -26,6 +26,8 @@ enum { RL_RELOAD_SIGNAL = SIGUSR2 };
 int rl_serve(const rl_command *command);
 /* Print how the server does that listens on the settings' host and port. */
 int rl_status(const rl_command *command);
+/* Have that server read its app's files again. */
+int rl_ask_reload(const rl_command *command);
 /* Run `require("rille.command." .. name)(words...)` as a task. Returns the exit status. */
 int rl_run_tool(const rl_command *command);
 

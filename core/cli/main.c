@@ -39,6 +39,8 @@ static const command_row COMMANDS[] = {
     {"exec", "APP FILE", "run a Lua script with the app's modules and database", HAS_APP | HAS_OWN_FLAGS, rl_run_tool},
     {"status", "[APP] [--json]", "how the server on --host and --port does", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS,
      rl_status},
+    {"reload", "[APP]", "have that server serve the app's files as they are now", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS,
+     rl_ask_reload},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 

@@ -4,6 +4,7 @@
 local core = require "rille.core"
 local place = require "rille.place"
 local report = require "rille.report"
+local service = require "rille.service"
 local tasks = require "rille.task"
 
 -- The booted app and those mounted in it, from the outside in; several of them in
@@ -35,19 +36,19 @@ local actions = {}
 
 -- An app that cannot start keeps the worker from serving: its error is raised.
 function actions.start()
-  tasks.make_services(true)
+  service.begin()
   while started < #apps do
     started = started + 1
     for _, hook in ipairs(apps[started].start_hooks) do
       hook()
     end
   end
-  tasks.make_services(false)
+  service.done()
 end
 
 -- The next generation takes over: what on_start began, and would now run twice, ends.
 function actions.end_services()
-  tasks.end_services()
+  service.end_all()
 end
 
 -- At a stop every hook gets its turn, whatever the others did.

@@ -9,6 +9,7 @@ local place = require "rille.place"
 local report = require "rille.report"
 local slip = require "rille.slip"
 local unit = require "rille.unit"
+local service = require "rille.service"
 local wait = require "rille.wait"
 
 local tasks = {}
@@ -61,8 +62,6 @@ end
 
 -- Those of rille.background that have not ended, and their functions.
 local in_background = {}
--- Those among them that work for the app as a whole, and the task that begins such.
-local services, service_maker = setmetatable({}, { __mode = "k" }), nil
 
 local function finish(task, fn, ok, ...)
   if ok then
@@ -131,7 +130,7 @@ local function start(detached, group, fn, ...)
   task.id = core.spawn(detached, run, task, fn, ...)
   if detached then
     in_background[task] = fn
-    services[task] = service_maker ~= nil and core.here() == service_maker or nil
+    service.note(task)
   end
   local list = not detached and next(kept_by) and kept_by[core.here()]
   if list then
@@ -182,21 +181,6 @@ function tasks.refuse(task, err)
   local fn = task.prepared.fn
   task.prepared = nil
   finish(task, fn, false, { err = err, trace = "" })
-end
-
---- Whether background tasks that the current task begins from now on are services: they end
--- when the next generation of the app takes over.
--- @local
-function tasks.make_services(does)
-  service_maker = does and core.here() or nil
-end
-
---- End the services.
--- @local
-function tasks.end_services()
-  for task in pairs(services) do
-    task:cancel()
-  end
 end
 
 --- Those of rille.background that run now.

@@ -1,0 +1,170 @@
+--- New code in a server that runs: what a save does, and what it does not.
+local server = require "spec.server"
+local shell = require "spec.shell"
+local wire = require "spec.wire"
+
+describe("a server whose app changes", function()
+  local dir, running
+
+  local function write(name, text)
+    local file = assert(io.open(dir .. "/" .. name, "w"))
+    assert(file:write(text))
+    file:close()
+  end
+
+  local function start(command)
+    dir = shell.run "mktemp -d /tmp/rille-reload.XXXXXX"
+    shell.run("cp spec/apps/reload/*.lua " .. dir)
+    running = server.start {
+      app = dir, command = command, env = { DATABASE_URL = "" },
+      args = { "--workers", "2", "--stop-delay", "0" },
+    }
+    finally(function()
+      running:stop()
+      shell.run("rm -rf " .. shell.quoted(dir))
+    end)
+  end
+
+  local function await_log(text)
+    assert(server.wait_for(function() return running:log():find(text, 1, true) end), running:log())
+  end
+
+  local function answer_on(conn, bytes)
+    conn:send(bytes)
+    return assert(conn:answer())
+  end
+
+  local function ask(path)
+    local conn = wire.connect(running.port)
+    local answer = answer_on(conn, wire.get(path))
+    conn:close()
+    return answer.body
+  end
+
+  local function count(text)
+    local _, found = running:log():gsub(text:gsub("%p", "%%%0"), "")
+    return found
+  end
+
+  it("serves a save from the next request on, on connections that are open, too", function()
+    start "dev"
+    local conn = wire.connect(running.port)
+    assert.equal("one one", answer_on(conn, wire.get "/").body)
+    write("version.lua", "return 'two'")
+    await_log "reloaded for version.lua: generation 2"
+    assert.equal("two two", answer_on(conn, wire.get "/").body)
+    for _ = 1, 20 do assert.equal("two two", ask "/") end
+    conn:close()
+  end)
+
+  it("ends what had begun with the code it began with", function()
+    start "dev"
+    local conn = wire.connect(running.port)
+    conn:send "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nbe"
+    assert.equal("one one", ask "/")
+    write("version.lua", "return 'two'")
+    await_log "generation 2"
+    assert.equal("two two", ask "/")
+    conn:send "fore"
+    assert.equal("one before", assert(conn:answer()).body)
+    assert.equal("two two", answer_on(conn, wire.get "/").body)
+    conn:close()
+  end)
+
+  it("keeps a generation's modules, also those that are first required later", function()
+    start "dev"
+    write("late.lua", "return 'late and ' .. require 'version'")
+    await_log "reloaded for late.lua"
+    assert.equal("late and one", ask "/late")
+    os.remove(dir .. "/late.lua")
+    await_log "generation 3"
+    ask "/late"
+    await_log "there is no module 'late'"
+  end)
+
+  it("goes on with what it has when a save is broken, and says where", function()
+    start "dev"
+    write("version.lua", "return 'two")
+    await_log("not reloaded, generation 1 goes on: " .. dir .. "/version.lua:1: unfinished string")
+    assert.equal("one one", ask "/")
+    write("version.lua", "return 'three'")
+    await_log "generation 3"
+    assert.equal("three three", ask "/")
+  end)
+
+  it("says when a broken save was taken back", function()
+    start "dev"
+    write("version.lua", "return 'two")
+    await_log "not reloaded"
+    write("version.lua", 'return "one"\n')
+    await_log "version.lua is as generation 1 has it again"
+    assert.equal("one one", ask "/")
+  end)
+
+  it("ends the services of the old code, and begins those of the new, once a worker", function()
+    start "dev"
+    write("version.lua", "return 'two'")
+    await_log "stop of one"
+    server.wait_for(function() return count "start of two" == 2 and count "stop of one" == 2 end)
+    assert.same({ 2, 2, 2, 2 }, { count "start of one", count "end of service one", count "stop of one", count "start of two" })
+    assert.equal(0, count "end of service two")
+    assert.matches("end of service one.*stop of one", running:log())
+  end)
+
+  it("loses no request, and mixes no code, while saves come under load", function()
+    start "dev"
+    local conns, saves = {}, 20
+    for i = 1, 8 do conns[i] = wire.connect(running.port) end
+    for n = 1, saves do
+      write("version.lua", ("return 'v%d'"):format(n))
+      repeat
+        for _, conn in ipairs(conns) do conn:send(wire.get "/") end
+        for _, conn in ipairs(conns) do
+          local answer = assert(conn:answer())
+          local first, second = answer.body:match "^(%w+) (%w+)$"
+          assert.equal(200, answer.status)
+          assert.equal(first, second)
+        end
+      until running:log():find(("generation %d,"):format(n + 1), 1, true)
+    end
+    assert.equal(("v%d v%d"):format(saves, saves), ask "/")
+    for _, conn in ipairs(conns) do conn:close() end
+  end)
+
+  describe("in production", function()
+    local rille = shell.quoted(os.getenv "RILLE" or "build/rille")
+
+    local function reload()
+      return pcall(shell.run, ("%s reload --host 127.0.0.1 --port %d"):format(rille, running.port))
+    end
+
+    it("changes when it is told to, not by itself", function()
+      start "serve"
+      write("version.lua", "return 'two'")
+      assert.equal("one one", ask "/")
+      assert.same({ true, "generation 2 serves" }, { reload() })
+      assert.equal("two two", ask "/")
+      assert.same({ true, "generation 3 serves" }, { reload() })
+    end)
+
+    it("tells who asked why it could not", function()
+      start "serve"
+      write("version.lua", "error 'no such luck'")
+      local ok, said = reload()
+      assert.is_false(ok)
+      assert.matches("generation 1 goes on: " .. dir .. "/version.lua:1: no such luck", said, 1, true)
+      assert.equal("one one", ask "/")
+      local status = shell.run(("%s status --host 127.0.0.1 --port %d"):format(rille, running.port))
+      assert.matches("the last reload failed: " .. dir .. "/version.lua:1: no such luck", status, 1, true)
+    end)
+
+    it("reads the settings again, and refuses wrong ones", function()
+      start "serve"
+      shell.run("mkdir " .. dir .. "/config")
+      write("config/development.lua", "return { max_bdoy = 1 }")
+      local ok, said = reload()
+      assert.is_false(ok)
+      assert.matches("unknown setting 'max_bdoy'", said, 1, true)
+    end)
+  end)
+end)
