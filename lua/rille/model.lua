@@ -23,6 +23,7 @@ local shape = require "rille.model.shape"
 local slip = require "rille.slip"
 local sql = require "rille.model.sql"
 local write = require "rille.model.write"
+require "rille.model.many"
 local default_db = require "rille.db"
 
 local model = {}
@@ -33,6 +34,8 @@ local NONE = {}
 local OPTIONS = {
   db = "table", key = "table", noun = "string", soft_delete = "boolean|string", lock = "boolean|string",
   timestamps = "boolean", hidden = "table", shown = "table", computed = "table", columns = "table",
+  writable = "table", schema = "table", defaults = "table", touch = "table",
+  before_save = "function", after_save = "function", before_delete = "function", after_delete = "function",
 }
 
 local function check_options(table_name, options)
@@ -129,17 +132,26 @@ end
 -- `lock = true`: an update raises 409 for a row that somebody has written meanwhile, by the column lock_version, or the
 -- one that is named; `timestamps = false`: leave created_at and updated_at alone; `hidden`, `shown`: columns that JSON leaves
 -- out, or has although they are named like a secret; `computed`: attributes by name, functions of the row; `noun`: what
--- one of it is called in messages; `db`: another database
+-- one of it is called in messages; `db`: another database; `writable`: the columns that create and update take from outside;
+-- `schema`: what those must look like, a rille.schema.object; `defaults`: values by column, or functions that make them;
+-- `touch`: relations to rows whose updated_at follows; `before_save(fields, row)`, where row is nil for a new one,
+-- `after_save(row, is_new)`, `before_delete(row)`, `after_delete(row)`: run in the write's transaction
 -- @treturn model
 function model.new(table_name, options)
   options = options or {}
   check_options(table_name, options)
   local self = {
-    table = table_name, noun = options.noun or noun_of(table_name), at = place.at(2), db = options.db or default_db,
-    source = sql.name(table_name), prefix = sql.name(table_name:match "[^.]*$") .. ".",
+    table = table_name, bare_table = table_name:match "[^.]*$", noun = options.noun or noun_of(table_name), at = place.at(2),
+    source = sql.name(table_name), prefix = sql.name((table_name:match "[^.]*$")) .. ".", db = options.db or default_db,
     key = options.key or false, soft_delete = named(options.soft_delete, "deleted_at"),
     lock_column = named(options.lock, "lock_version"), timestamps = options.timestamps ~= false,
     hidden = set_of(options.hidden), shown = set_of(options.shown), computed = options.computed or NONE,
+    writable = options.writable and set_of(options.writable) or false, schema = options.schema or false,
+    partial_schema = options.schema and options.schema:partial() or false, defaults = options.defaults or NONE,
+    touches = options.touch or NONE, hooks = {
+      before_save = options.before_save, after_save = options.after_save,
+      before_delete = options.before_delete, after_delete = options.after_delete,
+    },
     columns = options.columns or false, relations = {}, facts = false, handles = setmetatable({}, { __mode = "k" }),
     row = row_methods(table_name), query = scopes_of(table_name), values = NONE, manner = NONE,
   }

@@ -169,6 +169,21 @@ function row.describe(self)
   return model.table .. " " .. table.concat(key, ", ")
 end
 
+--- Forget what was loaded of a row's relations: of those that go by a column among `fields`, or of all.
+-- @tparam row self
+-- @tparam[opt] table fields by column
+function row.forget_relations(self, fields)
+  for _, relation in pairs(row.model(self).relations) do
+    local is_meant = fields == nil
+    for name in pairs(fields or {}) do
+      is_meant = is_meant or relation:goes_by(name)
+    end
+    if is_meant then
+      relation:leave(self, self[0])
+    end
+  end
+end
+
 -- ---- methods ---------------------------------------------------------------------------------
 
 --- What was assigned and not written yet.

@@ -299,6 +299,16 @@ function sql.inside(query, base)
   return subquery(query.shape, base)
 end
 
+--- A query that selects these columns instead of its own.
+-- @tparam query query
+-- @tparam string columns
+-- @treturn string
+function sql.keys(query, columns)
+  local c = clauses(query.shape, query.model, 0)
+  c.columns = { columns }
+  return select_text(c)
+end
+
 --- The clauses of a query, for statements that are more than a select.
 -- @tparam query query
 -- @tparam integer base as `inside`
@@ -307,7 +317,6 @@ function sql.clauses(query, base)
   return clauses(query.shape, query.model, base or 0)
 end
 
-sql.where_text, sql.select_text, sql.cte_text, sql.body_text = where_text, select_text, cte_text, body_text
-sql.is_plain = is_plain
+sql.where_text, sql.is_plain = where_text, is_plain
 
 return sql
