@@ -13,7 +13,7 @@ enum {
 
 static void on_look(rl_timer *timer);
 
-rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_edition *edition,
+rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_databases *databases, rl_edition *edition,
                          const rl_generation_events *events, void *owner, rl_generation **out) {
     const rl_settings *settings = edition->settings;
     rl_generation *at = rl_mem_zalloc(1, sizeof *at);
@@ -27,6 +27,7 @@ rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_edition *edition
     if (err == RL_OK) {
         at->vm->log = serving->log;
         at->vm->budgets = serving->database_budgets;
+        at->vm->databases = databases;
         at->vm->listeners = serving->database_listeners;
         at->vm->sources = edition->sources;
         err = rl_vm_settings_apply(at->vm, settings, serving->app_dir);

@@ -12,6 +12,7 @@
 
 #include "cli/edition.h"
 #include "cli/worker.h"
+#include "pg/databases.h"
 #include "vm/app.h"
 
 typedef struct rl_generation rl_generation;
@@ -43,8 +44,8 @@ struct rl_generation {
     const char *argv[1];
 };
 
-/* A VM for `edition`, not loaded yet. Takes no reference on failure. */
-RL_MUST_USE rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_edition *edition,
+/* A VM for `edition`, not loaded yet. Takes no reference on failure. `databases` are the worker's. */
+RL_MUST_USE rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_databases *databases, rl_edition *edition,
                                      const rl_generation_events *events, void *owner, rl_generation **out);
 /* Have the app in it loaded; requests for it will come from `server`. */
 RL_MUST_USE rl_err rl_generation_load(rl_generation *generation, rl_server *server);

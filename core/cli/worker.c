@@ -30,6 +30,7 @@ struct rl_worker {
     rl_edition *edition;     /* that the next one is to be made from */
     rl_generation *current;  /* whose the requests are; NULL until the first has loaded, and once it has ended */
     rl_generation *next;     /* which loads */
+    rl_databases databases;  /* whose connections outlive a generation */
     rl_list draining;        /* those that were replaced, the oldest first */
     rl_post stop, serve, load, flip, begin, discard;
     rl_timer stop_delay, drain_look;
@@ -160,7 +161,7 @@ static void on_stop(rl_post *post) {
 /* ---- the next generation -------------------------------------------------------- */
 
 static rl_err make_next(rl_worker *at) {
-    rl_err err = rl_generation_new(at->serving, at->loop, at->edition, &EVENTS, at, &at->next);
+    rl_err err = rl_generation_new(at->serving, at->loop, &at->databases, at->edition, &EVENTS, at, &at->next);
     rl_edition_drop(at->edition);
     at->edition = NULL;
     return err;
@@ -308,6 +309,7 @@ rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, rl_work
     at->edition = rl_edition_share(edition);
     atomic_init(&at->state, RL_WORKER_LOADING);
     atomic_init(&at->next_state, RL_NEXT_NONE);
+    rl_list_init(&at->databases.list);
     rl_list_init(&at->draining);
     at->stop.run = on_stop;
     at->serve.run = on_serve;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "pg/databases.h"
 #include "pg/sql.h"
 #include "vm/pg_call.h"
 #include "vm/pg_param.h"
@@ -16,34 +17,29 @@
 /* ---- pools ------------------------------------------------------------------ */
 
 typedef struct handle {
-    rl_lent lent;  /* in the VM's scope: its end closes the pool */
-    rl_pool *pool; /* NULL once closed */
-    rl_replicas *replicas; /* NULL without any */
-    rl_audience *audience; /* NULL until somebody listens */
+    rl_lent lent;          /* in the VM's scope: its end closes the database */
+    rl_database *database; /* NULL once closed */
 } handle;
 
-static void close_pool(rl_lent *lent) {
+static void close_database(rl_lent *lent) {
     handle *at = RL_CONTAINER(lent, handle, lent);
-    if (at->audience != NULL)
-        rl_audience_close(at->audience);
-    at->audience = NULL;
-    if (at->replicas != NULL)
-        rl_replicas_close(at->replicas);
-    at->replicas = NULL;
-    rl_pool_close(at->pool);
-    at->pool = NULL;
+    rl_database_close(at->database);
+    at->database = NULL;
+}
+
+static rl_database *check_database(lua_State *L) {
+    const handle *at = luaL_checkudata(L, 1, POOL_META);
+    if (at->database == NULL)
+        luaL_error(L, "the database pool is closed");
+    return at->database;
 }
 
 rl_pool *rl_pg_check_pool(lua_State *L) {
-    handle *at = luaL_checkudata(L, 1, POOL_META);
-    if (at->pool == NULL)
-        luaL_error(L, "the database pool is closed");
-    return at->pool;
+    return check_database(L)->pool;
 }
 
 rl_audience *rl_pg_check_audience(lua_State *L) {
-    rl_pg_check_pool(L);
-    handle *at = lua_touserdata(L, 1);
+    rl_database *at = check_database(L);
     const char *url = luaL_checkstring(L, 2);
     uint64_t connect_timeout_ms = (uint64_t)luaL_checknumber(L, 3);
     rl_vm *vm = rl_vm_of(L);
@@ -56,8 +52,7 @@ rl_audience *rl_pg_check_audience(lua_State *L) {
 }
 
 rl_audience *rl_pg_audience(lua_State *L) {
-    rl_pg_check_pool(L);
-    return ((const handle *)lua_touserdata(L, 1))->audience;
+    return check_database(L)->audience;
 }
 
 static uint64_t option(lua_State *L, const char *name, uint64_t otherwise) {
@@ -90,20 +85,6 @@ static rl_pool_options read_options(lua_State *L) {
     return o;
 }
 
-static rl_err open_servers(handle *at, rl_loop *loop, const rl_pool_options *options,
-                           const rl_replicas_options *replicas, const char **wrong) {
-    rl_err err = rl_pool_open(loop, options, &at->pool);
-    if (err != RL_OK || replicas->count == 0)
-        return err;
-    *wrong = "replicas";
-    err = rl_replicas_open(loop, at->pool, options, replicas, &at->replicas);
-    if (err == RL_OK)
-        return RL_OK;
-    rl_pool_close(at->pool);
-    at->pool = NULL;
-    return err;
-}
-
 /* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, prepared, ..._timeout_ms, replicas,
  * max_lag_ms } -> pool; or nil and which option is no URL: "url" or "replicas". Connects to nothing yet. */
 static int open_pool(lua_State *L) {
@@ -116,16 +97,14 @@ static int open_pool(lua_State *L) {
     options.log = vm->log;
     rl_replicas_options replicas = rl_vm_pg_read_replicas(L);
     handle *at = lua_newuserdata(L, sizeof *at);
-    at->pool = NULL;
-    at->audience = NULL;
-    at->replicas = NULL;
+    at->database = NULL;
     luaL_getmetatable(L, POOL_META);
     lua_setmetatable(L, -2);
     /* Anchored for good: the VM's scope points into it. */
     lua_pushvalue(L, -1);
     int ref = luaL_ref(L, LUA_REGISTRYINDEX);
     const char *wrong = "url";
-    rl_err err = open_servers(at, vm->loop, &options, &replicas, &wrong);
+    rl_err err = rl_database_open(vm->databases, vm->loop, &options, &replicas, &wrong, &at->database);
     if (err != RL_OK)
         luaL_unref(L, LUA_REGISTRYINDEX, ref);
     if (err == RL_EINVAL) {
@@ -135,16 +114,16 @@ static int open_pool(lua_State *L) {
     }
     if (err != RL_OK)
         return luaL_error(L, "cannot open the database pool: %s", rl_err_name(err));
-    rl_scope_lend(&vm->scope, &at->lent, "database pool", close_pool);
+    rl_scope_lend(&vm->scope, &at->lent, "database pool", close_database);
     return 1;
 }
 
 /* pg_close(pool): statements in flight fail. Harmless when it is closed. */
 static int close_now(lua_State *L) {
     handle *at = luaL_checkudata(L, 1, POOL_META);
-    if (at->pool != NULL) {
+    if (at->database != NULL) {
         rl_lent_return(&at->lent);
-        close_pool(&at->lent);
+        close_database(&at->lent);
     }
     return 0;
 }

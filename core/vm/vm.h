@@ -29,6 +29,7 @@ struct rl_vm {
     struct rl_app *app; /* what serves with this VM; NULL: nothing does */
     struct rl_log *log; /* may be NULL */
     struct rl_budgets *budgets; /* of the process's database connections; NULL: each pool has its own */
+    struct rl_databases *databases; /* of the worker; NULL: this VM shares its pools with none */
     struct rl_pg_listeners *listeners; /* of the process; NULL: the same */
     const struct rl_sources *sources; /* what its app's Lua files hold; NULL: what the disk does */
     uint32_t jobs; /* of its files, under way on other threads: it may not be freed */

@@ -1,4 +1,5 @@
 --- New code in a server that runs: what a save does, and what it does not.
+local database = require "spec.apps.database"
 local server = require "spec.server"
 local shell = require "spec.shell"
 local wire = require "spec.wire"
@@ -12,11 +13,11 @@ describe("a server whose app changes", function()
     file:close()
   end
 
-  local function start(command)
+  local function start(command, url)
     dir = shell.run "mktemp -d /tmp/rille-reload.XXXXXX"
     shell.run("cp spec/apps/reload/*.lua " .. dir)
     running = server.start {
-      app = dir, command = command, env = { DATABASE_URL = "" },
+      app = dir, command = command, env = { DATABASE_URL = url or "" },
       args = { "--workers", "2", "--stop-delay", "0" },
     }
     finally(function()
@@ -129,6 +130,24 @@ describe("a server whose app changes", function()
     end
     assert.equal(("v%d v%d"):format(saves, saves), ask "/")
     for _, conn in ipairs(conns) do conn:close() end
+  end)
+
+  it("keeps the connections to the database", function()
+    local base = database.new()
+    finally(function() base:drop() end)
+    start("dev", base.url)
+    local function sessions()
+      return base:sql "select string_agg(pid::text, ' ' order by pid) from pg_stat_activity where application_name <> 'psql' and client_port is not null"
+    end
+    -- one for each worker's quick statements, which is there from its first one on; and those that are kept idle
+    for _ = 1, 200 do ask "/rows" end
+    local before = sessions()
+    for n = 2, 6 do
+      write("version.lua", ("return 'v%d'"):format(n))
+      await_log(("generation %d,"):format(n))
+      for _ = 1, 20 do assert.equal("3", ask "/rows") end
+    end
+    assert.equal(before, sessions())
   end)
 
   describe("in production", function()

@@ -8,6 +8,8 @@ app:get("/", function() return first .. " " .. second end)
 -- Waits for the body: the request's code is older than its end.
 app:post("/echo", function(c) return first .. " " .. c:text() end)
 
+app:get("/rows", function() return tostring(#rille.db:query "select generate_series(1, 3)") end)
+
 -- A module that nobody needed before.
 app:get("/late", function() return require "late" end)
 
