@@ -4,6 +4,9 @@
 #include "pg/backend_state.h"
 #include "pg/errand.h"
 
+/* Of small answers, and a statement of a batch may be run again twice. */
+enum { RESULT_MOST = 4 * 2048 };
+
 static void send_more(rl_batch *batch);
 static void hold_back_rest(rl_batch *batch);
 static void learn(const rl_batch *batch);
@@ -30,8 +33,10 @@ rl_err rl_batch_init(rl_batch *batch, rl_errand *errand, uint32_t count) {
     if (batch->items == NULL)
         return RL_ENOMEM;
     batch->count = count;
+    rl_query_init_text(&batch->text);
+    rl_results_init(&batch->results, count * RESULT_MOST);
     for (uint32_t i = 0; i < count; i++) {
-        rl_query_init(&batch->items[i].query, on_answer);
+        rl_query_init_in(&batch->items[i].query, on_answer, &batch->text, &batch->results);
         batch->items[i].batch = batch;
         batch->items[i].lesson = NULL;
     }
@@ -42,6 +47,8 @@ rl_err rl_batch_init(rl_batch *batch, rl_errand *errand, uint32_t count) {
 void rl_batch_clear(rl_batch *batch) {
     for (uint32_t i = 0; i < batch->count; i++)
         rl_query_clear(&batch->items[i].query);
+    rl_results_clear(&batch->results);
+    rl_buf_clear(&batch->text);
     rl_mem_free(batch->items);
     *batch = (rl_batch){0};
 }
@@ -151,13 +158,24 @@ bool rl_batch_may_repeat(const rl_batch *batch) {
     return is_failed;
 }
 
+/* What an earlier run left goes. */
+static void begin(rl_batch *batch) {
+    bool ran = batch->sent > 0;
+    batch->sent = batch->answered = 0;
+    if (!ran)
+        return;
+    for (uint32_t i = 0; i < batch->count; i++)
+        rl_query_reset_answer(&batch->items[i].query);
+    rl_results_clear(&batch->results);
+}
+
 bool rl_batch_run_shared(rl_batch *batch, rl_lane *lane) {
     batch->backend = rl_lane_begin(lane);
     if (batch->backend == NULL)
         return false;
     batch->is_on_lane = true;
     batch->errand->query.timeout_ms = 0; /* the session's own */
-    batch->sent = batch->answered = 0;
+    begin(batch);
     send_more(batch);
     batch->is_on_lane = false;
     rl_lane_end(lane, batch->backend, batch->sent - batch->answered);
@@ -166,13 +184,15 @@ bool rl_batch_run_shared(rl_batch *batch, rl_lane *lane) {
 
 rl_err rl_batch_run(rl_batch *batch, rl_backend *backend) {
     batch->backend = backend;
-    batch->sent = batch->answered = 0;
+    begin(batch);
     send_more(batch);
     if (batch->answered < batch->count)
         return RL_OK;
     /* Not one is on its way: told like a single statement's failure to be sent. */
-    rl_failure *failure = &batch->errand->query.failure;
-    *failure = batch->items[0].query.failure;
-    failure->server = NULL;
-    return failure->err;
+    const rl_failure *first = &batch->items[0].query.failure;
+    rl_query *query = &batch->errand->query;
+    rl_query_fail(query, first->err, first->sqlstate, "%s", rl_failure_message(first));
+    query->failure.sent = first->sent;
+    query->failure.lost = first->lost;
+    return first->err;
 }

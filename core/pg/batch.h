@@ -30,6 +30,8 @@ typedef struct rl_batch_item {
 
 struct rl_batch {
     rl_batch_item *items;
+    rl_buf text; /* of all */
+    rl_results results;
     uint32_t count, sent, answered;
     bool is_atomic;
     bool are_reads; /* alone, outside of a transaction */

@@ -207,7 +207,7 @@ static void fail_of_server(rl_backend *backend, rl_query *query, PGresult *resul
 /* The last of a script's stays. */
 static void keep_result(rl_query *query, PGresult *result) {
     rl_result_free(query->result);
-    query->result = rl_result_new_take(result);
+    query->result = rl_result_new_take(result, query->results);
     if (query->result != NULL)
         return;
     rl_query_fail(query, RL_ENOMEM, "53200", "out of memory: the statement was done, its answer is lost");

@@ -91,7 +91,7 @@ static bool may_differ_at_home(const rl_failure *failure) {
     if (failure->server == NULL)
         return failure->lost;
     if (strcmp(failure->sqlstate, "57014") == 0)
-        return strstr(failure->message, "conflict with recovery") != NULL;
+        return strstr(rl_failure_message(failure), "conflict with recovery") != NULL;
     return strcmp(failure->sqlstate, "25006") != 0;
 }
 
@@ -99,7 +99,7 @@ static void go_home(rl_errand *errand) {
     rl_replica *replica = errand->replica;
     const rl_failure *failure = first_failure(errand);
     if (failure->lost)
-        rl_replica_suspect(replica, failure->message);
+        rl_replica_suspect(replica, rl_failure_message(failure));
     replica->sent_home++;
     if (errand->place == RL_ERRAND_REPLICA_ONLY) {
         errand->query.failure.of_replica = true;

@@ -20,7 +20,7 @@ static void on_answer(rl_query *query) {
     rl_result *result = query->result;
     query->result = NULL;
     bool is_answer = query->failure.err == RL_OK && result != NULL && rl_result_rows(result) == 1;
-    finish(probe, is_answer ? result : NULL, query->failure.message);
+    finish(probe, is_answer ? result : NULL, rl_failure_message(&query->failure));
     rl_result_free(result);
 }
 
@@ -32,7 +32,7 @@ static void run(rl_probe *probe, rl_backend *backend) {
         return;
     rl_pool_release(probe->pool, backend);
     probe->backend = NULL;
-    finish(probe, NULL, probe->query.failure.message);
+    finish(probe, NULL, rl_failure_message(&probe->query.failure));
 }
 
 static void on_granted(rl_acquire *acquire, rl_err err, rl_backend *backend) {

@@ -17,26 +17,38 @@ static void use_few(rl_query *query) {
     query->param_count = 0;
 }
 
+void rl_query_init_text(rl_buf *text) {
+    rl_buf_init(text, TEXT_CEILING);
+}
+
 void rl_query_init(rl_query *query, void (*done)(rl_query *query)) {
-    *query = (rl_query){.done = done};
+    rl_query_init_in(query, done, &query->own, NULL);
+    rl_query_init_text(&query->own);
+}
+
+void rl_query_init_in(rl_query *query, void (*done)(rl_query *query), rl_buf *text, rl_results *results) {
+    *query = (rl_query){.done = done, .text = text, .results = results};
     rl_list_init(&query->link);
-    rl_buf_init(&query->text, TEXT_CEILING);
     use_few(query);
+}
+
+const char *rl_failure_message(const rl_failure *failure) {
+    if (failure->message != NULL)
+        return failure->message;
+    return failure->err == RL_OK ? "" : "out of memory: what failed cannot be told";
 }
 
 void rl_query_reset_answer(rl_query *query) {
     rl_result_free(query->result);
     rl_server_error_free(query->failure.server);
     query->result = NULL;
-    query->failure.err = RL_OK;
-    query->failure.sqlstate[0] = query->failure.message[0] = '\0';
-    query->failure.sent = query->failure.lost = false;
-    query->failure.server = NULL;
+    rl_mem_free(query->failure.message);
+    query->failure = (rl_failure){0};
 }
 
 void rl_query_clear(rl_query *query) {
     rl_query_reset_answer(query);
-    rl_buf_clear(&query->text);
+    rl_buf_clear(&query->own);
     if (query->params != query->few)
         rl_mem_free(query->params);
     use_few(query);
@@ -47,15 +59,21 @@ bool rl_failure_is_stop(const rl_failure *failure) {
 }
 
 rl_err rl_query_set_sql(rl_query *query, rl_slice sql) {
-    assert(rl_buf_len(&query->text) == 0);
     if (sql.len > 0 && memchr(sql.ptr, '\0', sql.len) != NULL)
         return RL_EINVAL;
-    rl_err err = rl_buf_append(&query->text, sql);
+    query->sql_at = rl_buf_len(query->text);
+    rl_err err = rl_buf_append(query->text, sql);
     if (err == RL_OK)
-        err = rl_buf_append_byte(&query->text, '\0');
+        err = rl_buf_append_byte(query->text, '\0');
     if (err == RL_OK)
         query->sql_len = sql.len;
     return err;
+}
+
+void rl_query_set_same_sql(rl_query *query, const rl_query *other) {
+    assert(query->text == other->text);
+    query->sql_at = other->sql_at;
+    query->sql_len = other->sql_len;
 }
 
 rl_err rl_query_begin_param(rl_query *query, rl_param_kind kind) {
@@ -72,14 +90,14 @@ rl_err rl_query_begin_param(rl_query *query, rl_param_kind kind) {
         query->params = params;
         query->param_cap = cap;
     }
-    query->params[query->param_count] = (rl_param){.kind = kind, .offset = rl_buf_len(&query->text)};
+    query->params[query->param_count] = (rl_param){.kind = kind, .offset = (uint32_t)rl_buf_len(query->text)};
     return RL_OK;
 }
 
 rl_err rl_query_end_param(rl_query *query) {
     rl_param *param = &query->params[query->param_count];
-    param->len = rl_buf_len(&query->text) - param->offset;
-    rl_err err = rl_buf_append_byte(&query->text, '\0');
+    param->len = (uint32_t)rl_buf_len(query->text) - param->offset;
+    rl_err err = rl_buf_append_byte(query->text, '\0');
     if (err == RL_OK)
         query->param_count++;
     return err;
@@ -88,7 +106,7 @@ rl_err rl_query_end_param(rl_query *query) {
 rl_err rl_query_add(rl_query *query, rl_param_kind kind, rl_slice value) {
     rl_err err = rl_query_begin_param(query, kind);
     if (err == RL_OK)
-        err = rl_buf_append(&query->text, value);
+        err = rl_buf_append(query->text, value);
     return err == RL_OK ? rl_query_end_param(query) : err;
 }
 
@@ -98,10 +116,12 @@ void rl_query_fail(rl_query *query, rl_err err, const char *sqlstate, const char
         return;
     failure->err = err;
     snprintf(failure->sqlstate, sizeof failure->sqlstate, "%s", sqlstate);
+    char message[RL_FAILURE_MESSAGE_CAP];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(failure->message, sizeof failure->message, fmt, args);
+    vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
+    failure->message = rl_mem_strndup(message, strlen(message));
 }
 
 void rl_query_fail_take(rl_query *query, rl_server_error *server) {

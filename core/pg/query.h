@@ -10,7 +10,12 @@
  * Values travel beside the text, never in it. Everything is copied in, so the
  * caller's bytes may go at once. The result, or the server's words about a
  * failure, belong to the query and die with rl_query_clear. A query stays where it
- * was initialized. */
+ * was initialized.
+ *
+ * Several queries may be filled one after another into one text, where those of the
+ * same SQL have it once: rl_query_init_in.
+ *
+ *     SQL NUL "7" NUL "8" NUL other SQL NUL "9" NUL */
 #ifndef RL_PG_QUERY_H
 #define RL_PG_QUERY_H
 
@@ -29,7 +34,7 @@ typedef enum rl_param_kind {
 
 typedef struct rl_param {
     rl_param_kind kind;
-    size_t offset, len; /* in query->text, a NUL behind it */
+    uint32_t offset, len; /* in query->text, a NUL behind it */
 } rl_param;
 
 enum { RL_QUERY_MAX_PARAMS = 65535 /* the protocol counts them in 16 bits */ };
@@ -42,8 +47,13 @@ typedef struct rl_failure {
     bool lost;         /* the connection went before the statement was settled */
     bool of_replica;   /* and not of the primary, which may answer what was asked */
     rl_server_error *server; /* the server's own error, or NULL: then `message` says it */
-    char message[512]; /* libpq names each address it tried */
+    char *message;           /* see rl_failure_message */
 } rl_failure;
+
+enum { RL_FAILURE_MESSAGE_CAP = 512 /* libpq names each address it tried */ };
+
+/* Never NULL; empty when nothing failed. */
+const char *rl_failure_message(const rl_failure *failure);
 
 /* Whether a timeout of the session stopped the statement: then nothing was done. */
 bool rl_failure_is_stop(const rl_failure *failure);
@@ -67,8 +77,10 @@ struct rl_query {
     rl_result *result;             /* of the last statement that gave one */
     rl_failure failure;
 
-    rl_buf text; /* the SQL, NUL, parameter, NUL, ... */
-    size_t sql_len;
+    rl_buf *text; /* the SQL, NUL, parameter, NUL, ...: its own, or that of several */
+    rl_buf own;
+    size_t sql_at, sql_len;
+    rl_results *results; /* where its result lies with those of others, or NULL */
     rl_param *params; /* `few`, or a block of the heap's */
     uint32_t param_count, param_cap;
     rl_param few[4];
@@ -87,18 +99,29 @@ struct rl_query {
 };
 
 void rl_query_init(rl_query *query, void (*done)(rl_query *query));
+/* One of several, whose text and results lie together, and go when all of them were
+ * cleared. It is filled before the next one is. */
+void rl_query_init_in(rl_query *query, void (*done)(rl_query *query), rl_buf *text, rl_results *results);
+/* A buf as a query's own is, for rl_query_init_in. */
+void rl_query_init_text(rl_buf *text);
 /* Frees all it holds; it must not be running. */
 void rl_query_clear(rl_query *query);
 
 /* First of all, and once. RL_EINVAL for a NUL in the text, RL_EFULL past the ceiling. */
 RL_MUST_USE rl_err rl_query_set_sql(rl_query *query, rl_slice sql);
+/* Instead: the SQL of another query in the same text. */
+void rl_query_set_same_sql(rl_query *query, const rl_query *other);
 RL_MUST_USE rl_err rl_query_add(rl_query *query, rl_param_kind kind, rl_slice value);
 /* A parameter written piece by piece: append to query->text between the two. */
 RL_MUST_USE rl_err rl_query_begin_param(rl_query *query, rl_param_kind kind);
 RL_MUST_USE rl_err rl_query_end_param(rl_query *query);
 
+/* For the offsets of parameters. */
+static inline const char *rl_query_text_at(const rl_query *query, size_t offset) {
+    return rl_buf_live(query->text).ptr + offset;
+}
 static inline const char *rl_query_sql(const rl_query *query) {
-    return rl_buf_live(&query->text).ptr;
+    return rl_query_text_at(query, query->sql_at);
 }
 
 /* The first failure stays: what follows it is its consequence. */

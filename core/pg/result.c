@@ -40,7 +40,8 @@ enum {
 };
 
 typedef struct column {
-    uint32_t oid, name, name_len;
+    uint32_t oid, name_len;
+    const char *name; /* a NUL behind it */
 } column;
 
 typedef struct cell {
@@ -49,11 +50,12 @@ typedef struct cell {
 } cell;
 
 struct rl_result {
-    PGresult *whole; /* a large answer; else NULL, and all of it is behind the struct: */
-    uint32_t rows, column_count, names_len;
-    column *columns;
+    PGresult *whole; /* a large answer; else NULL, and it is here: */
+    uint32_t rows, column_count;
+    const column *columns; /* behind the struct, or an earlier one's */
     cell *cells;
-    char *bytes; /* names, the command, cells: a NUL behind each */
+    char *bytes;    /* the command, cells: a NUL behind each */
+    bool is_in_one; /* an rl_results, which frees it */
 };
 
 /* Of a small answer, taken once. */
@@ -63,18 +65,32 @@ typedef struct measures {
     int name_lens[MOST_CELLS], cell_lens[MOST_CELLS];
 } measures;
 
+static bool has_columns_of(const PGresult *answer, const rl_result *one) {
+    if (one == NULL || one->column_count != (uint32_t)PQnfields(answer))
+        return false;
+    for (uint32_t i = 0; i < one->column_count; i++)
+        if (one->columns[i].oid != PQftype(answer, (int)i) || strcmp(one->columns[i].name, PQfname(answer, (int)i)) != 0)
+            return false;
+    return true;
+}
+
+static void measure_names(const PGresult *answer, measures *m) {
+    for (uint32_t i = 0; i < m->columns; i++) {
+        m->name_lens[i] = (int)strlen(PQfname(answer, (int)i));
+        m->names_len += (size_t)m->name_lens[i] + 1;
+    }
+}
+
 /* False for a large answer. */
-static bool measure(const PGresult *answer, measures *m) {
+static bool measure(const PGresult *answer, bool has_names, measures *m) {
     m->rows = (uint32_t)PQntuples(answer);
     m->columns = (uint32_t)PQnfields(answer);
     if (m->columns > MOST_CELLS || m->rows > MOST_CELLS || m->rows * m->columns > MOST_CELLS)
         return false;
     m->cells = m->rows * m->columns;
     m->names_len = 0;
-    for (uint32_t i = 0; i < m->columns; i++) {
-        m->name_lens[i] = (int)strlen(PQfname(answer, (int)i));
-        m->names_len += (size_t)m->name_lens[i] + 1;
-    }
+    if (has_names)
+        measure_names(answer, m);
     m->command_len = strlen(PQcmdStatus((PGresult *)answer)) + 1;
     m->len = m->names_len + m->command_len;
     for (uint32_t i = 0; i < m->cells; i++) {
@@ -87,56 +103,77 @@ static bool measure(const PGresult *answer, measures *m) {
     return m->len <= MOST_BYTES;
 }
 
-static uint32_t put(rl_result *result, size_t *end, const char *text, size_t len) {
-    size_t at = *end;
-    memcpy(result->bytes + at, text, len + 1);
-    *end += len + 1;
-    return (uint32_t)at;
-}
-
-static void copy(rl_result *result, PGresult *answer, const measures *m) {
-    size_t end = 0;
+static void copy_columns(column *columns, char *names, const PGresult *answer, const measures *m) {
     for (uint32_t i = 0; i < m->columns; i++) {
         size_t len = (size_t)m->name_lens[i];
-        uint32_t at = put(result, &end, PQfname(answer, (int)i), len);
-        result->columns[i] = (column){.oid = PQftype(answer, (int)i), .name = at, .name_len = (uint32_t)len};
+        memcpy(names, PQfname(answer, (int)i), len + 1);
+        columns[i] = (column){.oid = PQftype(answer, (int)i), .name = names, .name_len = (uint32_t)len};
+        names += len + 1;
     }
-    put(result, &end, PQcmdStatus(answer), m->command_len - 1);
+}
+
+static void copy_cells(rl_result *result, PGresult *answer, const measures *m) {
+    size_t end = m->command_len;
+    memcpy(result->bytes, PQcmdStatus(answer), end);
     for (uint32_t i = 0; i < m->cells; i++) {
         int row = (int)(i / m->columns), at = (int)(i % m->columns), len = m->cell_lens[i];
         result->cells[i] = (cell){.at = (uint32_t)end, .len = len};
-        if (len != IS_NULL)
-            put(result, &end, PQgetvalue(answer, row, at), (size_t)len);
+        if (len == IS_NULL)
+            continue;
+        memcpy(result->bytes + end, PQgetvalue(answer, row, at), (size_t)len + 1);
+        end += (size_t)len + 1;
     }
 }
 
-rl_result *rl_result_new_take(PGresult *answer) {
-    measures m = {0}; /* gcc with SAN=thread does not see that measuring fills it */
-    bool is_small = measure(answer, &m);
-    size_t columns_len = is_small ? m.columns * sizeof(column) : 0;
-    size_t cells_len = is_small ? m.cells * sizeof(cell) : 0;
-    rl_result *result = rl_mem_alloc(sizeof *result + columns_len + cells_len + (is_small ? m.len : 0));
-    if (result == NULL || !is_small) {
-        if (result == NULL)
-            PQclear(answer);
-        else
-            *result = (rl_result){.whole = answer, .rows = m.rows, .column_count = m.columns};
-        return result;
-    }
-    *result = (rl_result){.rows = m.rows, .column_count = m.columns, .names_len = (uint32_t)m.names_len};
-    result->columns = (column *)(void *)(result + 1);
-    result->cells = (cell *)(void *)(result->columns + m.columns);
-    result->bytes = (char *)(result->cells + m.cells);
-    copy(result, answer, &m);
+/* The block is: the struct, columns, cells, the names, the bytes. */
+static rl_result *new_small(PGresult *answer, rl_results *in, const rl_result *like, const measures *m) {
+    size_t columns_len = like == NULL ? m->columns * sizeof(column) : 0;
+    size_t len = sizeof(rl_result) + columns_len + m->cells * sizeof(cell) + m->len;
+    rl_result *result = in == NULL ? rl_mem_alloc(len) : rl_arena_alloc(&in->arena, len);
+    if (result == NULL)
+        return NULL;
+    column *columns = (column *)(void *)(result + 1);
+    *result = (rl_result){.rows = m->rows, .column_count = m->columns, .is_in_one = in != NULL};
+    result->cells = (cell *)(void *)((char *)columns + columns_len);
+    char *names = (char *)(result->cells + m->cells);
+    result->bytes = names + m->names_len;
+    result->columns = like == NULL ? columns : like->columns;
+    if (like == NULL)
+        copy_columns(columns, names, answer, m);
+    copy_cells(result, answer, m);
     PQclear(answer);
+    if (in != NULL)
+        in->latest = result;
+    return result;
+}
+
+rl_result *rl_result_new_take(PGresult *answer, rl_results *in) {
+    measures m = {0}; /* gcc with SAN=thread does not see that measuring fills it */
+    const rl_result *like = in != NULL && has_columns_of(answer, in->latest) ? in->latest : NULL;
+    bool is_small = measure(answer, like == NULL, &m);
+    rl_result *result = is_small ? new_small(answer, in, like, &m) : rl_mem_alloc(sizeof *result);
+    if (result == NULL)
+        PQclear(answer);
+    else if (!is_small)
+        *result = (rl_result){.whole = answer, .rows = m.rows, .column_count = m.columns};
     return result;
 }
 
 void rl_result_free(rl_result *result) {
-    if (result == NULL)
+    if (result == NULL || result->is_in_one)
         return;
     PQclear(result->whole);
     rl_mem_free(result);
+}
+
+void rl_results_init(rl_results *results, size_t ceiling) {
+    rl_arena_init(&results->arena, ceiling);
+    results->latest = NULL;
+}
+
+void rl_results_clear(rl_results *results) {
+    rl_arena_clear(&results->arena);
+    results->latest = NULL;
 }
 
 uint32_t rl_result_rows(const rl_result *result) {
@@ -150,7 +187,7 @@ uint32_t rl_result_columns(const rl_result *result) {
 rl_slice rl_result_name(const rl_result *result, uint32_t at) {
     if (result->whole != NULL)
         return rl_slice_str(PQfname(result->whole, (int)at));
-    return rl_slice_of(result->bytes + result->columns[at].name, result->columns[at].name_len);
+    return rl_slice_of(result->columns[at].name, result->columns[at].name_len);
 }
 
 uint32_t rl_result_oid(const rl_result *result, uint32_t at) {
@@ -158,10 +195,7 @@ uint32_t rl_result_oid(const rl_result *result, uint32_t at) {
 }
 
 bool rl_result_is_alike(const rl_result *a, const rl_result *b) {
-    return a->whole == NULL && b->whole == NULL && a->column_count == b->column_count &&
-           a->names_len == b->names_len &&
-           memcmp(a->columns, b->columns, a->column_count * sizeof(column)) == 0 &&
-           memcmp(a->bytes, b->bytes, a->names_len) == 0;
+    return a->whole == NULL && a->columns == b->columns;
 }
 
 bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t at, rl_slice *out) {
@@ -179,7 +213,7 @@ bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t at, rl_slice
 }
 
 const char *rl_result_command(const rl_result *result) {
-    return result->whole != NULL ? PQcmdStatus(result->whole) : result->bytes + result->names_len;
+    return result->whole != NULL ? PQcmdStatus(result->whole) : result->bytes;
 }
 
 /* The last word of a command is the count, where it has one. */

@@ -7,15 +7,18 @@
  * requests would be out of the processor's caches before they are read, so a small
  * answer is copied to a block of its own size, and libpq's is free for the next one.
  *
- * Whoever holds an rl_result frees it. Slices taken from it live as long as it does. */
+ * Those of a batch lie together in one rl_results. Its statements mostly differ in
+ * their values alone: what has the same columns as the one before it shares them.
+ *
+ * Whoever holds an rl_result frees it, before the rl_results that it lies in. Slices
+ * taken from it live as long as it does. */
 #ifndef RL_PG_RESULT_H
 #define RL_PG_RESULT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
-#include "base/slice.h"
+#include "base/arena.h"
 
 struct pg_result; /* libpq's */
 typedef struct rl_result rl_result;
@@ -46,15 +49,24 @@ enum {
 /* The element type of a built-in array type; 0 for what is no such array. */
 uint32_t rl_oid_element(uint32_t oid);
 
-/* Takes `answer` always; NULL when memory ran out. */
-RL_MUST_USE rl_result *rl_result_new_take(struct pg_result *answer);
+typedef struct rl_results {
+    rl_arena arena;
+    const rl_result *latest; /* of the small ones */
+} rl_results;
+
+/* At most `ceiling` bytes. */
+void rl_results_init(rl_results *results, size_t ceiling);
+void rl_results_clear(rl_results *results);
+
+/* Takes `answer` always; NULL when memory ran out. `in` is NULL for a result by itself. */
+RL_MUST_USE rl_result *rl_result_new_take(struct pg_result *answer, rl_results *in);
 void rl_result_free(rl_result *result); /* NULL is allowed */
 
 uint32_t rl_result_rows(const rl_result *result);
 uint32_t rl_result_columns(const rl_result *result);
 rl_slice rl_result_name(const rl_result *result, uint32_t column);
 uint32_t rl_result_oid(const rl_result *result, uint32_t column);
-/* Whether both have columns of the same names and types. True only of small answers. */
+/* Whether both share their columns. */
 bool rl_result_is_alike(const rl_result *a, const rl_result *b);
 /* False for SQL NULL; else `*out` is the text form, NUL-terminated too. */
 bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t column, rl_slice *out);

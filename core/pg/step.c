@@ -51,7 +51,7 @@ static bool looks_like_bytes(const char *bytes, size_t len) {
 /* Whether the types must be known before the values can be written: then the
  * first run of the statement takes two round trips. */
 static bool needs_types_first(const rl_query *query) {
-    const char *base = rl_query_sql(query);
+    const char *base = rl_query_text_at(query, 0);
     for (uint32_t i = 0; i < query->param_count; i++) {
         const rl_param *param = &query->params[i];
         if (param->kind == RL_PARAM_STRING && looks_like_bytes(base + param->offset, param->len))
@@ -96,7 +96,7 @@ static void declare_types(const rl_query *query, uint32_t *types) {
 /* RL_EINVAL, with the failure set, for a NUL in a text: libpq would cut it. */
 static rl_err values_fill(values *v, rl_query *query) {
     const rl_statement *statement = query->statement; /* NULL: the types are unknown */
-    const char *base = rl_query_sql(query);
+    const char *base = rl_query_text_at(query, 0);
     for (uint32_t i = 0; i < query->param_count; i++) {
         const rl_param *param = &query->params[i];
         if (param->kind == RL_PARAM_NULL)

@@ -219,9 +219,10 @@ static int rows(lua_State *L) {
     rl_errand *errand = rl_pg_check_answer(L);
     if (rl_pg_push_if_failed(L, errand))
         return 2;
-    rl_failure failure = {.err = RL_EINVAL, .sqlstate = "22000"};
+    char why[RL_FAILURE_MESSAGE_CAP];
+    const rl_failure failure = {.err = RL_EINVAL, .sqlstate = "22000", .message = why};
     rl_vm_pg_rows of;
-    rl_vm_pg_rows_begin(&of, L, bigint_is_string, failure.message, sizeof failure.message);
+    rl_vm_pg_rows_begin(&of, L, bigint_is_string, why, sizeof why);
     rl_vm_pg_rows_mold(&of, lua_istable(L, 3) ? 3 : 0);
     if (rl_vm_pg_push_rows(&of, errand->query.result, most >= UINT32_MAX ? UINT32_MAX : (uint32_t)most)) {
         rl_errand_drop(errand);

@@ -18,21 +18,37 @@ static void on_freed(rl_errand *errand) {
     rl_mem_free(call);
 }
 
-/* Fill one query from the { sql, value, ... } on the top. Values that are nil
- * inside count, those at the end cannot be seen: the caller pads them. */
-static rl_err fill(lua_State *L, rl_query *query, int width, char *message, size_t message_cap) {
-    int item = lua_gettop(L);
+typedef struct last_sql {
+    const char *sql; /* Lua's */
+    const rl_query *query;
+} last_sql;
+
+/* The SQL of the item on the top; that of the item before, mostly: then Lua has one string for both. */
+static rl_err fill_sql(lua_State *L, int item, rl_query *query, last_sql *last) {
     size_t len;
     lua_rawgeti(L, item, 1);
     const char *sql = lua_tolstring(L, -1, &len);
-    rl_err err = rl_query_set_sql(query, rl_slice_of(sql, len));
+    lua_pop(L, 1); /* the item holds it */
+    if (sql == last->sql) {
+        rl_query_set_same_sql(query, last->query);
+        return RL_OK;
+    }
+    *last = (last_sql){.sql = sql, .query = query};
+    return rl_query_set_sql(query, rl_slice_of(sql, len));
+}
+
+/* Fill one query from the { sql, value, ... } on the top. Values that are nil
+ * inside count, those at the end cannot be seen: the caller pads them. */
+static rl_err fill(lua_State *L, rl_query *query, int width, last_sql *last, char *message, size_t message_cap) {
+    int item = lua_gettop(L);
+    rl_err err = fill_sql(L, item, query, last);
     if (err != RL_OK) {
         snprintf(message, message_cap, "the text of a statement holds a NUL byte, or is too large");
         return err;
     }
     for (int i = 2; i <= width; i++)
         lua_rawgeti(L, item, i);
-    err = rl_vm_pg_add_params(L, item + 2, query, message, message_cap);
+    err = rl_vm_pg_add_params(L, item + 1, query, message, message_cap);
     lua_settop(L, item);
     return err;
 }
@@ -40,13 +56,14 @@ static rl_err fill(lua_State *L, rl_query *query, int width, char *message, size
 enum { MOST_VALUES = 4000 /* of one statement here: they all stand on Lua's stack */ };
 
 static rl_err fill_all(lua_State *L, rl_batch *batch, char *message, size_t message_cap) {
+    last_sql last = {0};
     for (uint32_t i = 0; i < batch->count; i++) {
         lua_rawgeti(L, 3, (int)i + 1);
         lua_rawgeti(L, 5, (int)i + 1);
         int width = (int)lua_tointeger(L, -1);
         lua_pop(L, 1);
         char why[RL_PG_MESSAGE_CAP / 2] = "";
-        rl_err err = fill(L, &batch->items[i].query, width, why, sizeof why);
+        rl_err err = fill(L, &batch->items[i].query, width, &last, why, sizeof why);
         lua_pop(L, 1);
         if (err != RL_OK) {
             snprintf(message, message_cap, "statement %u: %s", i + 1, why);
@@ -133,9 +150,10 @@ static int results(lua_State *L) {
     if (rl_pg_push_if_failed(L, errand))
         return 2;
     const rl_batch *batch = errand->batch;
-    rl_failure odd = {.err = RL_EINVAL, .sqlstate = "22000"}; /* a value that Lua cannot hold */
+    char why[RL_FAILURE_MESSAGE_CAP];
+    rl_failure odd = {.err = RL_EINVAL, .sqlstate = "22000", .message = why}; /* a value that Lua cannot hold */
     rl_vm_pg_rows rows;
-    rl_vm_pg_rows_begin(&rows, L, bigint_is_string, odd.message, sizeof odd.message);
+    rl_vm_pg_rows_begin(&rows, L, bigint_is_string, why, sizeof why);
     lua_createtable(L, (int)batch->count, 0);
     uint32_t first_failed = 0;
     for (uint32_t i = 0; i < batch->count; i++) {

@@ -69,7 +69,7 @@ static rl_err refuse(sender *s, const char *why) {
 }
 
 static rl_err append(sender *s, const char *text) {
-    return rl_buf_append(&s->query->text, rl_slice_str(text));
+    return rl_buf_append(s->query->text, rl_slice_str(text));
 }
 
 /* Most parameters are such; printf takes ten times as long for them. */
@@ -104,7 +104,7 @@ static void print_number(double value, char *out) {
 
 /* A quoted element: only the quote and the backslash mean anything inside. */
 static rl_err append_quoted(sender *s, rl_slice text) {
-    rl_buf *out = &s->query->text;
+    rl_buf *out = s->query->text;
     rl_err err = rl_buf_append_byte(out, '"');
     size_t from = 0;
     for (size_t i = 0; i < text.len && err == RL_OK; i++) {
@@ -136,7 +136,7 @@ static rl_slice wrapped_bytes(lua_State *L, int index) {
 static rl_err append_hex_element(sender *s, rl_slice bytes) {
     static const char digits[] = "0123456789abcdef";
     char *at = NULL;
-    rl_err err = rl_buf_reserve(&s->query->text, bytes.len * 2 + 5, &at);
+    rl_err err = rl_buf_reserve(s->query->text, bytes.len * 2 + 5, &at);
     if (err != RL_OK)
         return err;
     char *begin = at;
@@ -147,7 +147,7 @@ static rl_err append_hex_element(sender *s, rl_slice bytes) {
         *at++ = digits[(unsigned char)bytes.ptr[i] & 15];
     }
     *at++ = '"';
-    rl_buf_commit(&s->query->text, (size_t)(at - begin));
+    rl_buf_commit(s->query->text, (size_t)(at - begin));
     return RL_OK;
 }
 
@@ -160,7 +160,7 @@ static rl_err encode_json(sender *s, rl_buf *out) {
 
 static rl_err append_json_element(sender *s, int index) {
     rl_buf text;
-    rl_buf_init(&text, s->query->text.ceiling);
+    rl_buf_init(&text, s->query->text->ceiling);
     lua_rawgeti(s->L, index, 1);
     rl_err err = encode_json(s, &text);
     lua_pop(s->L, 1);
@@ -207,17 +207,17 @@ static rl_err append_array(sender *s, int index, int depth) {
     if (depth > MAX_DEPTH)
         return refuse(s, "an array nests deeper than PostgreSQL allows (6)");
     int count = (int)lua_objlen(L, index);
-    rl_err err = rl_buf_append_byte(&s->query->text, '{');
+    rl_err err = rl_buf_append_byte(s->query->text, '{');
     for (int i = 1; i <= count && err == RL_OK; i++) {
         if (i > 1)
-            err = rl_buf_append_byte(&s->query->text, ',');
+            err = rl_buf_append_byte(s->query->text, ',');
         if (err != RL_OK)
             break;
         lua_rawgeti(L, index, i);
         err = append_element(s, lua_gettop(L), depth);
         lua_pop(L, 1);
     }
-    return err == RL_OK ? rl_buf_append_byte(&s->query->text, '}') : err;
+    return err == RL_OK ? rl_buf_append_byte(s->query->text, '}') : err;
 }
 
 static rl_err add_array(sender *s, int index) {
@@ -232,7 +232,7 @@ static rl_err add_json(sender *s, int index) {
     if (err != RL_OK)
         return err;
     lua_rawgeti(s->L, index, 1);
-    err = encode_json(s, &s->query->text);
+    err = encode_json(s, s->query->text);
     lua_pop(s->L, 1);
     return err == RL_OK ? rl_query_end_param(s->query) : err;
 }

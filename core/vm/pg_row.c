@@ -264,7 +264,7 @@ void rl_vm_pg_push_failure(lua_State *L, const rl_failure *failure, const char *
     lua_setfield(L, -2, "code");
     lua_pushinteger(L, status_of(failure));
     lua_setfield(L, -2, "status");
-    set_text(L, "message", failure->message);
+    set_text(L, "message", rl_failure_message(failure));
     set_text(L, "sql", sql);
     if (failure->server != NULL)
         push_server_fields(L, failure->server);

@@ -18,7 +18,7 @@ static char *text(const char *literal) {
 /* More than a small answer may hold. */
 static const char large[] = LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG LONG;
 
-static rl_result *make_result(bool is_large) {
+static PGresult *make_answer(bool is_large) {
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
     PGresAttDesc columns[] = {{.name = text("id"), .typid = RL_OID_INT8},
                               {.name = text("tags"), .typid = 1009}};
@@ -27,13 +27,17 @@ static rl_result *make_result(bool is_large) {
     assert_int_equal(PQsetvalue(result, 0, 1, NULL, -1), 1);
     assert_int_equal(PQsetvalue(result, 1, 0, text(""), 0), 1);
     assert_int_equal(PQsetvalue(result, 1, 1, text(large), is_large ? sizeof large - 1 : 0), 1);
-    rl_result *taken = rl_result_new_take(result);
+    return result;
+}
+
+static rl_result *take(PGresult *answer, rl_results *in) {
+    rl_result *taken = rl_result_new_take(answer, in);
     assert_non_null(taken);
     return taken;
 }
 
-static void read_cells(bool is_large) {
-    rl_result *result = make_result(is_large);
+static void read_cells(bool is_large, rl_results *in) {
+    rl_result *result = take(make_answer(is_large), in);
     rl_slice cell;
     assert_int_equal(rl_result_rows(result), 2);
     assert_int_equal(rl_result_columns(result), 2);
@@ -54,26 +58,60 @@ static void read_cells(bool is_large) {
 
 static void reads_cells_and_tells_null_from_empty(void **state) {
     (void)state;
-    read_cells(false);
-    read_cells(true);
+    read_cells(false, NULL);
+    read_cells(true, NULL);
 }
 
-static void knows_which_small_answers_have_the_same_columns(void **state) {
+static void lie_together_as_well(void **state) {
     (void)state;
-    rl_result *one = make_result(false), *two = make_result(false), *large_one = make_result(true);
-    PGresult *none = PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK);
-    rl_result *command = rl_result_new_take(none);
-    assert_true(rl_result_is_alike(one, two));
-    assert_false(rl_result_is_alike(one, command));
-    assert_false(rl_result_is_alike(large_one, large_one));
-    rl_result_free(one);
-    rl_result_free(two);
-    rl_result_free(large_one);
-    rl_result_free(command);
+    rl_results in;
+    rl_results_init(&in, 4096);
+    for (int i = 0; i < 3; i++) {
+        read_cells(false, &in);
+        read_cells(true, &in);
+    }
+    rl_results_clear(&in);
+    read_cells(false, &in);
+    rl_results_clear(&in);
+}
+
+static PGresult *answer_of(const char *name, uint32_t type) {
+    PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    PGresAttDesc column = {.name = text(name), .typid = type};
+    assert_int_equal(PQsetResultAttrs(result, 1, &column), 1);
+    assert_int_equal(PQsetvalue(result, 0, 0, text("7"), 1), 1);
+    return result;
+}
+
+static void share_their_columns_while_these_are_the_same(void **state) {
+    (void)state;
+    rl_results in;
+    rl_results_init(&in, 4096);
+    rl_result *all[] = {
+        take(answer_of("id", RL_OID_INT4), &in),  take(answer_of("id", RL_OID_INT4), &in),
+        take(answer_of("id", RL_OID_INT8), &in),  take(answer_of("no", RL_OID_INT8), &in),
+        take(make_answer(false), &in),            take(make_answer(true), &in),
+        take(make_answer(false), &in),            take(PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK), &in),
+    };
+    static const bool are_alike[] = {true, false, false, false, false, false, false};
+    for (size_t i = 0; i < sizeof are_alike; i++)
+        assert_int_equal(rl_result_is_alike(all[i], all[i + 1]), are_alike[i]);
+    assert_true(rl_result_is_alike(all[4], all[6])); /* a large one between them */
+    assert_false(rl_result_is_alike(all[5], all[5]));
+    assert_int_equal(rl_result_oid(all[1], 0), RL_OID_INT4);
+    assert_int_equal(rl_result_oid(all[2], 0), RL_OID_INT8);
+    assert_true(rl_slice_eq(rl_result_name(all[3], 0), RL_LIT("no")));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        rl_result_free(all[i]);
+    rl_results_clear(&in);
 }
 
 static void take_one(void) {
-    rl_result_free(rl_result_new_take(PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK)));
+    rl_results in;
+    rl_results_init(&in, 4096);
+    rl_result_free(rl_result_new_take(PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK), NULL));
+    rl_result_free(rl_result_new_take(PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK), &in));
+    rl_results_clear(&in);
 }
 
 static void loses_nothing_when_an_allocation_fails(void **state) {
@@ -93,7 +131,8 @@ static void knows_the_elements_of_arrays(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_cells_and_tells_null_from_empty),
-        cmocka_unit_test(knows_which_small_answers_have_the_same_columns),
+        cmocka_unit_test(lie_together_as_well),
+        cmocka_unit_test(share_their_columns_while_these_are_the_same),
         cmocka_unit_test(loses_nothing_when_an_allocation_fails),
         cmocka_unit_test(knows_the_elements_of_arrays),
     };

@@ -27,6 +27,23 @@ describe("rille.db.batch", function()
     assert.same({}, db:batch {})
   end)
 
+  it("keeps apart what shares a text, columns or neither", function()
+    local one, other, large = "select $1::text as a", "select $1::text as b, $2::int as a", "select repeat($1, 5000) as a"
+    local list, expected = {}, {}
+    for i = 1, 3 do
+      for _, item in ipairs { { one, "x" .. i }, { one, rille.null }, { other, "y", i }, { large, "z" }, { one, "" } } do
+        list[#list + 1] = item
+        expected[#expected + 1] = item[1] == other and { b = "y", a = i } or item[1] == large and { a = ("z"):rep(5000) }
+          or { a = item[2] ~= rille.null and item[2] or nil }
+      end
+    end
+    for _ = 1, 4 do -- unknown texts first, then quick ones
+      for i, rows in ipairs(db:batch(list)) do
+        assert.same(expected[i], setmetatable(rows[1], nil))
+      end
+    end
+  end)
+
   it("lets each statement stand or fall alone", function()
     local err = private.fails("db.23505", db.batch, db, {
       { "insert into thing values (1)" }, { "insert into thing values (1)" }, { "insert into thing values (2)" },
