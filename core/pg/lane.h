@@ -56,6 +56,7 @@ typedef struct rl_lane_options {
     uint64_t dead_after_ms; /* of silence past statement_timeout_ms, which the server itself would have kept */
     uint64_t max_lifetime_ms;                       /* give or take a tenth; 0: no limit */
     bool is_replica;                                /* the sessions refuse writes */
+    bool looks_at_sessions;                         /* for what statements have left there (pg/session.h) */
     rl_log *log;                                    /* may be NULL */
     /* A host has refused a write, since its server follows another one. In a turn; may be NULL. */
     void (*on_demoted)(void *owner, uint64_t host);

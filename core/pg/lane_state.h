@@ -9,6 +9,7 @@
 #include "pg/connector.h"
 #include "pg/jitter.h"
 #include "pg/lane.h"
+#include "pg/session.h"
 
 typedef struct rl_wire {
     rl_list link;
@@ -16,6 +17,7 @@ typedef struct rl_wire {
     rl_backend *backend;
     uint64_t retire_ms; /* replaced after this; 0: never old */
     bool is_leaving;
+    rl_session session;
 } rl_wire;
 
 struct rl_lane {

@@ -63,6 +63,7 @@ static rl_err open_lane(rl_pool *pool, const rl_pool_options *options) {
     lane.connect_timeout_ms = options->connect_timeout_ms;
     lane.max_lifetime_ms = options->max_lifetime_ms;
     lane.is_replica = options->is_replica;
+    lane.looks_at_sessions = options->looks_at_sessions;
     lane.on_demoted = options->is_replica ? NULL : rl_supply_on_demoted;
     lane.owner = pool;
     lane.log = options->log;

@@ -49,6 +49,7 @@ typedef struct rl_pool_options {
     bool is_sessionless;      /* a pooler lends a session for one transaction (PgBouncer): nothing is kept in one */
     rl_budgets *budgets;      /* the process's; NULL: this pool's budget is its own */
     struct rl_log *log;       /* may be NULL */
+    bool looks_at_sessions;   /* the shared ones, for what statements have left there: in development */
     bool is_replica;          /* of a server that follows another one: the sessions refuse writes */
     /* A connection could not be made, as rl_pool_connect_error says. May be NULL. */
     void (*on_refused)(void *owner);

@@ -9,6 +9,7 @@ void rl_wire_close(rl_wire *self) {
     rl_list_remove(&self->link);
     self->lane->wire_count--;
     rl_backend_close(self->backend);
+    rl_session_clear(&self->session);
     rl_mem_free(self);
 }
 
@@ -26,18 +27,23 @@ static void on_lost(void *owner) {
 static void expel(rl_wire *self) {
     rl_lane *lane = self->lane;
     lane->stats.expelled++;
-    const rl_log_field last = rl_log_str("statement", rl_slice_str(rl_backend_last_sql(self->backend)));
+    const char *what = self->session.changed != NULL ? self->session.changed : "a setting, or a transaction";
+    const rl_log_field fields[] = {rl_log_str("left", rl_slice_str(what)),
+                                   rl_log_str("statement", rl_slice_str(rl_backend_last_sql(self->backend)))};
     rl_log_write(lane->options.log, RL_LOG_WARN,
-                 "a statement changed the session of a shared database connection: it was closed", &last, 1);
+                 "a statement changed the session of a shared database connection: it was closed", fields,
+                 sizeof fields / sizeof *fields);
     rl_wire_close(self);
 }
 
 static void on_quiet(void *owner) {
     rl_wire *self = owner;
-    if (rl_backend_is_altered(self->backend))
+    if (rl_backend_is_altered(self->backend) || self->session.changed != NULL)
         expel(self);
     else if (self->is_leaving)
         rl_wire_close(self);
+    else if (self->lane->options.looks_at_sessions)
+        rl_session_look(&self->session, self->backend);
 }
 
 static const rl_backend_events backend_events = {.quiet = on_quiet, .lost = on_lost};
@@ -70,6 +76,7 @@ static rl_err string_wire(rl_lane *lane, PGconn *pg) {
         return RL_ENOMEM;
     }
     self->lane = lane;
+    rl_session_init(&self->session);
     const rl_backend_options options = {.max_statements = lane->options.max_statements};
     rl_err err = rl_backend_open_take(lane->loop, pg, &options, &backend_events, self, &self->backend);
     if (err != RL_OK) {
@@ -83,6 +90,8 @@ static rl_err string_wire(rl_lane *lane, PGconn *pg) {
         retire_one(lane);
     rl_list_push_back(&lane->wires, &self->link);
     lane->wire_count++;
+    if (lane->options.looks_at_sessions)
+        rl_session_look(&self->session, self->backend);
     return RL_OK;
 }
 

@@ -80,13 +80,16 @@ static rl_pool_options read_options(lua_State *L) {
     lua_getfield(L, 1, "prepared");
     o.is_sessionless = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
     lua_pop(L, 1);
+    lua_getfield(L, 1, "looks_at_sessions");
+    o.looks_at_sessions = lua_toboolean(L, -1);
+    lua_pop(L, 1);
     lua_getfield(L, 1, "url");
     o.url = luaL_checkstring(L, -1); /* stays on the stack */
     return o;
 }
 
 /* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, prepared, ..._timeout_ms, replicas,
- * max_lag_ms } -> pool; or nil and which option is no URL: "url" or "replicas". Connects to nothing yet. */
+ * max_lag_ms, looks_at_sessions } -> pool; or nil and which option is no URL: "url" or "replicas". Connects to nothing yet. */
 static int open_pool(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     rl_vm *vm = rl_vm_of(L);

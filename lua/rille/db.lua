@@ -78,6 +78,7 @@ local function pool_options(given)
   end
   options.replicas = replicas_of(given, settings)
   options.max_lag_ms = options.max_lag_ms or DEFAULT_MAX_LAG * 1000
+  options.looks_at_sessions = settings.env == "development"
   options.prepared = given.prepared
   if given.prepared == nil then
     options.prepared = settings.db_prepared

@@ -33,16 +33,20 @@ static void on_done(rl_query *query) {
 
 static const rl_backend_events events = {.quiet = on_quiet, .lost = on_lost};
 
-static void open_bench(bench *b, uint32_t max_statements) {
+static void open_bench_at(bench *b, const char *url, uint32_t max_statements) {
     *b = (bench){.done = false};
     assert_int_equal(rl_loop_new(&b->loop), RL_OK);
     assert_int_equal(rl_canceller_new(b->loop, &b->canceller), RL_OK);
-    PGconn *pg = PQconnectdb(server.url);
+    PGconn *pg = PQconnectdb(url);
     assert_int_equal(PQstatus(pg), CONNECTION_OK);
     rl_backend_options options = {
         .max_statements = max_statements, .cancel_grace_ms = 2000, .canceller = b->canceller};
     assert_int_equal(rl_backend_open_take(b->loop, pg, &options, &events, b, &b->backend), RL_OK);
     rl_query_init(&b->query, on_done);
+}
+
+static void open_bench(bench *b, uint32_t max_statements) {
+    open_bench_at(b, server.url, max_statements);
 }
 
 static void close_bench(bench *b) {
@@ -441,6 +445,24 @@ static void gives_up_a_server_that_does_not_answer(void **state) {
     close_bench(&b);
 }
 
+/* libpq 15 sends its cancel in clear, key and all, also beside a connection that is encrypted. */
+static void closes_rather_than_cancel_in_clear_beside_tls(void **state) {
+    (void)state;
+    bench b;
+    char url[300];
+    uint16_t port = cluster_begin_tls(&server);
+    snprintf(url, sizeof url, "host=127.0.0.1 port=%u user=rille dbname=postgres sslmode=require", port);
+    open_bench_at(&b, url, 8);
+    assert_int_equal(PQsslInUse(b.backend->pg), 1);
+    set(&b, "select pg_sleep(60)");
+    start(&b);
+    rl_backend_cancel(b.backend);
+    turn_until_set(b.loop, &b.lost);
+    assert_true(b.done);
+    assert_int_equal(b.query.failure.err, RL_ETIMEOUT);
+    close_bench(&b);
+}
+
 static void carries_large_values(void **state) {
     (void)state;
     bench b;
@@ -523,6 +545,7 @@ int main(void) {
         cmocka_unit_test(gives_up_a_server_that_does_not_answer),
         cmocka_unit_test(carries_large_values),
         cmocka_unit_test(survives_each_refused_allocation),
+        cmocka_unit_test(closes_rather_than_cancel_in_clear_beside_tls), /* the server is another one from there on */
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

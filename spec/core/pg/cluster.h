@@ -6,11 +6,15 @@
 #ifndef RL_SPEC_PG_CLUSTER_H
 #define RL_SPEC_PG_CLUSTER_H
 
+#include <arpa/inet.h>
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CLUSTER_SCRIPT "spec/core/pg/cluster.sh"
 
@@ -53,6 +57,22 @@ static inline int cluster_do(cluster *self, const char *what) {
     if (strcmp(what, "begin") == 0)
         PQreset(self->admin);
     return 0;
+}
+
+/* It listens on 127.0.0.1 too then, with TLS, at the port that is returned; 0 when it does not. */
+static inline uint16_t cluster_begin_tls(cluster *self) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bool is_bound = bind(fd, (struct sockaddr *)&address, len) == 0 &&
+                    getsockname(fd, (struct sockaddr *)&address, &len) == 0;
+    close(fd);
+    char command[256];
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " tls %s %u", self->dir, ntohs(address.sin_port));
+    if (!is_bound || system(command) != 0)
+        return 0;
+    PQreset(self->admin);
+    return ntohs(address.sin_port);
 }
 
 static inline void cluster_stop(cluster *self) {

@@ -233,16 +233,6 @@ static void survives_each_refused_allocation(void **state) {
     rl_loop_free(shared_loop);
 }
 
-static uint16_t find_port(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
 /* By `host`, trusting what `authority` signed; "" when it connects, over TLS. */
 static void dial_securely(const cluster *secure, uint16_t port, const char *host, const char *authority,
                           const char *complaint) {
@@ -266,11 +256,9 @@ static void dial_securely(const cluster *secure, uint16_t port, const char *host
 static void verifies_who_the_server_is(void **state) {
     (void)state;
     cluster secure;
-    char command[256];
-    uint16_t port = find_port();
     assert_int_equal(cluster_start(&secure), 0);
-    snprintf(command, sizeof command, CLUSTER_SCRIPT " tls %s %u", secure.dir, port);
-    assert_int_equal(system(command), 0);
+    uint16_t port = cluster_begin_tls(&secure);
+    assert_int_not_equal(port, 0);
     dial_securely(&secure, port, "localhost", "ca.pem", NULL);
     dial_securely(&secure, port, "localhost", "other.pem", "certificate verify failed");
     dial_securely(&secure, port, "127.0.0.1", "ca.pem", "does not match host name");

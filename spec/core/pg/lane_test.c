@@ -109,6 +109,8 @@ static bool is_lane_empty(void *arg) {
     return stats().in_flight == 0 && stats().waiting == 0;
 }
 
+static bool looks_at_sessions;
+
 static void open_pool(uint32_t shared, uint32_t depth) {
     rl_pool_options options = rl_pool_defaults();
     options.url = server.url;
@@ -116,6 +118,7 @@ static void open_pool(uint32_t shared, uint32_t depth) {
     options.shared = shared;
     options.depth = depth;
     options.min_idle = 0;
+    options.looks_at_sessions = looks_at_sessions;
     assert_int_equal(rl_pool_open(loop, &options, &pool), RL_OK);
 }
 
@@ -161,6 +164,13 @@ static int one(void **state) {
     (void)state;
     set_up_with(1, 32);
     return 0;
+}
+
+static int one_watched(void **state) {
+    looks_at_sessions = true;
+    int status = one(state);
+    looks_at_sessions = false;
+    return status;
 }
 
 static int shallow(void **state) {
@@ -615,6 +625,31 @@ static void closes_a_connection_whose_session_was_changed(void **state) {
     run(&scope, "select current_setting('timezone')", "UTC");
 }
 
+static bool has_expelled_meanwhile(void *arg) {
+    (void)arg;
+    trust("select 'meanwhile'");
+    rl_errand_drop(&start(&scope, "select 'meanwhile'", NULL)->errand);
+    return stats().expelled == 1;
+}
+
+/* What the server does not tell of: somebody must look. */
+static void closes_a_connection_where_something_stayed_that_nobody_told_of(void **state) {
+    (void)state;
+    admin("create table watched (a int);"
+          "create function lock_it() returns trigger language plpgsql as "
+          "$$ begin perform pg_advisory_lock(4711); return new; end $$;"
+          "create trigger lock_it before insert on watched for each row execute function lock_it()");
+    static const char sql[] = "insert into watched values (1)";
+    trust(sql);
+    run(&scope, sql, "");
+    rl_timer timer;
+    rl_timer_init(&timer, look_again);
+    rl_timer_start(loop, &timer, 1);
+    turn_until(loop, has_expelled_meanwhile, NULL);
+    rl_timer_stop(loop, &timer);
+    turn_until(loop, is_lane_empty, NULL);
+}
+
 static uint64_t random_state = 88172645463325252u;
 
 static uint32_t random_below(uint32_t bound) {
@@ -748,6 +783,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(goes_round_a_connection_that_is_stuck, one, close_all),
         cmocka_unit_test(gives_up_a_server_that_says_nothing_long_after_the_timeout),
         cmocka_unit_test_setup_teardown(closes_a_connection_whose_session_was_changed, one, close_all),
+        cmocka_unit_test_setup_teardown(closes_a_connection_where_something_stayed_that_nobody_told_of, one_watched,
+                                        close_all),
         cmocka_unit_test_setup_teardown(never_gives_an_answer_to_somebody_else, two, close_all),
         cmocka_unit_test(leaves_a_host_that_is_no_primary),
         cmocka_unit_test(survives_each_refused_allocation),

@@ -270,16 +270,21 @@ static void wipes_the_traces_of_a_session(void **state) {
     run(&b, backend, "set timezone = 'Asia/Tokyo'", NULL, 0);
     run(&b, backend, "select set_config('search_path', 'pg_temp', false)", NULL, 0);
     run(&b, backend, "create temp table mine (a int)", NULL, 0);
+    run(&b, backend, "create temp sequence numbers", NULL, 0);
+    run(&b, backend, "select nextval('numbers')", NULL, 0);
     run(&b, backend, "select pg_advisory_lock(7)", NULL, 0);
     run(&b, backend, "listen news", NULL, 0);
     run(&b, backend, "declare c cursor with hold for select 1", NULL, 0);
     run(&b, backend, "select 41 + 1", NULL, 0);
+    run(&b, backend, "set session authorization pg_monitor", NULL, 0);
     rl_pool_release(b.pool, backend);
     backend = borrow(&b);
     run(&b, backend, "show timezone", text, sizeof text);
     assert_string_equal(text, "UTC");
     run(&b, backend, "show search_path", text, sizeof text);
     assert_string_equal(text, "\"$user\", public");
+    run(&b, backend, "select current_user", text, sizeof text);
+    assert_string_equal(text, "rille");
     run(&b, backend, "select count(*) from pg_class where relname = 'mine'", text, sizeof text);
     assert_string_equal(text, "0");
     run(&b, backend, "select count(*) from pg_locks where locktype = 'advisory'", text, sizeof text);
@@ -291,6 +296,11 @@ static void wipes_the_traces_of_a_session(void **state) {
     run(&b, backend, "select count(*) from pg_prepared_statements where statement = 'select 41 + 1'", text,
         sizeof text);
     assert_string_equal(text, "1");
+    statement last;
+    start(backend, &last, "select lastval()");
+    turn_until_set(b.loop, &last.done);
+    assert_string_equal(last.query.failure.sqlstate, "55000");
+    rl_query_clear(&last.query);
     rl_pool_release(b.pool, backend);
     assert_true(rl_pool_stats_of(b.pool).resets >= 1);
     close_bench(&b);
@@ -391,6 +401,33 @@ static void says_why_it_cannot_connect_and_tries_on(void **state) {
     close_bench(&b);
 }
 
+static bool has_been_refused_twice(void *arg) {
+    return rl_pool_stats_of(((bench *)arg)->pool).connect_failures >= 2;
+}
+
+/* 53300: somebody else has taken what there was. */
+static void waits_for_a_place_at_a_server_that_is_full(void **state) {
+    (void)state;
+    char url[300];
+    assert_int_equal(cluster_run(&server, "create role limited login connection limit 1", NULL, 0), 0);
+    snprintf(url, sizeof url, "host=%s user=limited dbname=postgres", server.dir);
+    PGconn *other = PQconnectdb(url);
+    assert_int_equal(PQstatus(other), CONNECTION_OK);
+    rl_pool_options options = options_of(1);
+    options.url = url;
+    options.acquire_timeout_ms = TURN_PATIENCE_MS;
+    bench b = open_bench(&options);
+    borrower one = {.order = NULL};
+    ask(&b, &one);
+    turn_until(b.loop, has_been_refused_twice, &b);
+    assert_non_null(strstr(rl_pool_connect_error(b.pool), "too many connections"));
+    PQfinish(other);
+    turn_until_set(b.loop, &one.answered);
+    assert_int_equal(one.err, RL_OK);
+    rl_pool_release(b.pool, one.backend);
+    close_bench(&b);
+}
+
 static void closes_with_waiters_and_borrowers(void **state) {
     (void)state;
     rl_pool_options options = options_of(1);
@@ -468,6 +505,7 @@ int main(void) {
         cmocka_unit_test(drops_an_idle_connection_that_died),
         cmocka_unit_test(closes_what_is_idle_or_old),
         cmocka_unit_test(says_why_it_cannot_connect_and_tries_on),
+        cmocka_unit_test(waits_for_a_place_at_a_server_that_is_full),
         cmocka_unit_test(closes_with_waiters_and_borrowers),
         cmocka_unit_test(closes_while_it_connects),
     };

@@ -1,3 +1,4 @@
+local core = require "rille.core"
 local private = require "spec.rille.db.private"
 local rille = require "rille"
 
@@ -88,6 +89,16 @@ describe("rille.db.each", function()
       stream:close()
     end
     assert.is_true(all_back())
+  end)
+
+  it("ends when no row was asked for during write_timeout", function()
+    local settings = core.settings
+    finally(function() core.settings = settings end)
+    core.settings = setmetatable({ write_timeout = 0.02 }, { __index = settings })
+    local stream = db:with({ chunk = 1 }):each "select id from item"
+    assert.is_true(all_back())
+    local err = private.fails("timeout", function() for _ in stream do end end)
+    assert.equal("the stream was not read for too long: it was ended", err.message)
   end)
 
   it("runs on the transaction's connection, beside others", function()
