@@ -721,25 +721,55 @@ static bool has_no_wires(void *arg) {
     return stats().wires == 0;
 }
 
-/* 25006: what was the primary follows another server now. */
-static void leaves_a_host_that_is_no_primary(void **state) {
+static bool has_no_idle(void *arg) {
+    rl_pool_stats now = rl_pool_stats_of(pool);
+    return now.idle == 0 && now.in_use == *(uint32_t *)arg;
+}
+
+/* Its name leads nowhere from now on, while those connections that are there stay. */
+static void unplug(const cluster *host) {
+    char from[256], to[256];
+    snprintf(from, sizeof from, "%s/.s.PGSQL.5432", host->dir);
+    snprintf(to, sizeof to, "%s/unplugged", host->dir);
+    assert_int_equal(rename(from, to), 0);
+}
+
+/* 25006: what was the primary follows another server now, and the URL names that one too. */
+static void leaves_a_host_that_turned_read_only_for_the_other_one(void **state) {
     (void)state;
     static const char sql[] = "delete from pg_description where false";
-    cluster before = server;
-    char command[256];
-    assert_int_equal(cluster_start(&server), 0);
-    snprintf(command, sizeof command, CLUSTER_SCRIPT " standby %s", server.dir);
+    cluster turned;
+    char command[256], url[sizeof server.url];
+    assert_int_equal(cluster_start(&turned), 0);
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " standby %s", turned.dir);
     assert_int_equal(system(command), 0);
+    memcpy(url, server.url, sizeof url);
+    snprintf(server.url, sizeof server.url, "host=%s,%s user=rille dbname=postgres", turned.dir, server.dir);
     set_up_with(1, 32);
+    rl_scope holder;
+    rl_scope_init(&holder, loop, NULL, NULL);
+    expect(begin(&holder, RL_ERRAND_BEGIN, "begin", NULL), "");
+    run(&scope, "select current_setting('in_hot_standby')", "on");
+    assert_int_equal(rl_pool_stats_of(pool).idle, 1);
+    unplug(&turned);
     trust(sql);
     errand *write = start(&scope, sql, NULL);
     assert_int_equal(write->errand.state, RL_ERRAND_SHARED);
     assert_string_equal(finish(write).sqlstate, "25006");
+    uint32_t lent = 1;
     turn_until(loop, has_no_wires, NULL);
+    turn_until(loop, has_no_idle, &lent);
+    run(&holder, "select current_setting('in_hot_standby')", "on"); /* what is lent is let be */
+    expect(begin(&holder, RL_ERRAND_END, "commit", NULL), "");
+    rl_scope_end(&holder);
+    lent = 0;
+    turn_until(loop, has_no_idle, &lent);
     assert_int_equal(stats().lost, 0);
+    expect(start(&scope, sql, NULL), "");
+    run(&scope, "select current_setting('in_hot_standby')", "off");
     close_all(NULL);
-    cluster_stop(&server);
-    server = before;
+    memcpy(server.url, url, sizeof url);
+    cluster_stop(&turned);
 }
 
 static bool is_nothing_connecting(void *arg) {
@@ -786,7 +816,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(closes_a_connection_where_something_stayed_that_nobody_told_of, one_watched,
                                         close_all),
         cmocka_unit_test_setup_teardown(never_gives_an_answer_to_somebody_else, two, close_all),
-        cmocka_unit_test(leaves_a_host_that_is_no_primary),
+        cmocka_unit_test(leaves_a_host_that_turned_read_only_for_the_other_one),
         cmocka_unit_test(survives_each_refused_allocation),
         cmocka_unit_test_setup_teardown(comes_through_a_fast_restart, two, close_all),
         cmocka_unit_test_setup_teardown(comes_through_an_immediate_restart, two, close_all),
