@@ -39,13 +39,15 @@ end
 
 local function command_line(options, log_path)
   local words = { "env" }
-  if not (options.env or {}).RILLE_DB_MIGRATIONS then
+  if options.dir then
+    words[2] = "-C " .. quoted(options.dir)
+  elseif not (options.env or {}).RILLE_DB_MIGRATIONS then
     words[2] = "RILLE_DB_MIGRATIONS=" -- most of the apps in specs have other tables than this folder's
   end
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = quoted(name .. "=" .. value)
   end
-  words[#words + 1] = quoted(os.getenv("RILLE") or "build/rille")
+  words[#words + 1] = quoted(shell.rille())
   words[#words + 1] = (options.command or "serve") .. " " .. quoted(options.app) .. " --host 127.0.0.1 --port 0"
   for _, argument in ipairs(options.args or {}) do
     words[#words + 1] = quoted(argument)
@@ -61,7 +63,7 @@ local function is_running(pid)
 end
 
 --- Start `options.app` and wait until it listens.
--- @param options app: folder with app.lua; command: "serve" unless told; args: list of flags; env: table of
+-- @param options app: folder with app.lua; dir: where to start it; command: "serve" unless told; args: list of flags; env: table of
 --   environment variables; log: path of the log file, by default a temporary one
 -- @return the server: fields port, pid
 -- @raise with the log's text when it does not come up

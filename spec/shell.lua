@@ -1,4 +1,6 @@
 --- What the helpers of specs ask of the shell.
+local lfs = require "lfs"
+
 local shell = {}
 
 --- A word as the shell takes it for one.
@@ -15,6 +17,12 @@ function shell.run(command)
   pipe:close()
   if status ~= "0" then error(command .. ":\n" .. output, 3) end
   return output
+end
+
+--- The path of the binary under test: `build/rille`, or what the environment variable RILLE names.
+function shell.rille()
+  local path = os.getenv("RILLE") or "build/rille"
+  return path:sub(1, 1) == "/" and path or lfs.currentdir() .. "/" .. path
 end
 
 --- Run statements through psql: what one part of Rille got wrong, another would overlook.

@@ -24,6 +24,8 @@ enum { RL_RELOAD_SIGNAL = SIGUSR2 };
 
 /* Serve the app until SIGTERM or SIGINT. Returns the exit status. */
 int rl_serve(const rl_command *command);
+/* The same while the app is being written: with a private database, unless one is named. */
+int rl_dev(const rl_command *command);
 /* Print how the server does that listens on the settings' host and port. */
 int rl_status(const rl_command *command);
 /* Have that server read its app's files again. */

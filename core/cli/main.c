@@ -30,7 +30,7 @@ typedef struct command_row {
 
 static const command_row COMMANDS[] = {
     {"serve", "APP", "serve the app in folder APP (its app.lua)", HAS_APP, rl_serve},
-    {"dev", "APP", "serve it while you write it: a save counts at once", HAS_APP | WATCHES, rl_serve},
+    {"dev", "APP", "serve it while you write it: a save counts at once", HAS_APP | WATCHES, rl_dev},
     {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", HAS_OWN_FLAGS, rl_run_tool},
     {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", HAS_APP | HAS_OWN_FLAGS | TELLS_ALL,
      rl_run_tool},

@@ -20,7 +20,7 @@ Database.__index = Database
 
 -- Run a command of Rille's on the database.
 local function rille(self, ...)
-  local words = { "DATABASE_URL=" .. quoted(self.url), quoted(os.getenv("RILLE") or "build/rille"), ... }
+  local words = { "DATABASE_URL=" .. quoted(self.url), quoted(shell.rille()), ... }
   return run(table.concat(words, " "))
 end
 
@@ -119,7 +119,7 @@ end
 
 --- Start it again without waiting until it serves.
 function Database:begin_start()
-  os.execute(quoted(os.getenv("RILLE") or "build/rille") .. " db start " .. quoted(self.dir .. "/pg")
+  os.execute(quoted(shell.rille()) .. " db start " .. quoted(self.dir .. "/pg")
     .. " >/dev/null 2>&1 &")
 end
 

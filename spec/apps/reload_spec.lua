@@ -151,7 +151,7 @@ describe("a server whose app changes", function()
   end)
 
   describe("in production", function()
-    local rille = shell.quoted(os.getenv "RILLE" or "build/rille")
+    local rille = shell.quoted(shell.rille())
 
     local function reload()
       return pcall(shell.run, ("%s reload --host 127.0.0.1 --port %d"):format(rille, running.port))

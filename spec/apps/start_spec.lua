@@ -1,12 +1,12 @@
 --- What `rille serve` says when it cannot start: one line, and its exit status.
 local lfs = require "lfs"
-local quoted = require("spec.shell").quoted
+local shell = require "spec.shell"
 local server = require "spec.server"
 local socket = require "socket"
 
 -- Run `rille` with `words`; returns the exit status and what it printed.
 local function rille(words, env)
-  local pipe = io.popen(("env %s timeout 20 %s %s 2>&1; echo $?"):format(env or "", os.getenv "RILLE" or "build/rille", words))
+  local pipe = io.popen(("env %s timeout 20 %s %s 2>&1; echo $?"):format(env or "", shell.rille(), words))
   local text, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
   pipe:close()
   return tonumber(status), text
@@ -26,11 +26,11 @@ describe("rille", function()
     os.remove(dir)
     lfs.mkdir(dir)
     lfs.mkdir(dir .. "/config")
-    app = quoted(dir)
+    app = shell.quoted(dir)
   end)
 
   teardown(function()
-    os.execute("rm -rf " .. quoted(dir))
+    os.execute("rm -rf " .. shell.quoted(dir))
   end)
 
   local function write(name, text)
@@ -112,20 +112,20 @@ describe("rille", function()
     local taken = assert(socket.bind("127.0.0.1", 0))
     local _, port = taken:getsockname()
     taken:close()
-    local pipe = quoted(dir .. "/pipe")
-    local shell = io.popen(("mkfifo %s; exec 3<>%s; dd if=/dev/zero of=%s oflag=nonblock bs=4096 2>/dev/null\n"
+    local pipe = shell.quoted(dir .. "/pipe")
+    local waiter = io.popen(("mkfifo %s; exec 3<>%s; dd if=/dev/zero of=%s oflag=nonblock bs=4096 2>/dev/null\n"
       .. "%s serve --port %d --stop-delay 0 %s 2>&3 & server=$!; echo $server\n"
       .. "(sleep 20; kill -KILL $server) >/dev/null 2>&1 & wait $server; echo $?; kill $!"):format(pipe, pipe, pipe,
-      os.getenv "RILLE" or "build/rille", port, app))
-    local pid = shell:read("*l")
+      shell.rille(), port, app))
+    local pid = waiter:read("*l")
     local conn = server.wait_for(function() return socket.connect("127.0.0.1", port) end, 10)
     assert.truthy(conn, "it does not listen")
     conn:settimeout(10)
     conn:send("GET / HTTP/1.0\r\n\r\n")
     assert.matches("hello", (conn:receive("*a")), 1, true)
     os.execute("kill " .. pid)
-    assert.equal("0", shell:read("*l"))
-    shell:close()
+    assert.equal("0", waiter:read("*l"))
+    waiter:close()
   end)
 end)
 

@@ -1,4 +1,5 @@
 --- `rille status` of a running server, and what workers share of a database.
+local shell = require "spec.shell"
 local client = require "spec.apps.client"
 local database = require "spec.apps.database"
 local json = require("rille").json
@@ -9,7 +10,7 @@ local EARS = 12 -- so many that both workers have some
 
 -- What `rille status` prints, and its exit status.
 local function ask(words)
-  local pipe = io.popen(("timeout 20 %s status %s 2>&1; echo $?"):format(os.getenv "RILLE" or "build/rille", words))
+  local pipe = io.popen(("timeout 20 %s status %s 2>&1; echo $?"):format(shell.rille(), words))
   local text, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
   pipe:close()
   return text, tonumber(status)
@@ -123,7 +124,7 @@ describe("rille status", function()
       return
     end
     local pipe = io.popen(("setpriv --reuid=65534 --clear-groups %s status --port %d 2>&1"):format(
-      os.getenv "RILLE" or "build/rille", s.port))
+      shell.rille(), s.port))
     local text = pipe:read "*a"
     pipe:close()
     assert.matches("another user's", text, 1, true)
