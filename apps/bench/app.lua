@@ -3,6 +3,7 @@
 
 local rille = require "rille"
 local app, db = rille.app(), rille.db
+local world = rille.model "world"
 
 local WORLD_COUNT = 10000
 local MOST_QUERIES = 500
@@ -57,6 +58,12 @@ app:get("/list", function()
   return db:query(
     [[select id, randomnumber as "randomNumber" from world where id >= $1 order by id limit $2]],
     random(WORLD_COUNT - LIST_LEN + 1), LIST_LEN)
+end)
+
+-- The same rows by their model.
+app:get("/models", function()
+  return world:select("id", rille.sql 'randomnumber as "randomNumber"')
+    :where("id >= ?", random(WORLD_COUNT - LIST_LEN + 1)):order("id"):limit(LIST_LEN):all()
 end)
 
 -- Every row is read by itself and written with all the others. In id order:

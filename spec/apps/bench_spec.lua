@@ -120,13 +120,15 @@ describe("apps/bench", function()
     end
   end)
 
-  it("lists 64 rows that follow each other", function()
-    local rows = get_json("/list")
-    assert.equal(64, #rows)
-    for i, row in ipairs(rows) do
-      assert.equal(rows[1].id + i - 1, row.id)
+  it("lists 64 rows that follow each other, by their model too", function()
+    for _, path in ipairs{ "/list", "/models" } do
+      local rows = get_json(path)
+      assert.equal(64, #rows)
+      for i, row in ipairs(rows) do
+        assert.equal(rows[1].id + i - 1, row.id)
+      end
+      assert.equal("0", difference(rows))
     end
-    assert.equal("0", difference(rows))
   end)
 
   it("escapes the fortunes, with one more, by message", function()

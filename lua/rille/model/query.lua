@@ -114,6 +114,7 @@ Query.deriving = deriving
 
 slip.guard(Query, "a query", "where or_where not_ where_in where_not_in where_null where_not_null where_exists where_not_exists "
   .. "select order reorder limit offset distinct group having join left_join with from union union_all lock with_deleted "
-  .. "only_deleted via all first one find get find_by count sum avg min max exists pluck sql update_all delete_all", "")
+  .. "only_deleted via preload preload_count preload_sum preload_avg preload_min preload_max joined strict all first one find "
+  .. "get find_by count sum avg min max exists pluck each in_batches page explain sql update_all delete_all", "")
 
 return Query

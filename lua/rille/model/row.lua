@@ -75,9 +75,14 @@ end
 
 -- ---- what a row is made from ---------------------------------------------------------------
 
+--- Whether JSON leaves a column out.
+function row.is_hidden(model, name)
+  return not model.shown[name] and (model.hidden[name] or hidden.by_name(name)) or false
+end
+
 -- As it stands before its value in JSON: false for a name that is no UTF-8, true for one that JSON leaves out.
 local function json_key(model, name, is_first)
-  if not model.shown[name] and (model.hidden[name] or hidden.by_name(name)) then
+  if row.is_hidden(model, name) then
     return true
   end
   local is_text, text = pcall(core.json_encode, name)

@@ -1,5 +1,6 @@
 --- Queries' endings: what asks the database, and gives rows or values.
 local catalogue = require "rille.model.catalogue"
+local core = require "rille.core"
 local errors = require "rille.error"
 local Query = require "rille.model.query"
 local place = require "rille.place"
@@ -231,7 +232,7 @@ end
 -- @treturn list NULL is rille.null in it
 function Query:pluck(...)
   prepared(self)
-  local core, picked = require "rille.core", self:select(...)
+  local picked = self:select(...)
   local rows = plain_rows(picked, sql.text(picked.shape, self.model, "select"))
   if select("#", ...) > 1 then
     return rows
@@ -242,6 +243,22 @@ function Query:pluck(...)
     values[i] = value == nil and core.null or value
   end
   return core.array(values)
+end
+
+--- How the database would run the query, as EXPLAIN has it. **Yields.**
+-- @tparam[opt] table options `analyze = true`: run it, and tell how it went; only what reads
+-- @treturn string lines
+function Query:explain(options)
+  prepared(self)
+  local text, is_run = sql.text(self.shape, self.model, "select"), options ~= nil and options.analyze == true
+  if is_run and not core.pg_reads(text) then
+    place.blame "explain{ analyze = true } runs the query, and this one may change something"
+  end
+  local lines = {}
+  for i, one in ipairs(plain_rows(self, ("explain (analyze %s, costs) %s"):format(is_run and "on" or "off", text))) do
+    lines[i] = one["QUERY PLAN"]
+  end
+  return table.concat(lines, "\n")
 end
 
 --- The query as SQL.
