@@ -276,7 +276,7 @@ static bool was_refused(void *pool) {
 static void makes_do_with_what_the_server_grants(void **state) {
     (void)state;
     assert_int_equal(cluster_run(&server, "create role narrow login connection limit 1", NULL, 0), 0);
-    char url[300];
+    char url[sizeof server.url + 16];
     snprintf(url, sizeof url, "%s user=narrow", server.url);
     rl_pool_options options = options_of(4);
     options.url = url;
