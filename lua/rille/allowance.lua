@@ -4,6 +4,7 @@
 --
 -- They are met where the database's methods are, and the tasks of a request are part
 -- of it. Until a route asks for a bound nothing is wrapped, so nothing is paid for it.
+local behalf = require "rille.behalf"
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
@@ -23,7 +24,7 @@ local of_slot = {} -- the allowance of each slot's request; one of another epoch
 
 -- That of the request that runs here, or above this task.
 local function mine()
-  local slot, epoch = core.request_here(true)
+  local slot, epoch = behalf.here()
   local one = slot and of_slot[slot]
   return one and one.epoch == epoch and one or nil
 end

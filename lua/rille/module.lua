@@ -103,10 +103,16 @@ local function wait_for(files, path, name, level)
   end
 end
 
-local function load_once(files, path, run)
+-- The module that each coroutine is loading.
+local innermost = {}
+
+local function load_once(files, path, run, loader)
   local loading = { by = core.here(), waiting = line.new() }
-  files.loading[path] = loading
+  local key = loading.by or 0
+  local around = innermost[key]
+  files.loading[path], innermost[key] = loading, { path = path, require = loader.require }
   local ok, value = pcall(run)
+  innermost[key] = around
   files.loading[path] = nil
   line.wake_all(loading.waiting)
   if not ok then
@@ -179,7 +185,7 @@ function loader_for(root, files)
     end
     local owner = root_of(path, root)
     local runner = owner == root and loader or files.loaders[owner] or loader_for(owner, files)
-    return (load_once(files, path, function() return runner.run(path, name) end))
+    return (load_once(files, path, function() return runner.run(path, name) end, runner))
   end
 
   env.require = loader.require
@@ -195,6 +201,12 @@ end
 function module.root(level)
   local info = debug.getinfo(level + 1, "f")
   return info and roots[getfenv(info.func)]
+end
+
+--- The module that is being loaded here: what its last line calls has no frame of its file above it.
+-- @treturn ?table path, and `require` as its file has it; nil where none is
+function module.innermost()
+  return innermost[core.here() or 0]
 end
 
 --- A loader for the app in `root`.

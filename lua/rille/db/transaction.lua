@@ -220,6 +220,13 @@ local function with_retries(self, fn, sql, retries)
   end
 end
 
+--- Whether the statements of this task go over a connection that only it has, and its children: in a transaction,
+-- in db:hold.
+-- @treturn boolean
+function transactions.is_apart(self)
+  return core.pg_transaction(self:lanes()) ~= nil
+end
+
 local Db = {}
 
 --- Run `fn(db)` in a transaction: committed when it returns, rolled back when it
