@@ -15,12 +15,16 @@
 local catalogue = require "rille.model.catalogue"
 local place = require "rille.place"
 local Query = require "rille.model.query"
+local relations = require "rille.model.relation"
 local row = require "rille.model.row"
 require "rille.model.where"
 require "rille.model.clause"
 require "rille.model.run"
 require "rille.model.stream"
 require "rille.model.page"
+require "rille.model.auto"
+require "rille.model.joined"
+require "rille.model.preload"
 local shape = require "rille.model.shape"
 local slip = require "rille.slip"
 local sql = require "rille.model.sql"
@@ -38,6 +42,7 @@ local OPTIONS = {
   timestamps = "boolean", hidden = "table", shown = "table", computed = "table", columns = "table",
   writable = "table", schema = "table", defaults = "table", touch = "table",
   before_save = "function", after_save = "function", before_delete = "function", after_delete = "function",
+  belongs_to = "table", has_one = "table", has_many = "table", many_to_many = "table", strict = "boolean",
 }
 
 local function check_options(table_name, options)
@@ -137,7 +142,11 @@ end
 -- one of it is called in messages; `db`: another database; `writable`: the columns that create and update take from outside;
 -- `schema`: what those must look like, a rille.schema.object; `defaults`: values by column, or functions that make them;
 -- `touch`: relations to rows whose updated_at follows; `before_save(fields, row)`, where row is nil for a new one,
--- `after_save(row, is_new)`, `before_delete(row)`, `after_delete(row)`: run in the write's transaction
+-- `after_save(row, is_new)`, `before_delete(row)`, `after_delete(row)`: run in the write's transaction;
+-- `belongs_to`, `has_one`, `has_many`, `many_to_many`: relations, as
+-- `{ author = "models.user" }` or `{ author = { "models.user", key = "user_id" } }`, whose options are `key`, `references`,
+-- `where`, `order`, `limit`, `through` and `source`, `as`, `polymorphic` and `type`, `table`, `other` and `other_references`
+-- (the guide's Relations); `strict = true`: they do not load by themselves
 -- @treturn model
 function model.new(table_name, options)
   options = options or {}
@@ -154,12 +163,14 @@ function model.new(table_name, options)
       before_save = options.before_save, after_save = options.after_save,
       before_delete = options.before_delete, after_delete = options.after_delete,
     },
-    columns = options.columns or false, relations = {}, facts = false, handles = setmetatable({}, { __mode = "k" }),
+    columns = options.columns or false, relations = false, is_strict = options.strict or false, facts = false,
+    handles = setmetatable({}, { __mode = "k" }),
     row = row_methods(table_name), query = scopes_of(table_name), values = NONE, manner = NONE,
   }
   self.model, self.blank, self.mold = self, self, row.mold(self)
   self.shape = shape.root(self)
   self.query_meta = { __index = self.query, __tostring = query_tostring, __name = "rille.query" }
+  relations.declare(self, options)
   catalogue.add(self)
   return setmetatable(self, {
     __index = starters(self.query), __name = "rille.model", __tostring = function() return "model of " .. table_name end,

@@ -8,6 +8,7 @@
 -- the database is rolled back, and an answer of 500 fails the example. This is
 -- for specs, run by `rille spec`; see lua/rille/test/ for the parts.
 local App = require "rille.app"
+local auto = require "rille.model.auto"
 local asserts = require "rille.test.assert"
 local Client = require "rille.test.client"
 local clock = require "rille.test.clock"
@@ -28,7 +29,7 @@ local stub = require "rille.test.stub"
 
 local test = {}
 
-local OPTIONS = { app = true, isolation = true }
+local OPTIONS = { app = true, isolation = true, strict = true }
 local CLIENT_OPTIONS = { as = true, headers = true, session = true }
 
 asserts.install()
@@ -218,15 +219,19 @@ end
 -- **Yields** if those do.
 -- @param[opt] what an app; the folder of one; or options: `app` (either of them), and
 -- `isolation`: "transaction" (each example's work in the database is rolled
--- back), "database" (the file gets a copy of the database to itself), false (neither)
+-- back), "database" (the file gets a copy of the database to itself), false (neither);
+-- `strict = true`: models' relations do not load by themselves
 -- @treturn t
 function test.new(what)
   local level = 2 -- of rille.test, which tail-calls this, the caller's
   local options = type(what) == "table" and not App.is(what) and what or { app = what }
   for key in pairs(options) do
     if not OPTIONS[key] then
-      error(("rille.test has no option '%s': there are app and isolation"):format(tostring(key)), level)
+      error(("rille.test has no option '%s': there are app, isolation and strict"):format(tostring(key)), level)
     end
+  end
+  if options.strict ~= nil then
+    auto.set_strict(options.strict == true)
   end
   local app = options.app
   local dir = not App.is(app) and folder_of(app, level) or nil

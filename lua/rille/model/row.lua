@@ -36,9 +36,10 @@ local function beside(self, key, shape)
   if computed then
     return computed(self)
   end
-  local relation = model.relations[key]
+  local set = self[0]
+  local relation = model.relations[key] or set.loaded[key] and set.loaded[key].relation
   if relation then
-    return relation:touch(self, self[0])
+    return relation:touch(self, set)
   elseif type(key) ~= "string" or key:sub(1, 2) == "__" then
     return nil
   end
@@ -47,6 +48,18 @@ local function beside(self, key, shape)
     names[#names + 1] = name
   end
   error((slip.text("a row of " .. model.table, key, names):gsub("^(.-) has no", "%1 has no column or relation")), 3)
+end
+
+-- What is assigned to a column that relations go by, those that were preloaded must not survive.
+local function heed_relations(self, model, key)
+  if not self[0][1] then
+    return
+  end
+  for name, relation in pairs(model.relations) do
+    if rawget(self, name) ~= nil and relation:goes_by(key) then
+      relation:leave(self, self[0])
+    end
+  end
 end
 
 local function assign(self, key, value, places, shape)
@@ -71,6 +84,7 @@ local function assign(self, key, value, places, shape)
     value = nil
   end
   rawset(self, i, value)
+  heed_relations(self, shape.model, key)
 end
 
 -- ---- what a row is made from ---------------------------------------------------------------

@@ -11,13 +11,18 @@ local run = {}
 
 local step = shape.step
 
--- The database as this model's rows come from it: one handle for each it is asked through.
+-- The database as this model's rows come from it: one handle for each it is asked through, and each mold.
 local function handle_of(self)
-  local model, db = self.model, self.manner.db or self.model.db
-  local handle = model.handles[db]
+  local model, db, mold = self.model, self.manner.db or self.model.db, self.manner.mold or self.model.mold
+  local handles = model.handles[mold]
+  if not handles then
+    handles = setmetatable({}, { __mode = "k" })
+    model.handles[mold] = handles
+  end
+  local handle = handles[db]
   if not handle then
-    handle = db:molded(model.mold)
-    model.handles[db] = handle
+    handle = db:molded(mold)
+    handles[db] = handle
   end
   return handle
 end

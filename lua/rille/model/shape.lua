@@ -32,7 +32,7 @@ local WIDTHS = {
   not_in_query = of_sub, select = none, select_raw = of_text, order = none, order_raw = of_text, unordered = none,
   group = none, group_raw = of_text, having = of_text, distinct = none, distinct_on = none, limit = one, offset = one,
   lock = none, join = of_condition, left_join = of_condition, with = of_sub, with_raw = of_text, from = of_sub,
-  union = of_sub, fixed = none, deleted = none,
+  union = of_sub, beside = of_sub, behind = of_text, fixed = none, deleted = none,
 }
 
 --- The shape of all rows: where a model's queries begin.
@@ -73,6 +73,20 @@ function shape.step(node, kind, what, also)
   node.next[way], known[what] = known, made
   make_room(family)
   return made
+end
+
+--- Whether a query was told something of this kind; "select" stands for "select_raw" as well.
+-- @tparam table node
+-- @tparam string kind
+-- @treturn boolean
+function shape.has(node, kind)
+  while node.up do
+    if node.kind == kind or node.kind == kind .. "_raw" then
+      return true
+    end
+    node = node.up
+  end
+  return false
 end
 
 --- The steps that lead to a shape, in their order.

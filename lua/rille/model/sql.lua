@@ -151,6 +151,10 @@ local STEPS = {
   lock = function(c, node) c.lock = " for " .. node.what:gsub("%z", (c.model.prefix:gsub("%.$", ""))) end,
   join = join_text "join",
   left_join = join_text "left join",
+  beside = adder("joins", function(c, node)
+    return (" left join lateral (%s) as %s on true"):format(inner(c, node), quote(node.also))
+  end),
+  behind = adder("joins", function(c, node) return filled(node, c.base) end),
   with = adder("ctes", function(c, node) return quote(node.also) .. " as (" .. inner(c, node) .. ")" end),
   with_raw = adder("ctes", function(c, node) return quote(node.also) .. " as (" .. filled(node, c.base) .. ")" end),
   from = function(c, node) c.from = "(" .. inner(c, node) .. ")" end,
