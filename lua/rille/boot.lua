@@ -5,6 +5,7 @@ local core = require "rille.core"
 local db = require "rille.db"
 local guard = require "rille.guard"
 local migrate = require "rille.migrate"
+local repeated = require "rille.repeated"
 
 -- An app that was given a database and cannot reach it, or finds other tables there than
 -- its own, should say so now, and not to its first user.
@@ -28,5 +29,8 @@ return function(root)
   local app = App.load(root)
   config.current:finish()
   app:build()
+  if core.settings.env == "development" then
+    repeated.watch()
+  end
   return 0
 end
