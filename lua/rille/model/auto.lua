@@ -137,14 +137,14 @@ function auto.touch(self, row, set)
   end
 end
 
---- Whether a relation goes by a column of its rows.
+--- Whether a relation goes by a column of its rows that is among `fields`.
 -- @local
-function relation.methods:goes_by(column)
-  if self.type_column == column then
+function relation.methods:goes_by(fields)
+  if self.type_column and fields[self.type_column] ~= nil then
     return true
   end
-  for _, own in ipairs(self.own or {}) do
-    if own == column then
+  for _, own in ipairs(self.own) do
+    if fields[own] ~= nil then
       return true
     end
   end

@@ -69,10 +69,10 @@ end
 
 -- ---- writing ---------------------------------------------------------------------------
 
--- What a new row of the relation has from the row it belongs to.
-local function given(relation, values, fields)
+-- What a new row of the relation has from the row it belongs to, beside what the program adds.
+local function given(relation, values, own)
   local hop, out = relation.hops[1], {}
-  for key, value in pairs(fields or {}) do
+  for key, value in pairs(own or {}) do
     out[key] = value
   end
   for i, column in ipairs(hop.enter) do
@@ -155,13 +155,13 @@ local function place_in(relation, list, row)
   end
 end
 
-local function create(relation, values, fields)
+local function create(relation, values, fields, own)
   check_made_here(relation, "create it")
   if relation.kind ~= "many_to_many" then
-    return relation.target:create(given(relation, values, fields))
+    return relation.target:create(fields, given(relation, values, own))
   end
   return relation.model.db:transaction(function()
-    local row = relation.target:create(fields)
+    local row = relation.target:create(fields, own)
     link(relation, values, row)
     return row
   end)
@@ -171,10 +171,11 @@ local List = {}
 
 --- One more of these, which belongs to the list's row. **Yields.**
 -- @tparam table fields as for the model's create; the key is filled in
+-- @tparam[opt] table own what the program adds
 -- @treturn row it stands at the end of the list
-function List:create(fields)
+function List:create(fields, own)
   local relation, values = values_of(self)
-  local row = create(relation, values, fields)
+  local row = create(relation, values, fields, own)
   self[#self + 1] = row
   return row
 end

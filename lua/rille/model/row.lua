@@ -50,18 +50,6 @@ local function beside(self, key, shape)
   error((slip.text("a row of " .. model.table, key, names):gsub("^(.-) has no", "%1 has no column or relation")), 3)
 end
 
--- What is assigned to a column that relations go by, those that were preloaded must not survive.
-local function heed_relations(self, model, key)
-  if not self[0][1] then
-    return
-  end
-  for name, relation in pairs(model.relations) do
-    if rawget(self, name) ~= nil and relation:goes_by(key) then
-      relation:leave(self, self[0])
-    end
-  end
-end
-
 local function assign(self, key, value, places, shape)
   local i = places[key]
   if not i then
@@ -84,7 +72,9 @@ local function assign(self, key, value, places, shape)
     value = nil
   end
   rawset(self, i, value)
-  heed_relations(self, shape.model, key)
+  if self[0][1] then
+    row.forget_relations(self, { [key] = true })
+  end
 end
 
 -- ---- what a row is made from ---------------------------------------------------------------
@@ -188,17 +178,14 @@ function row.describe(self)
   return model.table .. " " .. table.concat(key, ", ")
 end
 
---- Forget what was loaded of a row's relations: of those that go by a column among `fields`, or of all.
+--- Forget what was loaded of a row's relations: all of it, or what it shows of those that go by a column among
+-- `fields`. What it does not show is found by the key it has.
 -- @tparam row self
 -- @tparam[opt] table fields by column
 function row.forget_relations(self, fields)
-  for _, relation in pairs(row.model(self).relations) do
-    local is_meant = fields == nil
-    for name in pairs(fields or {}) do
-      is_meant = is_meant or relation:goes_by(name)
-    end
-    if is_meant then
-      relation:leave(self, self[0])
+  for name, state in pairs(self[0].loaded) do
+    if fields == nil or state.relation:goes_by(fields) then
+      state.relation:leave(self, name, fields == nil)
     end
   end
 end

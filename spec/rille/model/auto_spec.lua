@@ -151,6 +151,23 @@ describe("a relation that is touched", function()
     assert.same({ "Cyd Cyd Bob - -", 1 }, { seen(posts, function(row) return row.author and row.author.name end) })
   end)
 
+  it("is forgotten when the row is read again", function()
+    local posts = all(post:preload "tags")
+    assert.equal(3, #posts[1].comments)
+    b.db:exec "insert into comments (post_id, body) values (1, 'late')"
+    finally(function() b.db:exec "delete from comments where body = 'late'" end)
+    assert.equal(2, count(function()
+      posts[1]:reload()
+      assert.equal(4, #posts[1].comments)
+      assert.equal(3, #posts[2].comments)
+    end))
+    assert.equal(2, #posts[1].tags)
+    posts[1]:update { user_id = 2 }
+    assert.equal("Bob", posts[1].author.name)
+    posts[1]:update { user_id = 1 }
+    assert.equal("Ada", posts[1].author.name)
+  end)
+
   it("is right for a list whose rows were sorted, taken out or put in", function()
     local posts = all(post)
     table.sort(posts, function(x, y) return x.title > y.title end)

@@ -107,6 +107,9 @@ describe("preload", function()
     assert.equal("Bob", posts[1].author.name)
     assert.matches('"likes":1,"tags":[{', json(posts[1]), 1, true)
     assert.matches('"author":{"id":1,"name":"Ada"}', json(posts[2]), 1, true)
+    posts[4].user_id = 3
+    assert.is_nil(json(posts[4]):find '"author"')
+    assert.equal("Cyd", posts[4].author.name)
     posts[2].title = "other"
     assert.matches('"author":{"id":1,"name":"Ada"}', json(posts[2]), 1, true)
   end)
