@@ -155,7 +155,7 @@ $(O)/spec/core/%_test: $(O)/spec/core/%_test.o $(O)/spec/core/mem.o $(O)/librill
 c-tests: $(C_TESTS:%.c=$(O)/%)
 
 # What several threads share, for SAN=thread.
-THREAD_TESTS := $(addprefix spec/core/,base/log loop/loop loop/job pg/crew pg/budget pg/supply pg/audience pg/listener)
+THREAD_TESTS := $(addprefix spec/core/,base/log loop/loop loop/job pg/crew pg/budget pg/supply pg/audience pg/listener vm/thread)
 thread-tests: $(THREAD_TESTS:%=$(O)/%_test)
 
 .PRECIOUS: $(O)/spec/core/%.o $(O)/%.o

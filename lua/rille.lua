@@ -21,6 +21,7 @@ local schema = require "rille.schema"
 local sync = require "rille.sync"
 local tasks = require "rille.task"
 local text = require "rille.text"
+local threads = require "rille.threads"
 
 local json = {}
 
@@ -84,6 +85,7 @@ local rille = {
   condition = sync.condition,
   pool = pool.new,
   resources = resources.new,
+  threads = threads.new,
   once = once.once,
   once_for = once.once_for,
   ticker = once.ticker,

@@ -66,6 +66,8 @@ static void throw(rl_memory *memory) {
 /* Whether `used` bytes in all may be taken, above the mark. */
 static bool may_use(rl_memory *memory, size_t used) {
     size_t ceiling = memory->ceiling;
+    if (memory->refuses)
+        throw(memory);
     if (!memory->is_tight)
         tighten(memory);
     if (used > ceiling - ceiling / 8)
@@ -108,6 +110,16 @@ void rl_memory_prepare(lua_State *L) {
 void rl_memory_set_ceiling(rl_memory *memory, size_t ceiling) {
     memory->ceiling = memory->limit = ceiling;
     memory->mark = ceiling - ceiling / 4;
+}
+
+void rl_memory_refuse(rl_memory *memory) {
+    memory->refuses = true;
+    memory->mark = 0;
+}
+
+void rl_memory_allow(rl_memory *memory) {
+    memory->refuses = false;
+    memory->mark = memory->ceiling - memory->ceiling / 4;
 }
 
 void rl_memory_clear(rl_memory *memory) {

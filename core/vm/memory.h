@@ -37,6 +37,7 @@ struct rl_memory {
     int pause, stepmul;   /* of the collector, when not tight */
     bool is_tight, is_jit_off, is_flushed; /* in this order */
     bool has_thrown;
+    bool refuses; /* everything */
 };
 
 /* Count the memory of `L`, without a bound yet. */
@@ -56,6 +57,11 @@ size_t rl_memory_lift(rl_memory *memory);
 static inline void rl_memory_lower(rl_memory *memory, size_t limit) {
     memory->limit = limit;
 }
+
+/* Raise wherever more memory is asked for, which ends compiled code as well; also from a signal's handler, in the thread
+ * that runs the VM. Until rl_memory_allow. */
+void rl_memory_refuse(rl_memory *memory);
+void rl_memory_allow(rl_memory *memory);
 
 /* Compile again, if memory has come back. Where no Lua runs. */
 void rl_memory_relax(rl_memory *memory);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ typedef struct source {
 } source;
 
 struct rl_sources {
+    _Atomic uint32_t holders;
     char *dir; /* with a slash at its end */
     source *list; /* by path */
     size_t count, cap, bytes;
@@ -27,8 +29,15 @@ bool rl_sources_skip(const char *name) {
     return name[0] == '.' || strcmp(name, "lua_modules") == 0 || strcmp(name, "node_modules") == 0;
 }
 
-void rl_sources_free(rl_sources *sources) {
-    if (sources == NULL)
+const rl_sources *rl_sources_hold(const rl_sources *sources) {
+    if (sources != NULL)
+        atomic_fetch_add(&((rl_sources *)(uintptr_t)sources)->holders, 1);
+    return sources;
+}
+
+void rl_sources_free(const rl_sources *held) {
+    rl_sources *sources = (rl_sources *)(uintptr_t)held;
+    if (sources == NULL || atomic_fetch_sub(&sources->holders, 1) > 1)
         return;
     for (size_t i = 0; i < sources->count; i++) {
         rl_mem_free(sources->list[i].path);
@@ -136,6 +145,8 @@ rl_err rl_sources_read(const char *dir, rl_sources **out, char *message, size_t 
         len--;
     snprintf(message, message_cap, "out of memory");
     rl_sources *sources = rl_mem_zalloc(1, sizeof *sources);
+    if (sources != NULL)
+        atomic_init(&sources->holders, 1);
     char *root = rl_mem_strndup(dir, len);
     rl_err err = RL_ENOMEM;
     if (sources != NULL && root != NULL && (sources->dir = rl_mem_alloc(len + 2)) != NULL) {

@@ -19,8 +19,9 @@ typedef struct rl_sources rl_sources;
 /* Reads all *.lua below `dir`. RL_EFULL past 20,000 files or 64 MB, RL_EIO when one cannot be
  * read; `message` then says which. */
 RL_MUST_USE rl_err rl_sources_read(const char *dir, rl_sources **out, char *message, size_t message_cap);
-/* NULL is allowed. */
-void rl_sources_free(rl_sources *sources);
+/* From any thread: one more holds them, and frees them for himself. NULL is allowed, in both. */
+const rl_sources *rl_sources_hold(const rl_sources *sources);
+void rl_sources_free(const rl_sources *sources);
 
 /* Whether the file at `path`, if there were one, would be among them. */
 bool rl_sources_covers(const rl_sources *sources, rl_slice path);

@@ -129,5 +129,6 @@ void rl_vm_open_example(lua_State *L);
 void rl_vm_open_stream(lua_State *L);
 void rl_vm_open_file(lua_State *L);
 void rl_vm_open_source(lua_State *L);
+void rl_vm_open_threads(lua_State *L);
 
 #endif

@@ -105,6 +105,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_stream(L);
     rl_vm_open_file(L);
     rl_vm_open_source(L);
+    rl_vm_open_threads(L);
     return 1;
 }
 
@@ -160,6 +161,7 @@ rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out
     if (vm == NULL)
         return RL_ENOMEM;
     vm->loop = loop;
+    vm->lua_dir = lua_dir;
     vm->L = new_state();
     if (vm->L == NULL) {
         rl_mem_free(vm);

@@ -27,6 +27,8 @@ struct rl_vm {
     rl_scope scope; /* the app's */
     rl_scope *base; /* parent of new requests and background tasks: `scope`, but in a spec its example's */
     struct rl_app *app; /* what serves with this VM; NULL: nothing does */
+    const char *lua_dir; /* the framework's folder instead of the embedded one, or NULL */
+    struct rl_thread *thread; /* whose VM this is: nothing waits in it, its loop never runs; NULL: a loop's */
     struct rl_log *log; /* may be NULL */
     struct rl_budgets *budgets; /* of the process's database connections; NULL: each pool has its own */
     struct rl_databases *databases; /* of the worker; NULL: this VM shares its pools with none */
@@ -37,7 +39,7 @@ struct rl_vm {
 
 /* A VM with the standard libraries and Rille's primitives (`require "rille.core"`),
  * the embedded framework on its loaders, nothing of an app loaded yet.
- * `lua_dir` names a folder to read the framework from instead, or is NULL. */
+ * `lua_dir` names a folder to read the framework from instead, or is NULL; it outlives the VM. */
 RL_MUST_USE rl_err rl_vm_new(rl_loop *loop, size_t ceiling, const char *lua_dir, rl_vm **out);
 /* Every task must have ended, and every job. */
 void rl_vm_free(rl_vm *vm);

@@ -98,6 +98,20 @@ static void test_a_folder_with_a_link_to_itself_ends(void **state) {
     folder_remove(&f);
 }
 
+static void test_stay_until_the_last_who_holds_them_is_done(void **state) {
+    (void)state;
+    folder f = app_made();
+    size_t before = mem_live();
+    rl_sources *sources = read_app(&f);
+    const rl_sources *held = rl_sources_hold(sources);
+    rl_sources_free(sources);
+    assert_non_null(find(held, folder_at(&f, "app.lua")));
+    rl_sources_free(held);
+    assert_int_equal(mem_live(), before);
+    rl_sources_free(rl_sources_hold(NULL));
+    folder_remove(&f);
+}
+
 static void test_says_when_there_is_too_much(void **state) {
     (void)state;
     folder f = app_made();
@@ -133,6 +147,7 @@ int main(void) {
         cmocka_unit_test(test_a_slash_behind_the_folder_makes_no_difference),
         cmocka_unit_test(test_are_equal_when_files_and_texts_are),
         cmocka_unit_test(test_a_folder_with_a_link_to_itself_ends),
+        cmocka_unit_test(test_stay_until_the_last_who_holds_them_is_done),
         cmocka_unit_test(test_says_when_there_is_too_much),
         cmocka_unit_test(test_survives_every_refused_allocation),
     };
