@@ -7,6 +7,7 @@ local apply = require "rille.migrate.apply"
 local command = require "rille.migrate.command"
 local core = require "rille.core"
 local db = require "rille.db"
+local diff = require "rille.migrate.diff"
 local dump = require "rille.migrate.dump"
 local errors = require "rille.error"
 local files = require "rille.migrate.file"
@@ -179,6 +180,28 @@ function commands.status(at)
   end
 end
 
+local function tell_remarks(remarks, out)
+  for _, remark in ipairs(remarks) do
+    out:write("  ", (remark:gsub("\n", "\n    ")), "\n")
+  end
+end
+
+function commands.diff(at)
+  local lacking = pending(at.migrations, history.read(at.handle))
+  if #lacking > 0 then
+    fail("%s is not applied: run `rille migrate` first, so that only what is left is written", lacking[1].name)
+  end
+  local found = diff.compare(at.handle, at.options.app)
+  if not found.text then
+    at.out:write "the database has what the models declare\n"
+    tell_remarks(found.remarks, at.out)
+  elseif at.options.is_dry then
+    at.out:write(found.text)
+  else
+    at.out:write(files.new(at.options.dir, at.options.name or found.title, found.text), "\n")
+  end
+end
+
 -- ---- the session ----------------------------------------------------------------------
 
 local function open_handle(options)
@@ -189,8 +212,10 @@ local function open_handle(options)
   return db.open { url = options.url, exclusive = 1, query_timeout = 0, prepared = true }
 end
 
+local LOOKS = { status = true, diff = true }
+
 local function in_session(at)
-  local is_looking = at.options.command == "status" or at.options.is_dry
+  local is_looking = LOOKS[at.options.command] or at.options.is_dry
   apply.prepare(at.handle)
   if not is_looking then
     lock.take(at.handle, at.options.wait, at.out)
@@ -204,7 +229,8 @@ local function in_session(at)
 end
 
 local function run_in_session(options, out)
-  local migrations = files.load(options.dir)
+  local is_first = options.command == "diff" and not core.file_names(options.dir)
+  local migrations = is_first and {} or files.load(options.dir)
   local handle = open_handle(options)
   local at = {
     options = options, out = out, migrations = migrations, handle = handle, url = options.url or core.settings.database_url,
@@ -214,9 +240,15 @@ local function run_in_session(options, out)
   errors.rethrow(ok, err)
 end
 
+-- Of `app` where one is named and has any; else here.
+local function folder_of(options)
+  local dir = core.settings and core.settings.db_migrations or DEFAULT_DIR
+  dir = dir ~= "" and dir or DEFAULT_DIR
+  return options.dir or files.folder(dir, options.app) or dir
+end
+
 local function run_command(options, out)
-  options.dir = options.dir or core.settings and core.settings.db_migrations
-  options.dir = options.dir ~= "" and options.dir or DEFAULT_DIR
+  options.dir, options.app = folder_of(options), options.app or "."
   if options.command == "new" then
     out:write(files.new(options.dir, options.name), "\n")
   else

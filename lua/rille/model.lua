@@ -43,6 +43,7 @@ local OPTIONS = {
   writable = "table", schema = "table", defaults = "table", touch = "table",
   before_save = "function", after_save = "function", before_delete = "function", after_delete = "function",
   belongs_to = "table", has_one = "table", has_many = "table", many_to_many = "table", strict = "boolean",
+  indexes = "table",
 }
 
 local function check_options(table_name, options)
@@ -138,8 +139,9 @@ end
 -- `soft_delete = true`: delete() sets the column deleted_at, or the one that is named instead, and queries leave such rows out;
 -- `lock = true`: an update raises 409 for a row that somebody has written meanwhile, by the column lock_version, or the
 -- one that is named; `timestamps = false`: leave created_at and updated_at alone; `hidden`, `shown`: columns that JSON leaves
--- out, or has although they are named like a secret; `computed`: attributes by name, functions of the row; `noun`: what
--- one of it is called in messages; `db`: another database; `writable`: the columns that create and update take from outside;
+-- out, or has although they are named like a secret; `computed`: attributes by name, functions of the row; `columns`,
+-- `indexes`: what `rille migrate diff` gives the table; `noun`: what one of it is called in messages; `db`: another
+-- database; `writable`: the columns that create and update take from outside;
 -- `schema`: what those must look like, a rille.schema.object; `defaults`: values by column, or functions that make them;
 -- `touch`: relations to rows whose updated_at follows; `before_save(fields, row)`, where row is nil for a new one,
 -- `after_save(row, is_new)`, `before_delete(row)`, `after_delete(row)`: run in the write's transaction;
@@ -163,7 +165,8 @@ function model.new(table_name, options)
       before_save = options.before_save, after_save = options.after_save,
       before_delete = options.before_delete, after_delete = options.after_delete,
     },
-    columns = options.columns or false, relations = false, is_strict = options.strict or false, facts = false,
+    columns = options.columns or false, indexes = options.indexes or false, relations = false,
+    is_strict = options.strict or false, facts = false,
     handles = setmetatable({}, { __mode = "k" }),
     row = row_methods(table_name), query = scopes_of(table_name), values = NONE, manner = NONE,
   }
