@@ -17,41 +17,8 @@ static double seconds(uint64_t ns) {
     return (double)(ns / 1000000) / 1000;
 }
 
-static void add_exclusive(cJSON *to, const rl_budget_stats *now) {
-    add(to, "in_use", count(now->open - now->dialing - now->idle));
-    add(to, "idle", count(now->idle));
-    add(to, "connecting", count(now->dialing));
-    add(to, "waiting", count(now->waiting));
-    add(to, "waited", seconds(now->waited_ns));
-    add(to, "acquired", count(now->granted));
-    add(to, "queries", count(now->queries));
-    add(to, "timeouts", count(now->timeouts));
-    add(to, "refused", count(now->refused));
-    add(to, "connects", count(now->connects));
-    add(to, "connect_failures", count(now->connect_failures));
-    add(to, "lost", count(now->lost));
-    add(to, "reconnects", count(now->reconnects));
-    add(to, "resets", count(now->resets));
-    add(to, "leaked", count(now->leaked));
-    add(to, "handovers", count(now->handovers));
-    add(to, "streams", count(now->streams));
-}
-
-static void add_shared(cJSON *to, const rl_lane_stats *now) {
-    add(to, "in_use", count(now->busy));
-    add(to, "idle", count(now->wires - now->busy));
-    add(to, "connecting", count(now->connecting));
-    add(to, "in_flight", count(now->in_flight));
-    add(to, "waiting", count(now->waiting));
-    add(to, "waited", seconds(now->waited_ns));
-    add(to, "queries", count(now->queries));
-    add(to, "turned_away", count(now->turned_away));
-    add(to, "timeouts", count(now->timeouts));
-    add(to, "connects", count(now->connects));
-    add(to, "connect_failures", count(now->connect_failures));
-    add(to, "lost", count(now->lost));
-    add(to, "reconnects", count(now->reconnects));
-    add(to, "expelled", count(now->expelled));
+static void add_figure(void *owner, const char *name, double value) {
+    cJSON_AddNumberToObject(owner, name, value);
 }
 
 static cJSON *add_item(cJSON *list, const char *name) {
@@ -61,24 +28,27 @@ static cJSON *add_item(cJSON *list, const char *name) {
     return item;
 }
 
+/* A replica is shown behind its database. */
+static cJSON *replicas_of_last(const cJSON *databases) {
+    return cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(databases, cJSON_GetArraySize(databases) - 1), "replicas");
+}
+
 static void see_database(void *owner, const rl_budget_report *report) {
-    cJSON *item = add_item(owner, report->name);
+    cJSON *item = add_item(report->is_replica ? replicas_of_last(owner) : owner, report->name);
     add(item, "workers", report->workers);
     add(item, "most", report->max);
-    add_exclusive(cJSON_AddObjectToObject(item, "exclusive"), &report->exclusive);
-    add_shared(cJSON_AddObjectToObject(item, "shared"), &report->shared);
+    rl_budget_stats_tell(&report->exclusive, add_figure, cJSON_AddObjectToObject(item, "exclusive"));
+    rl_lane_stats_tell(&report->shared, add_figure, cJSON_AddObjectToObject(item, "shared"));
+    if (report->is_replica)
+        add(item, "readers", report->readers);
+    else
+        cJSON_AddArrayToObject(item, "replicas");
 }
 
 static void see_listener(void *owner, const char *name, const rl_pg_listener_stats *now) {
     cJSON *item = add_item(owner, name);
     cJSON_AddBoolToObject(item, "connected", now->is_connected != 0);
-    add(item, "channels", now->channels);
-    add(item, "subscriptions", now->subscriptions);
-    add(item, "notes", count(now->notes));
-    add(item, "dropped", count(now->dropped));
-    add(item, "connects", count(now->connects));
-    add(item, "connect_failures", count(now->connect_failures));
-    add(item, "lost", count(now->lost));
+    rl_pg_listener_stats_tell(now, add_figure, item);
 }
 
 static void add_generation(cJSON *all, const rl_reload *reload) {

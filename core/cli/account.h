@@ -1,7 +1,8 @@
 /* account -- what a running server says of itself, as a JSON document.
  *
  *    { version, pid, app, generation, reloads, failure, host, port, uptime, workers, connections, body_memory,
- *      databases: [ { name, workers, most, exclusive: { in_use, ... }, shared: { in_use, ... } } ],
+ *      databases: [ { name, workers, most, exclusive: { in_use, ... }, shared: { in_use, ... },
+ *                     replicas: [ { name, workers, readers, most, exclusive, shared } ] } ],
  *      listeners: [ { name, connected, channels, ... } ] }
  *
  * Made from what threads share under locks and in atomics: no worker is asked, so

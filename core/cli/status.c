@@ -31,12 +31,24 @@ static void print_lane(const cJSON *database, const char *name) {
         printf("%8s\n", "-"); /* nothing of it is lent */
 }
 
-static void print_database(const cJSON *database) {
-    printf("\ndatabase %s, %.0f lent at most\n", rl_inquiry_text(database, "name"), rl_inquiry_number(database, "most"));
+static void print_lanes(const cJSON *database) {
     printf("  %-10s%7s%7s%9s%10s%12s%10s%12s%8s\n", "lane", "in use", "idle", "waiting", "waited s",
            "queries", "timeouts", "reconnects", "leaked");
     print_lane(database, "exclusive");
     print_lane(database, "shared");
+}
+
+static void print_replica(const cJSON *replica) {
+    printf(" replica %s, read by %.0f of %.0f workers\n", rl_inquiry_text(replica, "name"),
+           rl_inquiry_number(replica, "readers"), rl_inquiry_number(replica, "workers"));
+    print_lanes(replica);
+}
+
+static void print_database(const cJSON *database) {
+    printf("\ndatabase %s, %.0f lent at most\n", rl_inquiry_text(database, "name"), rl_inquiry_number(database, "most"));
+    print_lanes(database);
+    const cJSON *replica;
+    cJSON_ArrayForEach(replica, cJSON_GetObjectItemCaseSensitive(database, "replicas")) print_replica(replica);
 }
 
 static void print_listener(const cJSON *listener) {

@@ -92,7 +92,7 @@ static void take_back(rl_budget *budget, rl_berth *berth) {
 /* One connection less, of those that are open or were to be: whoever counted on
  * it, or found the budget full, may dial now. */
 static void close_one(rl_budget *budget) {
-    budget->stats.open--;
+    budget->open--;
     for (rl_list *at = budget->members.next; at != &budget->members; at = at->next) {
         rl_member *member = RL_CONTAINER(at, rl_member, link);
         if (member->queued > member->dialing)
@@ -115,7 +115,7 @@ static void break_promise(rl_berth *berth) {
 static void grant(rl_budget *budget, rl_berth *berth, const rl_ticket *ticket) {
     berth->is_stream = ticket->is_stream;
     budget->stats.waiting--;
-    budget->stats.granted++;
+    budget->stats.acquired++;
     budget->stats.waited_ns += rl_loop_read_ns(ticket->member->loop) - ticket->since_ns;
 }
 
@@ -131,7 +131,7 @@ rl_err rl_member_take(rl_member *member, rl_ticket *ticket, rl_berth **out) {
         leave_idle(budget, *out);
         (*out)->is_stream = ticket->is_stream;
         budget->stats.streams += ticket->is_stream;
-        budget->stats.granted++;
+        budget->stats.acquired++;
     } else if (budget->stats.waiting >= budget->limits.max_waiters) {
         budget->stats.refused++;
         err = RL_EFULL;
@@ -279,13 +279,13 @@ rl_berth *rl_member_next_idle(rl_member *member) {
 
 bool rl_member_may_dial(rl_member *member, bool is_warming, bool is_impatient) {
     rl_budget *budget = lock_of(member);
-    bool is_short = is_impatient || budget->queued > budget->called + budget->stats.dialing;
+    bool is_short = is_impatient || budget->queued > budget->called + budget->stats.connecting;
     bool is_wanted = (member->queued > member->dialing && is_short) ||
-                     (is_warming && budget->stats.open < budget->limits.min_open);
-    bool may = is_wanted && !member->is_leaving && budget->stats.open < budget->limits.max;
+                     (is_warming && budget->open < budget->limits.min_open);
+    bool may = is_wanted && !member->is_leaving && budget->open < budget->limits.max;
     if (may) {
-        budget->stats.open++;
-        budget->stats.dialing++;
+        budget->open++;
+        budget->stats.connecting++;
         member->dialing++;
     }
     unlock(budget);
@@ -295,7 +295,7 @@ bool rl_member_may_dial(rl_member *member, bool is_warming, bool is_impatient) {
 void rl_member_dialed(rl_member *member, rl_berth *berth, uint64_t host) {
     rl_budget *budget = lock_of(member);
     member->dialing--;
-    budget->stats.dialing--;
+    budget->stats.connecting--;
     if (berth == NULL) {
         budget->stats.connect_failures++;
         close_one(budget);
@@ -336,7 +336,7 @@ void rl_member_remove(rl_member *member, rl_berth *berth) {
 
 bool rl_member_retire(rl_member *member, rl_berth *berth, bool is_old) {
     rl_budget *budget = lock_of(member);
-    bool can = berth->is_idle && (is_old || budget->stats.open > budget->limits.min_open);
+    bool can = berth->is_idle && (is_old || budget->open > budget->limits.min_open);
     if (can)
         remove_berth(budget, berth);
     unlock(budget);
@@ -351,7 +351,7 @@ void rl_member_leave(rl_member *member) {
     member->is_leaving = true;
     while (member->dialing > 0) {
         member->dialing--;
-        budget->stats.dialing--;
+        budget->stats.connecting--;
         close_one(budget);
     }
     unlock(budget);

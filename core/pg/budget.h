@@ -54,7 +54,8 @@ typedef struct rl_member rl_member;
 typedef struct rl_ticket rl_ticket;
 
 typedef struct rl_budget_limits {
-    const char *name;     /* of the database, for people; copied; may be NULL */
+    const char *name;     /* of the database, for people; copied; NULL: not for their eyes */
+    const char *follows;  /* of a replica: the key of its primary's budget; copied */
     uint32_t max;         /* connections, those that are being made too */
     uint32_t max_waiters; /* of all members together */
     uint32_t max_streams; /* tickets of streams that are let in; the others wait at the gate */
@@ -63,23 +64,31 @@ typedef struct rl_budget_limits {
 
 /* Of all members since the first one joined, and now. */
 typedef struct rl_budget_stats {
-    uint32_t open, dialing, idle, waiting; /* now */
-    uint32_t streams;                      /* those let in: lent, or in the queue */
-    uint64_t granted, timeouts, refused;
-    uint64_t waited_ns; /* by those who were granted */
+    uint32_t in_use, idle, connecting, waiting; /* now; being tidied is in use */
+    uint32_t streams;                           /* those let in: lent, or in the queue */
+    uint64_t acquired, timeouts, refused;       /* grants; waits that ended; queue full */
+    uint64_t waited_ns;                         /* by those who were granted */
     uint64_t connects, connect_failures, lost, reconnects;
     uint64_t queries, resets, leaked;
     uint64_t handovers; /* from one member to another */
 } rl_budget_stats;
 
-/* What the connections of one database do, as of now. */
+/* Tells each figure by the name that people know it by; times are seconds. */
+typedef void rl_tell_fn(void *owner, const char *name, double value);
+void rl_budget_stats_tell(const rl_budget_stats *stats, rl_tell_fn *tell, void *owner);
+void rl_lane_stats_tell(const rl_lane_stats *stats, rl_tell_fn *tell, void *owner);
+
+/* What the connections of one server do, as of now. */
 typedef struct rl_budget_report {
     const char *name;
+    bool is_replica;
     uint32_t workers, max;
+    uint32_t readers; /* of a replica: workers that read it now */
     rl_budget_stats exclusive;
     rl_lane_stats shared;
 } rl_budget_report;
-/* Shows each database's; `see` must be quick, since all wait for it. From any thread. */
+/* Shows each database's, and behind it those of its replicas; `see` must be quick, since all wait for it. From
+ * any thread. */
 void rl_budgets_look(rl_budgets *budgets, void (*see)(void *owner, const rl_budget_report *report), void *owner);
 
 struct rl_member {
@@ -92,6 +101,7 @@ struct rl_member {
     uint32_t queued, dialing;
     uint64_t heard; /* of demoted hosts, up to this epoch */
     bool is_rung, is_leaving;
+    bool is_reader;     /* of a replica: it is read */
     rl_lane_stats lane; /* of the worker's shared connections, as of its last turn */
 };
 
@@ -176,6 +186,7 @@ void rl_member_count_leak(rl_member *member);
 uint32_t rl_member_queued(rl_member *member, bool *are_called);
 /* The worker's shared connections do this now. */
 void rl_member_count_lane(rl_member *member, const rl_lane_stats *now);
+void rl_member_set_reader(rl_member *member, bool is_reader);
 rl_budget_report rl_member_report(rl_member *member);
 
 #endif

@@ -18,7 +18,7 @@ struct rl_budgets {
 struct rl_budget {
     rl_budgets *home; /* NULL: the budget of one member alone */
     rl_list link;
-    char *key, *name;
+    char *key, *name, *follows;
     uint32_t refs; /* under home's lock */
 
     pthread_mutex_t lock; /* of all below, and of what members, tickets and berths hold */
@@ -27,7 +27,7 @@ struct rl_budget {
     rl_list queue; /* tickets, the oldest first */
     rl_list gate;  /* those of streams that are not in the queue yet */
     rl_list idle;  /* berths, the newest first */
-    uint32_t queued, called;
+    uint32_t open, queued, called;
     rl_demoted demoted;
     uint64_t owed; /* lost, and not replaced yet */
     rl_budget_stats stats;

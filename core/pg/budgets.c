@@ -10,7 +10,14 @@ static void free_budget(rl_budget *budget) {
     pthread_mutex_destroy(&budget->lock);
     rl_mem_free(budget->key);
     rl_mem_free(budget->name);
+    rl_mem_free(budget->follows);
     rl_mem_free(budget);
+}
+
+/* Of NULL too, which is no failure. */
+static bool copy(const char *text, char **out) {
+    *out = text == NULL ? NULL : rl_mem_strndup(text, strlen(text));
+    return *out != NULL || text == NULL;
 }
 
 static rl_budget *new_budget(rl_budgets *home, const char *key, const rl_budget_limits *limits) {
@@ -25,10 +32,8 @@ static rl_budget *new_budget(rl_budgets *home, const char *key, const rl_budget_
     rl_list_init(&budget->link);
     budget->home = home;
     budget->limits = *limits;
-    const char *name = limits->name == NULL ? "" : limits->name;
-    budget->key = rl_mem_strndup(key, strlen(key));
-    budget->name = rl_mem_strndup(name, strlen(name));
-    if (budget->key == NULL || budget->name == NULL) {
+    budget->limits.name = budget->limits.follows = NULL; /* theirs */
+    if (!copy(key, &budget->key) || !copy(limits->name, &budget->name) || !copy(limits->follows, &budget->follows)) {
         free_budget(budget);
         return NULL;
     }

@@ -19,7 +19,7 @@ static rl_err write_key(rl_buf *key, const rl_pool_options *o, const rl_replicas
              " %d %d %" PRIu64,
              o->exclusive, o->shared, o->depth, o->min_idle, o->max_waiters, o->max_statements, o->connect_timeout_ms,
              o->acquire_timeout_ms, o->query_timeout_ms, o->cancel_grace_ms, o->idle_timeout_ms, o->max_lifetime_ms,
-             o->leak_after_ms, o->is_sessionless, o->is_replica, replicas->max_lag_ms);
+             o->leak_after_ms, o->is_sessionless, o->looks_at_sessions, replicas->max_lag_ms);
     rl_err err = add_text(key, numbers);
     if (err == RL_OK)
         err = add_text(key, o->url);

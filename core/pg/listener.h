@@ -46,6 +46,9 @@ RL_MUST_USE rl_err rl_pg_listener_hold(rl_pg_listeners *listeners, const char *u
 /* The last one ends its thread, and waits the moment that this takes. */
 void rl_pg_listener_let_go(rl_pg_listener *listener);
 
+/* Each figure but the first by the name that people know it by. */
+void rl_pg_listener_stats_tell(const rl_pg_listener_stats *stats,
+                               void (*tell)(void *owner, const char *name, double value), void *owner);
 rl_pg_listener_stats rl_pg_listener_stats_of(rl_pg_listener *listener);
 /* Shows each listener, by its database's name; `see` must be quick. From any thread. */
 void rl_pg_listeners_look(rl_pg_listeners *listeners,

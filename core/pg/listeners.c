@@ -116,6 +116,17 @@ void rl_pg_listener_let_go(rl_pg_listener *listener) {
         end(listener);
 }
 
+void rl_pg_listener_stats_tell(const rl_pg_listener_stats *stats,
+                               void (*tell)(void *owner, const char *name, double value), void *owner) {
+    tell(owner, "channels", stats->channels);
+    tell(owner, "subscriptions", stats->subscriptions);
+    tell(owner, "notes", (double)stats->notes);
+    tell(owner, "dropped", (double)stats->dropped);
+    tell(owner, "connects", (double)stats->connects);
+    tell(owner, "connect_failures", (double)stats->connect_failures);
+    tell(owner, "lost", (double)stats->lost);
+}
+
 void rl_pg_listeners_look(rl_pg_listeners *listeners,
                           void (*see)(void *owner, const char *name, const rl_pg_listener_stats *stats),
                           void *owner) {

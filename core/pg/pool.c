@@ -31,23 +31,32 @@ rl_pool_options rl_pool_defaults(void) {
 
 /* A connection may go to any pool of its budget, so that they must agree in all
  * that it was made with. */
-static rl_err join(rl_pool *pool, const rl_pool_options *o) {
-    size_t cap = strlen(o->url) + 256;
+static char *new_key(const rl_pool_options *o, const char *url, bool is_replica) {
+    size_t cap = strlen(url) + 256;
     char *key = rl_mem_alloc(cap);
-    if (key == NULL)
-        return RL_ENOMEM;
-    snprintf(key, cap, "%d %u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s", o->is_sessionless,
-             o->exclusive, o->min_idle, o->max_waiters, o->max_statements, o->query_timeout_ms,
-             o->cancel_grace_ms, o->idle_timeout_ms, o->max_lifetime_ms, o->url);
+    if (key != NULL)
+        snprintf(key, cap, "%d %d %u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s", o->is_sessionless,
+                 is_replica, o->exclusive, o->min_idle, o->max_waiters, o->max_statements, o->query_timeout_ms,
+                 o->cancel_grace_ms, o->idle_timeout_ms, o->max_lifetime_ms, url);
+    return key;
+}
+
+static rl_err join(rl_pool *pool, const rl_pool_options *o) {
+    char *key = new_key(o, o->url, o->follows != NULL);
+    char *follows = o->follows == NULL ? NULL : new_key(o, o->follows, false);
     char name[128];
     rl_connector_name(o->url, name, sizeof name);
-    rl_budget_limits limits = {.name = name,
+    rl_budget_limits limits = {.name = o->is_unseen ? NULL : name,
+                               .follows = follows,
                                .max = o->exclusive,
                                .max_waiters = o->max_waiters,
                                .max_streams = rl_pool_most_streams(o),
                                .min_open = o->min_idle < o->exclusive ? o->min_idle : o->exclusive};
-    rl_err err = rl_member_join(&pool->member, o->budgets, key, &limits, pool->loop, rl_supply_on_bell);
+    rl_err err = RL_ENOMEM;
+    if (key != NULL && (follows != NULL || o->follows == NULL))
+        err = rl_member_join(&pool->member, o->budgets, key, &limits, pool->loop, rl_supply_on_bell);
     rl_mem_free(key);
+    rl_mem_free(follows);
     return err;
 }
 
@@ -62,9 +71,9 @@ static rl_err open_lane(rl_pool *pool, const rl_pool_options *options) {
     lane.max_statements = options->max_statements;
     lane.connect_timeout_ms = options->connect_timeout_ms;
     lane.max_lifetime_ms = options->max_lifetime_ms;
-    lane.is_replica = options->is_replica;
+    lane.is_replica = options->follows != NULL;
     lane.looks_at_sessions = options->looks_at_sessions;
-    lane.on_demoted = options->is_replica ? NULL : rl_supply_on_demoted;
+    lane.on_demoted = options->follows != NULL ? NULL : rl_supply_on_demoted;
     lane.owner = pool;
     lane.log = options->log;
     return rl_lane_open(pool->loop, &lane, &pool->lane);
@@ -74,7 +83,7 @@ static rl_err open_connector(rl_pool *pool, const rl_pool_options *o) {
     if (o->is_sessionless)
         return rl_connector_new_sessionless(pool->loop, o->url, o->connect_timeout_ms, &pool->connector);
     rl_err err = rl_connector_new(pool->loop, o->url, o->connect_timeout_ms, o->query_timeout_ms, &pool->connector);
-    if (err == RL_OK && o->is_replica)
+    if (err == RL_OK && o->follows != NULL)
         err = rl_connector_set_read_only(pool->connector);
     return err;
 }
@@ -85,7 +94,8 @@ rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out
         return RL_ENOMEM;
     pool->loop = loop;
     pool->options = *options;
-    pool->options.url = NULL; /* the connector has its own copy */
+    pool->options.url = pool->options.follows = NULL; /* borrowed; the connector has its own copy */
+    pool->is_replica = options->follows != NULL;
     rl_jitter_init(&pool->jitter);
     rl_list_init(&pool->idle);
     rl_list_init(&pool->away);
@@ -316,7 +326,7 @@ void rl_seat_tidied(rl_seat *seat, bool usable) {
     rl_pool *pool = seat->pool;
     rl_member_count_loan(&pool->member, rl_backend_take_runs(seat->backend), seat->was_reset);
     seat->was_reset = false;
-    bool is_demoted = rl_backend_is_demoted(seat->backend) && !pool->options.is_replica;
+    bool is_demoted = rl_backend_is_demoted(seat->backend) && !pool->is_replica;
     if (is_demoted)
         rl_member_demote(&pool->member, rl_backend_host(seat->backend));
     if (!usable || is_demoted || is_old(seat) || pool->closed)

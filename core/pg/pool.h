@@ -50,7 +50,8 @@ typedef struct rl_pool_options {
     rl_budgets *budgets;      /* the process's; NULL: this pool's budget is its own */
     struct rl_log *log;       /* may be NULL */
     bool looks_at_sessions;   /* the shared ones, for what statements have left there: in development */
-    bool is_replica;          /* of a server that follows another one: the sessions refuse writes */
+    const char *follows;      /* the URL of the server that this one follows: the sessions refuse writes; or NULL */
+    bool is_unseen;           /* not among what people are shown */
     /* A connection could not be made, as rl_pool_connect_error says. May be NULL. */
     void (*on_refused)(void *owner);
     void *owner;
@@ -62,17 +63,6 @@ static inline uint32_t rl_pool_most_streams(const rl_pool_options *options) {
 }
 /* The defaults of every limit, without a URL. */
 rl_pool_options rl_pool_defaults(void);
-
-/* Of the budget: of all pools of the process with these options. */
-typedef struct rl_pool_stats {
-    uint32_t in_use, idle, connecting, waiting; /* now; being tidied is in use */
-    uint64_t acquired, timeouts, refused;       /* grants; waits that ended; queue full */
-    uint64_t waited_ms;                         /* by those who were granted */
-    uint64_t connects, connect_failures, lost, reconnects;
-    uint64_t queries, resets, leaked;
-    uint64_t handovers; /* from one worker to another */
-    uint32_t streams;   /* now: that hold a connection, or are next to */
-} rl_pool_stats;
 
 /* RL_EINVAL when the URL is none. Connects to nothing yet. */
 RL_MUST_USE rl_err rl_pool_open(rl_loop *loop, const rl_pool_options *options, rl_pool **out);
@@ -115,6 +105,8 @@ void rl_pool_on_quiet(struct rl_backend *backend, void (*quiet)(void *borrower),
 /* The server hangs: what is in flight fails, as if the connections had broken. Not
  * from within a query's `done`. */
 void rl_pool_hang_up(rl_pool *pool);
+/* Of one that follows: whether this worker reads it now, for people. */
+void rl_pool_set_reader(rl_pool *pool, bool is_reader);
 
 /* The servers that follow this pool's (pg/replicas.h); NULL when there are none. */
 void rl_pool_set_replicas(rl_pool *pool, struct rl_replicas *replicas);
@@ -122,7 +114,8 @@ struct rl_replicas *rl_pool_replicas(const rl_pool *pool);
 /* Where the worker's quick statements share connections (pg/lane.h); NULL with `shared` 0. */
 struct rl_lane *rl_pool_lane(const rl_pool *pool);
 const rl_pool_options *rl_pool_options_of(const rl_pool *pool);
-rl_pool_stats rl_pool_stats_of(rl_pool *pool);
+/* Of the budget: of all pools of the process with these options. */
+rl_budget_stats rl_pool_stats_of(rl_pool *pool);
 /* The same of the connections that each worker's statements share, as of its last turn. */
 rl_lane_stats rl_pool_lanes_of(rl_pool *pool);
 /* Why the last attempt to connect failed, when it was the last thing that

@@ -30,7 +30,7 @@ struct rl_pool {
     rl_jitter jitter;
     bool is_slow;    /* the backoff: nobody waited when it began */
     bool is_warming; /* a dial has succeeded: min_idle are worth having */
-    bool closed;
+    bool closed, is_replica;
     char connect_error[512];
 };
 

@@ -62,6 +62,7 @@ rl_err rl_probe_open(rl_probe *probe, rl_loop *loop, const char *url, const rl_p
     options.shared = options.min_idle = 0;
     options.connect_timeout_ms = options.acquire_timeout_ms = options.query_timeout_ms = LIMIT_MS;
     options.leak_after_ms = 0;
+    options.is_unseen = true;
     options.on_refused = on_refused;
     options.owner = probe;
     rl_query_init(&probe->query, on_answer);

@@ -42,6 +42,7 @@ static void note_state(rl_replica *replica, rl_replica_state state, const char *
     replica->state = state;
     if (!is_news)
         return;
+    rl_pool_set_reader(replica->pool, is_usable);
     const rl_log_field fields[] = {rl_log_str("replica", rl_slice_str(replica->name)),
                                    rl_log_str("why", rl_slice_str(why))};
     if (is_usable)
@@ -143,7 +144,7 @@ rl_err rl_replica_open(rl_replica *replica, rl_loop *loop, const char *url, cons
     take_name(replica, url);
     rl_pool_options options = *like;
     options.url = url;
-    options.is_replica = true;
+    options.follows = like->url;
     options.on_refused = on_refused;
     options.owner = replica;
     rl_err err = rl_pool_open(loop, &options, &replica->pool);

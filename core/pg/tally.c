@@ -30,15 +30,26 @@ void rl_budget_keep_lane(rl_budget *budget, const rl_lane_stats *lane) {
 
 rl_budget_report rl_budget_report_of(const rl_budget *budget) {
     rl_budget_report report = {.name = budget->name,
+                               .is_replica = budget->follows != NULL,
                                .max = budget->limits.max,
                                .exclusive = budget->stats,
                                .shared = budget->lanes_past};
-    report.exclusive.idle += budget->called; /* nobody holds them yet */
+    rl_budget_stats *now = &report.exclusive;
+    now->idle += budget->called; /* nobody holds them yet */
+    now->in_use = budget->open - now->connecting - now->idle;
     for (const rl_list *at = budget->members.next; at != &budget->members; at = at->next) {
+        const rl_member *member = RL_CONTAINER(at, rl_member, link);
         report.workers++;
-        rl_lane_stats_add(&report.shared, &RL_CONTAINER(at, rl_member, link)->lane);
+        report.readers += member->is_reader;
+        rl_lane_stats_add(&report.shared, &member->lane);
     }
     return report;
+}
+
+void rl_member_set_reader(rl_member *member, bool is_reader) {
+    pthread_mutex_lock(&member->budget->lock);
+    member->is_reader = is_reader;
+    pthread_mutex_unlock(&member->budget->lock);
 }
 
 void rl_member_count_lane(rl_member *member, const rl_lane_stats *now) {
@@ -54,17 +65,76 @@ rl_budget_report rl_member_report(rl_member *member) {
     return report;
 }
 
+static void show(rl_budget *budget, void (*see)(void *owner, const rl_budget_report *report), void *owner) {
+    pthread_mutex_lock(&budget->lock);
+    rl_budget_report report = rl_budget_report_of(budget);
+    pthread_mutex_unlock(&budget->lock);
+    if (report.name != NULL)
+        see(owner, &report);
+}
+
+/* Those that follow `primary`; with NULL, those that follow nobody, and behind each what follows it. */
+static void look(const rl_budgets *budgets, const char *primary,
+                 void (*see)(void *owner, const rl_budget_report *report), void *owner) {
+    for (rl_list *at = budgets->all.next; at != &budgets->all; at = at->next) {
+        rl_budget *budget = RL_CONTAINER(at, rl_budget, link);
+        if (primary != NULL && budget->follows != NULL && strcmp(budget->follows, primary) == 0)
+            show(budget, see, owner);
+        if (primary != NULL || budget->follows != NULL)
+            continue;
+        show(budget, see, owner);
+        look(budgets, budget->key, see, owner);
+    }
+}
+
 void rl_budgets_look(rl_budgets *budgets, void (*see)(void *owner, const rl_budget_report *report),
                      void *owner) {
     pthread_mutex_lock(&budgets->lock);
-    for (rl_list *at = budgets->all.next; at != &budgets->all; at = at->next) {
-        rl_budget *budget = RL_CONTAINER(at, rl_budget, link);
-        pthread_mutex_lock(&budget->lock);
-        rl_budget_report report = rl_budget_report_of(budget);
-        pthread_mutex_unlock(&budget->lock);
-        see(owner, &report);
-    }
+    look(budgets, NULL, see, owner);
     pthread_mutex_unlock(&budgets->lock);
+}
+
+/* ---- what people know it by ------------------------------------------------------ */
+
+static double seconds(uint64_t ns) {
+    return (double)ns / 1e9;
+}
+
+void rl_budget_stats_tell(const rl_budget_stats *stats, rl_tell_fn *tell, void *owner) {
+    tell(owner, "in_use", stats->in_use);
+    tell(owner, "idle", stats->idle);
+    tell(owner, "connecting", stats->connecting);
+    tell(owner, "waiting", stats->waiting);
+    tell(owner, "waited", seconds(stats->waited_ns));
+    tell(owner, "acquired", (double)stats->acquired);
+    tell(owner, "queries", (double)stats->queries);
+    tell(owner, "timeouts", (double)stats->timeouts);
+    tell(owner, "refused", (double)stats->refused);
+    tell(owner, "connects", (double)stats->connects);
+    tell(owner, "connect_failures", (double)stats->connect_failures);
+    tell(owner, "lost", (double)stats->lost);
+    tell(owner, "reconnects", (double)stats->reconnects);
+    tell(owner, "resets", (double)stats->resets);
+    tell(owner, "leaked", (double)stats->leaked);
+    tell(owner, "handovers", (double)stats->handovers);
+    tell(owner, "streams", stats->streams);
+}
+
+void rl_lane_stats_tell(const rl_lane_stats *stats, rl_tell_fn *tell, void *owner) {
+    tell(owner, "in_use", stats->busy);
+    tell(owner, "idle", stats->wires - stats->busy);
+    tell(owner, "connecting", stats->connecting);
+    tell(owner, "in_flight", stats->in_flight);
+    tell(owner, "waiting", stats->waiting);
+    tell(owner, "waited", seconds(stats->waited_ns));
+    tell(owner, "queries", (double)stats->queries);
+    tell(owner, "turned_away", (double)stats->turned_away);
+    tell(owner, "timeouts", (double)stats->timeouts);
+    tell(owner, "connects", (double)stats->connects);
+    tell(owner, "connect_failures", (double)stats->connect_failures);
+    tell(owner, "lost", (double)stats->lost);
+    tell(owner, "reconnects", (double)stats->reconnects);
+    tell(owner, "expelled", (double)stats->expelled);
 }
 
 /* ---- pools --------------------------------------------------------------------- */
@@ -94,25 +164,10 @@ rl_lane_stats rl_pool_lanes_of(rl_pool *pool) {
     return rl_member_report(&pool->member).shared;
 }
 
-rl_pool_stats rl_pool_stats_of(rl_pool *pool) {
-    rl_budget_stats now = rl_member_report(&pool->member).exclusive;
-    return (rl_pool_stats){
-        .in_use = now.open - now.dialing - now.idle,
-        .idle = now.idle,
-        .connecting = now.dialing,
-        .waiting = now.waiting,
-        .acquired = now.granted,
-        .timeouts = now.timeouts,
-        .refused = now.refused,
-        .waited_ms = now.waited_ns / 1000000,
-        .connects = now.connects,
-        .connect_failures = now.connect_failures,
-        .lost = now.lost,
-        .reconnects = now.reconnects,
-        .queries = now.queries,
-        .resets = now.resets,
-        .leaked = now.leaked,
-        .handovers = now.handovers,
-        .streams = now.streams,
-    };
+rl_budget_stats rl_pool_stats_of(rl_pool *pool) {
+    return rl_member_report(&pool->member).exclusive;
+}
+
+void rl_pool_set_reader(rl_pool *pool, bool is_reader) {
+    rl_member_set_reader(&pool->member, is_reader);
 }

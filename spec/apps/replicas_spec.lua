@@ -1,5 +1,6 @@
 --- A served app whose reads go to a replica, which lags, dies and comes back.
 local client = require "spec.apps.client"
+local json = require("rille").json
 local followed = require "spec.followed"
 local server = require "spec.server"
 local wire = require "spec.wire"
@@ -38,6 +39,17 @@ describe("an app with a replica", function()
     assert.equal("replica", api:get("/reader").body)
     assert.same({ one = "replica", batch = "replica", transaction = "replica", each = "replica", task = "replica" },
       api:get("/declared").json)
+  end)
+
+  it("is shown with its database by rille status", function()
+    local pipe = io.popen(("timeout 20 %s status --json --port %d"):format(os.getenv "RILLE" or "build/rille", running.port))
+    local told = json.decode(pipe:read "*a")
+    pipe:close()
+    assert.equal(1, #told.databases)
+    local copies = told.databases[1].replicas
+    assert.equal(1, #copies)
+    assert.same({ 1, 1 }, { copies[1].workers, copies[1].readers })
+    assert.is_true(copies[1].exclusive.queries > 0)
   end)
 
   it("writes nowhere for who is declared to read", function()

@@ -19,7 +19,7 @@
 #define CLUSTER_SCRIPT "spec/core/pg/cluster.sh"
 
 typedef struct cluster {
-    char dir[128], url[512]; /* of several, where a test says so */
+    char dir[128], url[256];
     PGconn *admin; /* for what the tested code must not do itself */
 } cluster;
 

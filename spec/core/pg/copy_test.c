@@ -225,7 +225,7 @@ static void ends_when_the_server_makes_no_progress(void **state) {
 }
 
 static bool is_idle(void *arg) {
-    rl_pool_stats now = rl_pool_stats_of(pool);
+    rl_budget_stats now = rl_pool_stats_of(pool);
     return is_nothing_in_use(arg) && now.connecting == 0;
 }
 

@@ -74,7 +74,7 @@ static inline bool is_nothing_in_use(void *arg) {
 }
 
 static inline bool is_all_idle(void *arg) {
-    rl_pool_stats now = rl_pool_stats_of(pool);
+    rl_budget_stats now = rl_pool_stats_of(pool);
     return is_nothing_in_use(arg) && now.connecting == 0;
 }
 

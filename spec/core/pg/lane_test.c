@@ -722,7 +722,7 @@ static bool has_no_wires(void *arg) {
 }
 
 static bool has_no_idle(void *arg) {
-    rl_pool_stats now = rl_pool_stats_of(pool);
+    rl_budget_stats now = rl_pool_stats_of(pool);
     return now.idle == 0 && now.in_use == *(uint32_t *)arg;
 }
 
@@ -744,7 +744,7 @@ static void leaves_a_host_that_turned_read_only_for_the_other_one(void **state) 
     snprintf(command, sizeof command, CLUSTER_SCRIPT " standby %s", turned.dir);
     assert_int_equal(system(command), 0);
     memcpy(url, server.url, sizeof url);
-    snprintf(server.url, sizeof server.url, "host=%s,%s user=rille dbname=postgres", turned.dir, server.dir);
+    snprintf(server.url, sizeof server.url, "host=%.90s,%.90s user=rille dbname=postgres", turned.dir, server.dir);
     set_up_with(1, 32);
     rl_scope holder;
     rl_scope_init(&holder, loop, NULL, NULL);
@@ -774,7 +774,7 @@ static void leaves_a_host_that_turned_read_only_for_the_other_one(void **state) 
 
 static bool is_nothing_connecting(void *arg) {
     (void)arg;
-    rl_pool_stats now = rl_pool_stats_of(pool);
+    rl_budget_stats now = rl_pool_stats_of(pool);
     return now.in_use == 0 && now.connecting == 0 && stats().connecting == 0;
 }
 

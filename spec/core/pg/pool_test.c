@@ -41,7 +41,7 @@ static void never_opens_more_than_its_budget(void **state) {
         ask(&b, &some[i]);
     for (int i = 0; i < 3; i++)
         turn_until_set(b.loop, &some[i].answered);
-    rl_pool_stats now = rl_pool_stats_of(b.pool);
+    rl_budget_stats now = rl_pool_stats_of(b.pool);
     assert_int_equal(now.in_use, 3);
     assert_int_equal(now.waiting, 7);
     for (int i = 0; i < 10; i++) {
@@ -401,33 +401,6 @@ static void says_why_it_cannot_connect_and_tries_on(void **state) {
     close_bench(&b);
 }
 
-static bool has_been_refused_twice(void *arg) {
-    return rl_pool_stats_of(((bench *)arg)->pool).connect_failures >= 2;
-}
-
-/* 53300: somebody else has taken what there was. */
-static void waits_for_a_place_at_a_server_that_is_full(void **state) {
-    (void)state;
-    char url[300];
-    assert_int_equal(cluster_run(&server, "create role limited login connection limit 1", NULL, 0), 0);
-    snprintf(url, sizeof url, "host=%s user=limited dbname=postgres", server.dir);
-    PGconn *other = PQconnectdb(url);
-    assert_int_equal(PQstatus(other), CONNECTION_OK);
-    rl_pool_options options = options_of(1);
-    options.url = url;
-    options.acquire_timeout_ms = TURN_PATIENCE_MS;
-    bench b = open_bench(&options);
-    borrower one = {.order = NULL};
-    ask(&b, &one);
-    turn_until(b.loop, has_been_refused_twice, &b);
-    assert_non_null(strstr(rl_pool_connect_error(b.pool), "too many connections"));
-    PQfinish(other);
-    turn_until_set(b.loop, &one.answered);
-    assert_int_equal(one.err, RL_OK);
-    rl_pool_release(b.pool, one.backend);
-    close_bench(&b);
-}
-
 static void closes_with_waiters_and_borrowers(void **state) {
     (void)state;
     rl_pool_options options = options_of(1);
@@ -505,7 +478,6 @@ int main(void) {
         cmocka_unit_test(drops_an_idle_connection_that_died),
         cmocka_unit_test(closes_what_is_idle_or_old),
         cmocka_unit_test(says_why_it_cannot_connect_and_tries_on),
-        cmocka_unit_test(waits_for_a_place_at_a_server_that_is_full),
         cmocka_unit_test(closes_with_waiters_and_borrowers),
         cmocka_unit_test(closes_while_it_connects),
     };

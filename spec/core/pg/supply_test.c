@@ -99,7 +99,7 @@ static void moves_an_idle_connection_to_who_asks(void **state) {
         assert_string_equal(prepared, "1"); /* its statements came along */
         rl_pool_release(to->pool, backend);
     }
-    rl_pool_stats now = rl_pool_stats_of(at.a.pool);
+    rl_budget_stats now = rl_pool_stats_of(at.a.pool);
     assert_int_equal(now.connects, 1);
     assert_int_equal(now.handovers, 6);
     assert_int_equal(now.queries, 13);
@@ -247,7 +247,7 @@ typedef struct wanted {
 
 static bool are_idle(void *arg) {
     wanted *want = arg;
-    rl_pool_stats now = rl_pool_stats_of(want->pool);
+    rl_budget_stats now = rl_pool_stats_of(want->pool);
     return now.idle >= want->idle && now.reconnects >= want->reconnects;
 }
 
