@@ -86,6 +86,10 @@ rl_err rl_json_append_key(rl_buf *out, char separator, rl_slice key) {
 rl_err rl_json_append_number(rl_buf *out, double value) {
     if (!isfinite(value))
         return RL_EINVAL;
-    char text[RL_NUMBER_TEXT_CAP];
+    char *room, text[RL_NUMBER_TEXT_CAP];
+    if (RL_LIKELY(rl_buf_reserve(out, sizeof text, &room) == RL_OK)) {
+        rl_buf_commit(out, rl_number_write(value, room));
+        return RL_OK;
+    }
     return rl_buf_append(out, rl_slice_of(text, rl_number_write(value, text)));
 }

@@ -66,15 +66,24 @@ double rl_number_read(rl_decimal decimal, rl_slice text) {
     return strtod(copy, NULL);
 }
 
+static size_t count_digits(uint64_t value) {
+    size_t count = 1;
+    for (; value >= 10000; value /= 10000)
+        count += 4;
+    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+/* From the last digit on, two at a time: most of what an app writes are small integers. */
 static size_t write_integer(uint64_t value, char *out) {
-    char reversed[20]; /* of 2^64 */
-    size_t len = 0;
-    do {
-        reversed[len++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    for (size_t i = 0; i < len; i++)
-        out[i] = reversed[len - 1 - i];
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    size_t len = count_digits(value);
+    char *at = out + len;
+    for (; value >= 10; value /= 100)
+        memcpy(at -= 2, pairs + value % 100 * 2, 2);
+    if (at > out)
+        *out = (char)('0' + value);
     return len;
 }
 
@@ -191,7 +200,7 @@ size_t rl_number_write(double value, char out[RL_NUMBER_TEXT_CAP]) {
         out[len++] = '-';
         value = -value;
     }
-    if (value <= RL_NUMBER_MAX_INTEGER && (double)(uint64_t)value == value)
-        return len + write_integer((uint64_t)value, out + len);
+    if (value <= RL_NUMBER_MAX_INTEGER && (double)(int64_t)value == value)
+        return len + write_integer((uint64_t)(int64_t)value, out + len);
     return len + write_fraction(value, out + len);
 }

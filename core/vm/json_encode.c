@@ -11,13 +11,22 @@
 enum {
     SLOTS_PER_LEVEL = 6, /* a table's key and value, a metatable and three values of work */
     FREE_LEVELS = 3,     /* what LUA_MINSTACK has room for, in any case */
+    KEYS_KEPT = 16       /* a table of more columns is rare */
 };
+
+/* The columns of the row before, which the next one mostly has as well. */
+typedef struct columns {
+    const void *meta; /* whose they are; NULL before the first row */
+    int count;
+    rl_slice keys[KEYS_KEPT];
+} columns;
 
 typedef struct writer {
     lua_State *L;
     rl_buf *out;
     char *message;
     size_t message_cap;
+    columns known;
 } writer;
 
 /* One open table, linked to the one it lies in: the way back to the root. */
@@ -82,25 +91,46 @@ static rl_err append_key(writer *w, char separator, int at, level *here) {
     return err == RL_EINVAL ? fail_table(w, here, "a key is not valid UTF-8") : err;
 }
 
+/* As it stands before the value; without a pointer for a name that is no UTF-8. */
+static rl_slice read_key(const writer *w, int meta, int at) {
+    rl_slice key = {0};
+    lua_rawgeti(w->L, meta, at);
+    if (lua_type(w->L, -1) == LUA_TSTRING)
+        key.ptr = lua_tolstring(w->L, -1, &key.len);
+    lua_pop(w->L, 1); /* the metatable holds it, and nothing is collected meanwhile */
+    return key;
+}
+
+static void know_columns(writer *w, int meta, const void *id) {
+    columns *known = &w->known;
+    known->meta = id;
+    known->count = (int)(lua_objlen(w->L, meta) / 2);
+    for (int i = 0; i < known->count && i < KEYS_KEPT; i++)
+        known->keys[i] = read_key(w, meta, known->count + i + 1);
+}
+
 static rl_err write_row(writer *w, int row, int meta, level *here) {
-    int count = (int)(lua_objlen(w->L, meta) / 2), key = meta + 1, value = meta + 2;
-    for (int i = 1; i <= count; i++) {
-        lua_rawgeti(w->L, meta, count + i);
-        if (lua_type(w->L, key) != LUA_TSTRING)
+    const void *id = lua_topointer(w->L, meta);
+    int i = 0;
+    for (;; i++) {
+        if (w->known.meta != id) /* or the value was a row, of other columns */
+            know_columns(w, meta, id);
+        if (i == w->known.count)
+            break;
+        rl_slice key = i < KEYS_KEPT ? w->known.keys[i] : read_key(w, meta, w->known.count + i + 1);
+        if (key.ptr == NULL)
             return fail_table(w, here, "a key is not valid UTF-8");
-        rl_slice text;
-        text.ptr = lua_tolstring(w->L, key, &text.len);
-        here->key = rl_slice_of(text.ptr + 2, text.len - 4); /* {"id": */
-        rl_err err = rl_buf_append(w->out, text);
-        lua_rawgeti(w->L, meta, i);
+        here->key = rl_slice_of(key.ptr + 2, key.len - 4); /* {"id": */
+        rl_err err = rl_buf_append(w->out, key);
+        lua_rawgeti(w->L, meta, i + 1);
         lua_rawget(w->L, row);
         if (err == RL_OK)
-            err = write_value(w, value, here);
-        lua_settop(w->L, meta);
+            err = write_value(w, meta + 1, here);
         if (err != RL_OK)
             return err;
+        lua_settop(w->L, meta);
     }
-    return rl_buf_append(w->out, count == 0 ? RL_LIT("{}") : RL_LIT("}"));
+    return rl_buf_append(w->out, i == 0 ? RL_LIT("{}") : RL_LIT("}"));
 }
 
 /* What stands behind a model's columns: things of its set that were asked for, by name. */
@@ -252,12 +282,23 @@ static __attribute__((cold)) rl_err refuse_sealed(const writer *w, int table, co
     return fail(w, up, lua_type(w->L, -1) == LUA_TSTRING ? lua_tostring(w->L, -1) : "this cannot be encoded");
 }
 
+/* Whether it has the metatable of the row before, which then is on the stack. */
+static bool is_like_last_row(const writer *w, int table) {
+    if (!lua_getmetatable(w->L, table))
+        return false;
+    bool is_like = lua_topointer(w->L, -1) == w->known.meta;
+    lua_pop(w->L, is_like ? 0 : 1);
+    return is_like;
+}
+
 static rl_err write_table(writer *w, int table, level *up) {
     level here = {.up = up, .depth = up == NULL ? 1 : up->depth + 1};
     if (here.depth > RL_JSON_MAX_DEPTH)
         return fail(w, up, "more than 512 levels deep, or a cycle");
     if (here.depth == FREE_LEVELS && lua_cpcall(w->L, grow_stack, NULL) != 0)
         return RL_ENOMEM;
+    if (w->known.meta != NULL && is_like_last_row(w, table))
+        return write_row(w, table, lua_gettop(w->L), &here);
     int kind = rl_kind_of(w->L, table);
     if (kind == RL_KIND_ROW)
         return write_row(w, table, lua_gettop(w->L), &here);
@@ -316,7 +357,12 @@ static rl_err write_value(writer *w, int at, level *up) {
 }
 
 rl_err rl_vm_json_encode(lua_State *L, int index, rl_buf *out, char *message, size_t message_cap) {
-    writer w = {.L = L, .out = out, .message = message, .message_cap = message_cap};
+    writer w;
+    w.L = L;
+    w.out = out;
+    w.message = message;
+    w.message_cap = message_cap;
+    w.known.meta = NULL;
     size_t begin = rl_buf_len(out);
     int at = index < 0 && index > LUA_REGISTRYINDEX ? lua_gettop(L) + 1 + index : index;
     rl_err err = write_value(&w, at, NULL);

@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "json/number.h"
 #include "vm/json.h"
 #include "vm/kind.h"
 
 enum {
     MAX_DEPTH = 6,   /* of an array: PostgreSQL's own MAXDIM */
-    NUMBER_LEN = 32, /* "-1.7976931348623157e+308" and its NUL */
+    NUMBER_CAP = RL_NUMBER_TEXT_CAP + 1,
     LUA_TCDATA_ = 10 /* LuaJIT's type number of FFI values, in no header */
 };
 
@@ -72,34 +73,25 @@ static rl_err append(sender *s, const char *text) {
     return rl_buf_append(s->query->text, rl_slice_str(text));
 }
 
-/* Most parameters are such; printf takes ten times as long for them. */
-static void print_integer(int64_t value, char *out) {
-    char digits[NUMBER_LEN], *at = digits + sizeof digits;
-    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    *--at = '\0';
-    do
-        *--at = (char)('0' + left % 10);
-    while ((left /= 10) > 0);
-    if (value < 0)
-        *--at = '-';
-    memcpy(out, at, (size_t)(digits + sizeof digits - at));
+/* Beyond 2^53, where JSON has an exponent: a bigint is to be digits as long as it can. */
+static void print_large(double value, char out[NUMBER_CAP]) {
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(out, NUMBER_CAP, "%.*g", digits, value);
+        if (strtod(out, NULL) == value)
+            break;
+    }
 }
 
 /* The fewest digits that read back as the same double. */
-static void print_number(double value, char *out) {
-    if (isnan(value)) {
-        snprintf(out, NUMBER_LEN, "NaN");
-    } else if (isinf(value)) {
-        snprintf(out, NUMBER_LEN, value > 0 ? "Infinity" : "-Infinity");
-    } else if (value == floor(value) && fabs(value) <= 9007199254740992.0) {
-        print_integer((int64_t)value, out);
-    } else {
-        for (int digits = 15; digits <= 17; digits++) {
-            snprintf(out, NUMBER_LEN, "%.*g", digits, value);
-            if (strtod(out, NULL) == value)
-                break;
-        }
-    }
+static void print_number(double value, char out[NUMBER_CAP]) {
+    if (isnan(value))
+        strcpy(out, "NaN");
+    else if (isinf(value))
+        strcpy(out, value > 0 ? "Infinity" : "-Infinity");
+    else if (fabs(value) > RL_NUMBER_MAX_INTEGER)
+        print_large(value, out);
+    else
+        out[rl_number_write(value == 0 ? 0 : value, out)] = '\0'; /* as text, -0 would show */
 }
 
 /* A quoted element: only the quote and the backslash mean anything inside. */
@@ -184,7 +176,7 @@ static rl_err append_table_element(sender *s, int index, int depth) {
 
 static rl_err append_element(sender *s, int index, int depth) {
     lua_State *L = s->L;
-    char number[NUMBER_LEN];
+    char number[NUMBER_CAP];
     switch (lua_type(L, index)) {
     case LUA_TNIL: return append(s, "NULL");
     case LUA_TLIGHTUSERDATA:
@@ -249,7 +241,7 @@ static rl_err add_table(sender *s, int index) {
 
 static rl_err add_param(sender *s, int index) {
     lua_State *L = s->L;
-    char number[NUMBER_LEN];
+    char number[NUMBER_CAP];
     switch (lua_type(L, index)) {
     case LUA_TNIL: return rl_query_add(s->query, RL_PARAM_NULL, rl_slice_of(NULL, 0));
     case LUA_TLIGHTUSERDATA:

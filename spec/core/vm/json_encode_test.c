@@ -127,6 +127,28 @@ static void encodes_rows_by_their_columns(void **state) {
 }
 
 /* Lists that were filled backwards, or with holes closed later. */
+static void encodes_rows_of_the_same_columns_and_of_others(void **state) {
+    (void)state;
+    /* Rows of one metatable: `like` makes another one. */
+    assert_encodes("(function()"
+                   " local function like(r, fields) return setmetatable(fields, getmetatable(r)) end"
+                   " local one = row({ 'id', 'x' }, { id = 1 })"
+                   " return { one, like(one, { id = 2, x = like(one, { id = 3 }) }), {},"
+                   " like(one, { id = row({ 'y' }, { y = 4 }), x = 5 }), { id = 6 }, like(one, { x = 7 }) } end)()",
+                   "[{\"id\":1,\"x\":null},{\"id\":2,\"x\":{\"id\":3,\"x\":null}},{},"
+                   "{\"id\":{\"y\":4},\"x\":5},{\"id\":6},{\"id\":null,\"x\":7}]");
+    /* More columns than are kept at hand. */
+    assert_encodes("(function() local names, fields, other = {}, {}, {}"
+                   " for i = 1, 18 do names[i] = 'c' .. i fields['c' .. i] = i end"
+                   " local one = row(names, fields)"
+                   " return { one, setmetatable({ c17 = 0 }, getmetatable(one)) } end)()",
+                   "[{\"c1\":1,\"c2\":2,\"c3\":3,\"c4\":4,\"c5\":5,\"c6\":6,\"c7\":7,\"c8\":8,\"c9\":9,\"c10\":10,"
+                   "\"c11\":11,\"c12\":12,\"c13\":13,\"c14\":14,\"c15\":15,\"c16\":16,\"c17\":17,\"c18\":18},"
+                   "{\"c1\":null,\"c2\":null,\"c3\":null,\"c4\":null,\"c5\":null,\"c6\":null,\"c7\":null,"
+                   "\"c8\":null,\"c9\":null,\"c10\":null,\"c11\":null,\"c12\":null,\"c13\":null,\"c14\":null,"
+                   "\"c15\":null,\"c16\":null,\"c17\":0,\"c18\":null}]");
+}
+
 static void encodes_lists_in_any_order_of_filling(void **state) {
     (void)state;
     assert_encodes("(function() local t = {} for i = 9, 1, -1 do t[i] = i end return t end)()",
@@ -282,6 +304,7 @@ int main(void) {
         cmocka_unit_test(encodes_plain_values),
         cmocka_unit_test(encodes_what_says_what_it_is),
         cmocka_unit_test(encodes_rows_by_their_columns),
+        cmocka_unit_test(encodes_rows_of_the_same_columns_and_of_others),
         cmocka_unit_test(encodes_lists_in_any_order_of_filling),
         cmocka_unit_test(refuses_tables_of_no_one_kind),
         cmocka_unit_test(names_what_cannot_be_encoded),
