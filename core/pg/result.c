@@ -50,9 +50,9 @@ typedef struct cell {
 } cell;
 
 struct rl_result {
-    PGresult *whole; /* a large answer; else NULL, and it is here: */
     uint32_t rows, column_count;
     const column *columns; /* behind the struct, or an earlier one's */
+    PGresult *whole;       /* a large answer; else NULL, and its cells are here: */
     cell *cells;
     char *bytes;    /* the command, cells: a NUL behind each */
     bool is_in_one; /* an rl_results, which frees it */
@@ -112,6 +112,13 @@ static void copy_columns(column *columns, char *names, const PGresult *answer, c
     }
 }
 
+static void point_at_columns(column *columns, const PGresult *answer) {
+    for (int i = 0; i < PQnfields(answer); i++) {
+        const char *name = PQfname(answer, i);
+        columns[i] = (column){.oid = PQftype(answer, i), .name = name, .name_len = (uint32_t)strlen(name)};
+    }
+}
+
 static void copy_cells(rl_result *result, PGresult *answer, const measures *m) {
     size_t end = m->command_len;
     memcpy(result->bytes, PQcmdStatus(answer), end);
@@ -147,15 +154,23 @@ static rl_result *new_small(PGresult *answer, rl_results *in, const rl_result *l
     return result;
 }
 
+static rl_result *new_large(PGresult *answer, const measures *m) {
+    rl_result *result = rl_mem_alloc(sizeof *result + m->columns * sizeof(column));
+    if (result == NULL)
+        return NULL;
+    column *columns = (column *)(void *)(result + 1);
+    *result = (rl_result){.whole = answer, .rows = m->rows, .column_count = m->columns, .columns = columns};
+    point_at_columns(columns, answer);
+    return result;
+}
+
 rl_result *rl_result_new_take(PGresult *answer, rl_results *in) {
     measures m = {0}; /* gcc with SAN=thread does not see that measuring fills it */
     const rl_result *like = in != NULL && has_columns_of(answer, in->latest) ? in->latest : NULL;
     bool is_small = measure(answer, like == NULL, &m);
-    rl_result *result = is_small ? new_small(answer, in, like, &m) : rl_mem_alloc(sizeof *result);
+    rl_result *result = is_small ? new_small(answer, in, like, &m) : new_large(answer, &m);
     if (result == NULL)
         PQclear(answer);
-    else if (!is_small)
-        *result = (rl_result){.whole = answer, .rows = m.rows, .column_count = m.columns};
     return result;
 }
 
@@ -185,17 +200,15 @@ uint32_t rl_result_columns(const rl_result *result) {
 }
 
 rl_slice rl_result_name(const rl_result *result, uint32_t at) {
-    if (result->whole != NULL)
-        return rl_slice_str(PQfname(result->whole, (int)at));
     return rl_slice_of(result->columns[at].name, result->columns[at].name_len);
 }
 
 uint32_t rl_result_oid(const rl_result *result, uint32_t at) {
-    return result->whole != NULL ? PQftype(result->whole, (int)at) : result->columns[at].oid;
+    return result->columns[at].oid;
 }
 
 bool rl_result_is_alike(const rl_result *a, const rl_result *b) {
-    return a->whole == NULL && a->columns == b->columns;
+    return a->columns == b->columns;
 }
 
 bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t at, rl_slice *out) {

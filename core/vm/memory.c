@@ -64,7 +64,7 @@ static void throw(rl_memory *memory) {
 }
 
 /* Whether `used` bytes in all may be taken, above the mark. */
-static bool may_use(rl_memory *memory, size_t used) {
+static __attribute__((cold, noinline)) bool may_use(rl_memory *memory, size_t used) {
     size_t ceiling = memory->ceiling;
     if (memory->refuses)
         throw(memory);
@@ -84,10 +84,14 @@ static bool may_use(rl_memory *memory, size_t used) {
 static void *counting_alloc(void *ud, void *ptr, size_t old_size, size_t new_size) {
     rl_memory *memory = ud;
     size_t used = memory->used - old_size + new_size;
+    if (new_size == 0) {
+        memory->used = used;
+        return memory->alloc(memory->alloc_ud, ptr, old_size, 0);
+    }
     if (RL_UNLIKELY(used > memory->mark) && new_size > old_size && !may_use(memory, used))
         return NULL;
     void *block = memory->alloc(memory->alloc_ud, ptr, old_size, new_size);
-    if (block != NULL || new_size == 0)
+    if (block != NULL)
         memory->used = used;
     return block;
 }
