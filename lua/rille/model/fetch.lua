@@ -251,6 +251,14 @@ local function of_parent(query, relation, operands, values)
   return inner:where(text .. ")", unpack(own))
 end
 
+-- Rows in a fixed order, where some of them are left out.
+local function ordered(query, target)
+  if has(query, "order") then
+    return query
+  end
+  return query:order(unpack(catalogue.key(target)))
+end
+
 --- The rows of one parent.
 -- @tparam table relation resolved
 -- @tparam table values of its own columns
@@ -260,15 +268,9 @@ function fetch.of_one(relation, values)
   for i = 1, #values do
     operands[i] = "?::" .. key_type(relation, i)
   end
-  return of_parent(fetch.rows(relation), relation, operands, values)
-end
-
--- Rows in a fixed order, where some of them are left out.
-local function ordered(query, target)
-  if has(query, "order") then
-    return query
-  end
-  return query:order(unpack(catalogue.key(target)))
+  local query = of_parent(fetch.rows(relation), relation, operands, values):fixed()
+  local limit = relation.options.limit
+  return limit and ordered(query, relation.target):limit(limit) or query
 end
 
 --- The one row of a parent, for a join.

@@ -59,14 +59,6 @@ local function values_in(relation, row)
   return values
 end
 
--- ---- as a query ------------------------------------------------------------------------
-
--- Of the target's rows those that belong to a row with these values.
-local function rows_of(relation, values)
-  local query = fetch.of_one(relation, values):fixed()
-  return relation.options.limit and query:limit(relation.options.limit) or query
-end
-
 -- ---- writing ---------------------------------------------------------------------------
 
 -- What a new row of the relation has from the row it belongs to, beside what the program adds.
@@ -208,7 +200,7 @@ end
 --- Of the rows that belong to the list's one, as a query.
 -- @treturn query
 function List:query()
-  return rows_of(values_of(self))
+  return fetch.of_one(values_of(self))
 end
 
 -- ---- a query's methods on a list -----------------------------------------------------------
@@ -217,7 +209,7 @@ local forwarded = {} -- by name: the same function for all lists
 
 local function forward(name)
   forwarded[name] = forwarded[name] or function(self, ...)
-    local query = rows_of(values_of(self))
+    local query = fetch.of_one(values_of(self))
     return query[name](query, ...)
   end
   return forwarded[name]
@@ -271,7 +263,7 @@ function rows.methods:query(name)
   if relation.type_column then
     relation = path.of_type(relation, self[relation.type_column])
   end
-  return rows_of(relation, values_in(relation, self))
+  return fetch.of_one(relation, values_in(relation, self))
 end
 
 return related

@@ -11,6 +11,23 @@ local sql = require "rille.model.sql"
 
 local BATCH = 1000 -- rows
 
+local Lots = {}
+Lots.__index = Lots
+
+-- Each lot of rows that comes is a set: what the query wants beside them is done once for each.
+function Lots:__call()
+  local one = self.stream()
+  if one and one[0] ~= self.set then
+    self.query.manner.after(self.query, one[0].rows)
+    self.set = one[0]
+  end
+  return one
+end
+
+function Lots:close()
+  self.stream:close()
+end
+
 --- Go through all rows one by one, in the query's order, some hundreds at a time in memory: `for post in q:each() do`.
 -- **Yields.** A relation that a row is asked for is loaded for those that came with it. As db:each, a connection is kept
 -- for as long as the loop runs, and a transaction.
@@ -18,8 +35,9 @@ local BATCH = 1000 -- rows
 function Query:each()
   run.prepared(self)
   local handle = run.handle_of(self)
-  return run.checked(self.model, pcall(handle.each, handle, sql.text(self.shape, self.model, "select"),
+  local stream = run.checked(self.model, pcall(handle.each, handle, sql.text(self.shape, self.model, "select"),
     unpack(self.values, 1, self.shape.count)))
+  return self.manner.after and setmetatable({ query = self, stream = stream, set = false }, Lots) or stream
 end
 
 local function check_unordered(self)

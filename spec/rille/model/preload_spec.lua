@@ -143,6 +143,28 @@ describe("preload", function()
     end
   end)
 
+  it("is loaded for rows that come in a stream, in batches or in pages", function()
+    local via = b.db:with { chunk = 2 }
+    for _, query in ipairs { b.post:preload "author", b.post:joined "author" } do
+      local names = {}
+      for one in query:via(via):order("id"):each() do
+        names[#names + 1] = rawget(one, "author") and one.author.name or "-"
+      end
+      assert.equal("Ada Ada Bob - -", table.concat(names, " "))
+      for lot in query:in_batches(2) do
+        assert.is_true(lot[1].id > 3 or rawget(lot[1], "author").id < 3)
+      end
+      local page = query:order("id"):page { limit = 2 }
+      assert.equal("Ada", rawget(page.items[2], "author").name)
+      assert.equal("Bob", rawget(query:order("id"):page({ limit = 1, after = page.next }).items[1], "author").name)
+    end
+    assert.has_error(function()
+      for one in b.post:strict():each() do
+        assert(one.author)
+      end
+    end)
+  end)
+
   it("is part of a query, which stays as it was", function()
     local plain = post:where { id = 1 }
     local with = plain:preload "author"
