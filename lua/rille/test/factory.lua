@@ -12,12 +12,21 @@
 -- far (where reading a field that is a function itself calls that first) and `t`. What a call
 -- gives comes before the traits it names, those before the factory's own fields. The rows are
 -- a model's, or a table's; or made by a function, which takes all of it into its own hands.
+--
+-- What a model's row must belong to is made as well, by the factory of that relation's or that
+-- model's name; a field of the relation's name says it in another way: a row, the name of a
+-- factory, fields for it, or false for none.
 local core = require "rille.core"
 local db = require "rille.db"
 local nearest = require "rille.nearest"
 local option = require "rille.option"
 
+local parents = require "rille.test.parents"
+local write = require "rille.model.write"
+
 local factory = {}
+
+local DEPTH_MOST = 20 -- of rows that are made for rows: more is a circle
 
 local Factories = {}
 Factories.__index = Factories
@@ -273,7 +282,19 @@ local function make(self, line, fields, level)
   if table_name then
     return insert(table_name, fields)
   end
-  return model_of(self, line, level + 1):create(fields)
+  local model = model_of(self, line, level + 1)
+  self.depth = (self.depth or 0) + 1
+  local ok, err = pcall(function()
+    if self.depth > DEPTH_MOST then
+      error(('the factory "%s" makes rows that need each other, without end'):format(line[1].name), 0)
+    end
+    parents.add(self, model, fields, level + 3)
+  end)
+  self.depth = self.depth - 1
+  if not ok then
+    error(err, 0)
+  end
+  return write.insert(model, fields)
 end
 
 local function made_by(fn, name, fields)

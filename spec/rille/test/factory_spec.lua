@@ -31,7 +31,9 @@ describe("a factory", function()
     rille.db.options.url = db.options.url
     db:script [[
       create table users (id bigint generated always as identity primary key, name text not null, email text unique, role text);
-      create table posts (id bigint generated always as identity primary key, title text not null, slug text, body text)]]
+      create table posts (id bigint generated always as identity primary key, title text not null, slug text, body text);
+      create table articles (id bigint generated always as identity primary key, title text, author_id bigint not null, editor_id bigint,
+        parent_id bigint, subject_id bigint, subject_type text)]]
   end)
 
   teardown(function()
@@ -42,7 +44,7 @@ describe("a factory", function()
 
   before_each(function()
     dir = shell.run "mktemp -d /tmp/rille-spec.XXXXXX"
-    db:script "truncate users, posts restart identity"
+    db:script "truncate users, posts, articles restart identity"
     t, modules = {}, {}
     local loader = { require = function(name) return modules[name] or error("no module " .. name) end, run = function(path)
       return assert(loadfile(path))()
@@ -74,6 +76,64 @@ describe("a factory", function()
     assert.equal("Bob", create("guest").name)
     define("cat", { name = "Tom" })
     says('the factory "cat" has no model: there is no ' .. dir .. "/models/cat.lua", create, "cat")
+  end)
+
+  describe("of a model that belongs to others", function()
+    local user, post
+
+    before_each(function()
+      user = rille.model("users", { noun = "user", writable = { "name" } })
+      modules["models.user"] = user
+      post = rille.model("articles", { belongs_to = { author = user, editor = user, parent = function() return post end,
+        subject = { polymorphic = { user = user } } } })
+      modules["models.post"] = post
+      write("models/user.lua", "")
+      write("models/post.lua", "")
+      define("user", { name = "Ada" })
+      define("post", { title = "Tea" })
+    end)
+
+    it("makes what it must belong to, and nothing else", function()
+      local one = create "post"
+      assert.equal("Ada", user:get(one.author_id).name)
+      assert.is_nil(one.editor_id)
+      assert.equal(1, db:one("select count(*) as n from users").n)
+      assert.equal(one.author_id, create("post", { author_id = one.author_id }).author_id)
+      assert.equal(1, db:one("select count(*) as n from users").n)
+    end)
+
+    it("takes a row, a factory, fields, or none", function()
+      local grace = create("user", { name = "Grace", role = "not writable" })
+      assert.equal("not writable", grace.role)
+      assert.equal(grace.id, create("post", { author = grace }).author_id)
+      assert.equal("Eve", user:get(create("post", { author = { name = "Eve" } }).author_id).name)
+      define("boss", { name = "Boss" }, { from = "user" })
+      assert.equal("Boss", user:get(create("post", { editor = "boss" }).editor_id).name)
+      define("edited", { editor = function() return grace end }, { from = "post" })
+      assert.equal(grace.id, create("edited").editor_id)
+      assert.is_nil(create("edited", { editor = false }).editor_id)
+      define("author", { name = "An author" }, { from = "user" })
+      assert.equal("An author", user:get(create("post").author_id).name)
+      says("articles.author is a row, the name of a factory, fields for it, or false: got a number", create, "post", { author = 3 })
+    end)
+
+    it("names the row that a polymorphic one is about", function()
+      local grace = create "user"
+      local one = create("post", { subject = grace })
+      assert.same({ "user", grace.id }, { one.subject_type, one.subject_id })
+      says("articles.subject: the row is none of those", create, "post", { subject = one })
+      says('articles.subject wants a row, and there is no factory "subject"', create, "post", { subject = {} })
+    end)
+
+    it("tells of a factory that is missing, and of a circle", function()
+      factories.by_name.user = nil
+      says('articles.author wants a row, and there is no factory "author" or "user"', create, "post")
+      define("parent", {}, { from = "post" })
+      define("user", { name = "Ada" })
+      define("loop", { parent = "loop" }, { from = "post" })
+      says("without end", create, "loop")
+      assert.equal("Tea", create("post").title)
+    end)
   end)
 
   it("computes fields from others, in whatever order they need each other", function()
