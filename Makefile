@@ -10,6 +10,7 @@
 # postgresql-15         the private development cluster, and every database test
 # lua-busted            specs; lua-check: lint; lua-socket, lua-filesystem: sockets and files in specs
 # libcmocka-dev         C tests
+# tzdata                time zones, for schedules
 # iso-codes             the shop's countries and currencies: real ISO 3166 and 4217 data
 # chromium chromium-driver   the shop's pages, seen as people see them; its driver speaks WebDriver
 # wrk                   load for `make bench`
@@ -17,7 +18,7 @@
 # pgbouncer             the pooler that many databases stand behind, for its specs
 # curl ca-certificates  the three lines that `make run` prints
 BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev
-RUN_PACKAGES := postgresql-15 iso-codes curl ca-certificates
+RUN_PACKAGES := postgresql-15 tzdata iso-codes curl ca-certificates
 TEST_PACKAGES := lua-busted lua-check lua-socket lua-filesystem libcmocka-dev chromium chromium-driver wrk clang \
 	libclang-rt-14-dev pgbouncer
 

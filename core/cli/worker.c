@@ -18,6 +18,7 @@ enum {
 
 struct rl_worker {
     rl_serving *serving;
+    uint32_t number; /* from 0 */
     pthread_t thread;
     _Atomic rl_worker_state state;
     char *failure; /* written before `state` says FAILED */
@@ -164,6 +165,8 @@ static rl_err make_next(rl_worker *at) {
     rl_err err = rl_generation_new(at->serving, at->loop, &at->databases, at->edition, &EVENTS, at, &at->next);
     rl_edition_drop(at->edition);
     at->edition = NULL;
+    if (err == RL_OK)
+        at->next->vm->worker = at->number;
     return err;
 }
 
@@ -305,6 +308,7 @@ rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, rl_work
         return err;
     }
     at->serving = serving;
+    at->number = serving->started++;
     at->fd = fd;
     at->edition = rl_edition_share(edition);
     atomic_init(&at->state, RL_WORKER_LOADING);

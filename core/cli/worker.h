@@ -33,6 +33,7 @@ typedef struct rl_serving {
     rl_pg_listeners *database_listeners;
     _Atomic uint64_t connections;
     rl_server_limits limits;
+    uint32_t started; /* workers, by the thread that starts them */
     int news; /* an eventfd: some worker's state changed */
 } rl_serving;
 

@@ -234,7 +234,14 @@ static int set_hook(lua_State *L) {
     return 0;
 }
 
+/* worker() -> which of the process's workers this is, from 0 */
+static int worker(lua_State *L) {
+    const rl_vm *vm = rl_vm_of(L);
+    lua_pushinteger(L, vm == NULL ? 0 : (lua_Integer)vm->worker);
+    return 1;
+}
+
 void rl_vm_open_app(lua_State *L) {
-    const luaL_Reg functions[] = {{"route", add_route}, {"hook", set_hook}, {NULL, NULL}};
+    const luaL_Reg functions[] = {{"route", add_route}, {"hook", set_hook}, {"worker", worker}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -13,6 +13,7 @@ local module = require "rille.module"
 local mw = require "rille.mw"
 local nearest = require "rille.nearest"
 local proxy = require "rille.proxy"
+local schedule = require "rille.schedule"
 local slip = require "rille.slip"
 local stream = require "rille.stream"
 local template = require "rille.template"
@@ -36,7 +37,7 @@ end
 -- @local
 function App.new()
   return setmetatable({
-    root = Group.new(), error_handlers = {}, response_hooks = {}, start_hooks = {}, stop_hooks = {}, names = {},
+    root = Group.new(), error_handlers = {}, response_hooks = {}, start_hooks = {}, stop_hooks = {}, schedules = {}, names = {},
     folder = module.root(2),
   }, App)
 end
@@ -166,6 +167,29 @@ function App:on_stop(fn)
   self.stop_hooks[#self.stop_hooks + 1] = fn
 end
 
+--- Run `fn(run)` every so often, from the start of the server to its stop: at multiples of `interval`.
+-- @tparam duration interval seconds, or "250ms", "5m", "1h"
+-- @tparam function fn `run` has its `name`, its `id`, and a `log` that writes both into each line
+-- @tparam[opt] table options `scope` ("node"): "worker" runs it in every worker, "node" in one of the process, "cluster" in
+--   one of all processes on this database. `name`: in the log; a schedule of the cluster must have one. `overlap`
+--   ("skip"): what becomes of a run that is due while the last one still runs, "skip" or "queue". `jitter` (0): each run
+--   begins up to that much later. `timeout` (1h): how long one may run
+function App:every(interval, fn, options)
+  check_open(self, "app:every", 2)
+  self.schedules[#self.schedules + 1] = schedule.every(interval, fn, options, 2)
+end
+
+--- Run `fn(run)` at times of the day, as crontab(5) writes them.
+-- @tparam string text "0 3 * * mon-fri": minute, hour, day of month, month, day of week; or "@daily", "@hourly" and so on
+-- @tparam function fn as for app:every
+-- @tparam[opt] table options as for app:every, and `zone` ("UTC"): "Europe/Berlin". Where its clocks are put forward, what
+--   is due in between is due at that moment; what they show twice is due the first time. When the hour is `*`, it goes by
+--   the time that passes
+function App:cron(text, fn, options)
+  check_open(self, "app:cron", 2)
+  self.schedules[#self.schedules + 1] = schedule.cron(text, fn, options, 2)
+end
+
 local function no_such_name(self, name)
   local names = {}
   for known in pairs(self.names) do
@@ -275,7 +299,7 @@ end
 
 local NAMES = {
   "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static", "config", "on_error", "on_response",
-  "on_start", "on_stop", "views", "url_for",
+  "on_start", "on_stop", "every", "cron", "views", "url_for",
 }
 method.guard(App, App.is, "app", NAMES)
 slip.guard(App, "app", table.concat(NAMES, " "), "view_set layout folder", elsewhere.app)

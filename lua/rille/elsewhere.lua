@@ -22,6 +22,7 @@ elsewhere.app = hints {
   ["after after_request"] = "write app:on_response(function(c, res) … end)",
   ["error errorhandler handle_error not_found handle_404"] = "write app:on_error([code,] function(c, err) … end)",
   ["set settings enable"] = "write app:config{ name = schema }, and read rille.config.name",
+  ["schedule job task interval setinterval timer"] = "write app:every(\"5m\", fn), or app:cron(\"0 3 * * *\", fn)",
   ["router include register_blueprint"] = "write app:mount(prefix, routes)",
 }
 

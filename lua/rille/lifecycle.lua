@@ -4,6 +4,7 @@
 local core = require "rille.core"
 local place = require "rille.place"
 local report = require "rille.report"
+local schedule = require "rille.schedule"
 local service = require "rille.service"
 local tasks = require "rille.task"
 
@@ -42,17 +43,20 @@ function actions.start()
     for _, hook in ipairs(apps[started].start_hooks) do
       hook()
     end
+    schedule.begin(apps[started].schedules or {})
   end
   service.done()
 end
 
 -- The next generation takes over: what on_start began, and would now run twice, ends.
 function actions.end_services()
+  schedule.end_all()
   service.end_all()
 end
 
 -- At a stop every hook gets its turn, whatever the others did.
 function actions.stop()
+  schedule.end_all()
   for i = 1, started do
     for _, hook in ipairs(apps[i].stop_hooks) do
       local ok, err = xpcall(hook, report.traced)

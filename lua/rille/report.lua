@@ -83,7 +83,7 @@ local function fault_of(err, happened, co, trace, at)
     at, trace = err.at or happened.at, err.trace or trace
     fault.at = at
   end
-  fault.spawned_at = happened.spawned_at
+  fault.spawned_at, fault.schedule, fault.run = happened.spawned_at, happened.schedule, happened.run
   fault.trace = trace or co and debug.traceback(co) or nil
   if is_development then
     fault.source, fault.sql = source_of(err, at or co and place.nearest(co)), statement_of(err)
@@ -94,7 +94,7 @@ end
 --- The error that the client is answered with. When it is a fault, report.tell writes
 -- the log: whoever answers may have expected it.
 -- @param err what was raised, or what report.traced made of it
--- @tparam table happened `what`, in words; `request_id`; `spawned_at`, of a task; `at`: where
+-- @tparam table happened `what`, in words; `request_id`; `spawned_at`, of a task; `schedule` and `run`; `at`: where
 -- the function begins that was called, for what a stack does not tell
 -- @tparam[opt] thread co the coroutine that failed
 -- @treturn table an error table
@@ -112,7 +112,7 @@ end
 
 local function write(fault)
   core.log("error", fault.message, "error", fault.error, "at", fault.at, "request_id", fault.request_id, "sql", fault.sql,
-    "source", fault.source, "spawned_at", fault.spawned_at, "trace", fault.trace)
+    "source", fault.source, "spawned_at", fault.spawned_at, "schedule", fault.schedule, "run", fault.run, "trace", fault.trace)
 end
 
 --- Write a fault to the log; nothing of an error that is none.

@@ -20,6 +20,7 @@ local example = require "rille.test.example"
 local factory = require "rille.test.factory"
 local guard = require "rille.guard"
 local isolation = require "rille.test.isolation"
+local leader = require "rille.leader"
 local lifecycle = require "rille.lifecycle"
 local module = require "rille.module"
 local slip = require "rille.slip"
@@ -246,6 +247,7 @@ function test.new(what)
   end
   isolation.choose(options.isolation == nil and "transaction" or options.isolation, level)
   install_guard()
+  leader.is_alone = true
   local loader
   if dir then
     app, loader = load_app(dir)

@@ -13,7 +13,7 @@ describe("the lifecycle", function()
 
   before_each(function()
     ran, lines = {}, {}
-    core.log = function(level, message, ...) lines[#lines + 1] = table.concat({ level, message, ... }, " ") end
+    core.log = function(level, message, key, value) lines[#lines + 1] = table.concat({ level, message, key, value }, " ") end
   end)
 
   after_each(function()
