@@ -4,9 +4,11 @@
  * Lua table that holds its results, and a line that its end wakes. */
 #include "vm/task.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "vm/sched.h"
 
+#define BROKEN_END "rille.broken_end"
 #define MOST_MS 1e15 /* no timer is due then: 30,000 years */
 
 /* A new coroutine has stack for these; to grow the stack of one that does not
@@ -17,6 +19,11 @@ typedef struct spawned {
     rl_task task;
     bool has_ended; /* its coroutine has; children may not have */
 } spawned;
+
+/* What Lua calls it. */
+static lua_Integer name_of(const rl_task *task) {
+    return (lua_Integer)task->slot + 1;
+}
 
 static void try_free(spawned *one) {
     if (!one->has_ended || !rl_list_is_empty(&one->task.scope.children))
@@ -30,9 +37,29 @@ static void on_emptied(rl_scope *scope) {
     try_free(RL_CONTAINER(scope, spawned, task.scope));
 }
 
+static int push_broken(lua_State *L, void *arg) {
+    rl_task *task = arg;
+    lua_getfield(L, LUA_REGISTRYINDEX, BROKEN_END);
+    lua_pushinteger(L, name_of(task));
+    lua_xmove(task->co, L, 1);
+    lua_call(L, 2, 0);
+    return 0;
+}
+
+/* lua/rille/task.lua catches what the function raises, and tells whoever awaits it. What is left here has
+ * kept it from that: then they hear of it by us. */
+static void tell_broken(rl_task *task) {
+    char message[256] = "";
+    if (rl_vm_protect(task->vm, push_broken, task, message, sizeof message) == RL_OK)
+        return;
+    const rl_log_field why = rl_log_str("why", rl_slice_str(message));
+    rl_log_write(task->vm->log, RL_LOG_ERROR, "a task ended, and whoever awaits it could not be told", &why, 1);
+}
+
 static void on_ended(rl_task *task, int status, int count) {
-    (void)status; /* lua/rille/task.lua catches what the function raises */
     (void)count;
+    if (status != 0)
+        tell_broken(task);
     spawned *one = RL_CONTAINER(task, spawned, task);
     one->has_ended = true;
     rl_scope_cancel_children(&task->scope, RL_ECANCELLED);
@@ -117,7 +144,7 @@ static int here(lua_State *L) {
     if (task == NULL)
         lua_pushnil(L);
     else
-        lua_pushinteger(L, (lua_Integer)task->slot + 1);
+        lua_pushinteger(L, name_of(task));
     return 1;
 }
 
@@ -142,6 +169,14 @@ static int why(lua_State *L) {
     return 1;
 }
 
+/* register_broken_end(fn(here, err)): called when a task ends otherwise than by its function's return */
+static int register_broken_end(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, BROKEN_END);
+    return 0;
+}
+
 /* register_errors(timeout, cancelled): the values that waits raise */
 static int register_errors(lua_State *L) {
     lua_settop(L, 2);
@@ -161,6 +196,7 @@ void rl_vm_open_task(lua_State *L) {
                                   {"remaining", remaining},
                                   {"why", why},
                                   {"register_errors", register_errors},
+                                  {"register_broken_end", register_broken_end},
                                   {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

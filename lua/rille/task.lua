@@ -63,6 +63,17 @@ end
 -- Those of rille.background that have not ended, and their functions.
 local in_background = {}
 
+local function tell_end(task)
+  task.is_done = true
+  in_background[task] = nil
+  if task.awaiting then
+    line.wake_all(task.awaiting)
+  end
+  if task.group then
+    line.wake_all(task.group)
+  end
+end
+
 local function finish(task, fn, ok, ...)
   if ok then
     keep_results(task, select("#", ...), ...)
@@ -73,26 +84,28 @@ local function finish(task, fn, ok, ...)
     task.failure = is_traced and failure or { err = failure, trace = "" }
     place.note(task.failure.err, fn)
   end
-  task.is_done = true
-  in_background[task] = nil
-  if task.awaiting then
-    line.wake_all(task.awaiting)
-  end
-  if task.group then
-    line.wake_all(task.group)
-  elseif not ok and not task.is_awaited then
+  tell_end(task)
+  if not ok and not task.group and not task.is_awaited then
     report_unawaited(task, fn)
   end
 end
 
--- The tasks of ours that run, by what core.here() calls them.
-local running_here = {}
+local running_here = {} -- the tasks of ours that run, by what core.here() calls them
 
 local function cleaned_up(task, fn, ...)
   cleanup.run(task) -- whose functions may defer others
+  finish(task, fn, ...)
   running_here[core.here()] = nil
-  return finish(task, fn, ...)
 end
+
+-- The end itself went wrong (no memory, a mistake of ours), wherever it had got to: nobody may wait for the rest.
+core.register_broken_end(function(here, err)
+  local task = running_here[here]
+  running_here[here] = nil
+  task.failure = not task.is_done and { err = err, trace = "" } or task.failure
+  tell_end(task)
+  report.unanswered(err, { what = "the end of a task failed" })
+end)
 
 local function run(task, fn, ...)
   running_here[core.here()] = task

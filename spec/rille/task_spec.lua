@@ -1,4 +1,5 @@
 --- Tasks, as apps use them. Each example is itself a task.
+local cleanup = require "rille.cleanup"
 local rille = require "rille"
 local clock = require "rille.test.clock"
 local errors = require "rille.error"
@@ -198,6 +199,27 @@ describe("a task that goes on after its cancellation", function()
     rille.sleep(0)
     task:cancel()
     assert.error_matches(function() task:await() end, "given up: it was cancelled")
+  end)
+
+  it("is over when its very end has failed, and whoever awaits it is told", function()
+    local run, waiting = cleanup.run, 0
+    local function break_down()
+      cleanup.run = run
+      error "broken on purpose"
+    end
+    local task = rille.spawn(function()
+      rille.sleep(1)
+      cleanup.run = break_down
+    end)
+    local awaiting = rille.spawn(function()
+      waiting = waiting + 1
+      task:await()
+    end)
+    assert.error_matches(function() awaiting:await "5s" end, "broken on purpose")
+    assert.same({ true, 1 }, { task:done(), waiting })
+    local function broken() cleanup.run = break_down end
+    assert.error_matches(function() rille.all { broken, function() rille.sleep(60) end } end, "broken on purpose")
+    assert.error_matches(function() rille.spawn(coroutine.yield):await() end, "there is no coroutine here to yield to")
   end)
 
   it("runs nothing more of the app, what it deferred either", function()
