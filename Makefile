@@ -156,7 +156,8 @@ $(O)/spec/core/%_test: $(O)/spec/core/%_test.o $(O)/spec/core/mem.o $(O)/librill
 c-tests: $(C_TESTS:%.c=$(O)/%)
 
 # What several threads share, for SAN=thread.
-THREAD_TESTS := $(addprefix spec/core/,base/log loop/loop loop/job pg/crew pg/budget pg/supply pg/audience pg/listener vm/thread)
+THREAD_TESTS := $(addprefix spec/core/,base/log loop/loop loop/job pg/crew pg/budget pg/supply pg/audience pg/listener vm/thread \
+	sync/queue sync/channel sync/topics sync/store)
 thread-tests: $(THREAD_TESTS:%=$(O)/%_test)
 
 .PRECIOUS: $(O)/spec/core/%.o $(O)/%.o

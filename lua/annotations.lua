@@ -22,6 +22,10 @@ local CLASSES = {
     lines = { "---@field code string", "---@field status integer", "---@field message string", "---@field details any" } },
   { class = "rille.Task", name = "Task", from = { { "task", "Task" } } },
   { class = "rille.Channel", name = "Channel", from = { { "channel", "Channel" } } },
+  { class = "rille.SharedChannel", name = "SharedChannel", from = { { "shared_channel", "SharedChannel" } } },
+  { class = "rille.Topic", name = "Topic", from = { { "topic", "Topic" } } },
+  { class = "rille.Subscription", name = "Subscription", from = { { "topic", "Subscription" } } },
+  { class = "rille.Shared", name = "Shared", from = { { "shared", "Shared" } } },
   { class = "rille.Pool", name = "Pool", from = { { "pool", "Pool" } } },
   { class = "rille.Mutex", name = "Mutex", from = { { "sync", "Mutex" } } },
   { class = "rille.RWLock", name = "RWLock", from = { { "sync", "RWLock" } } },
@@ -50,7 +54,8 @@ local CLASSES = {
 -- What docstrings call a thing, and its class.
 local TYPES = {
   App = "rille.App", Group = "rille.Routes", Context = "rille.Context", answer = "rille.Answer", Task = "rille.Task",
-  Channel = "rille.Channel", Pool = "rille.Pool", Mutex = "rille.Mutex", RWLock = "rille.RWLock", Semaphore = "rille.Semaphore",
+  Channel = "rille.Channel", SharedChannel = "rille.SharedChannel", Topic = "rille.Topic", Subscription = "rille.Subscription",
+  Shared = "rille.Shared", Pool = "rille.Pool", Mutex = "rille.Mutex", RWLock = "rille.RWLock", Semaphore = "rille.Semaphore",
   WaitGroup = "rille.WaitGroup", Condition = "rille.Condition",
   Db = "rille.Db", Notifications = "rille.Notifications", row = "rille.Row",
   schema = "rille.Schema", Client = "rille.test.Client", t = "rille.Test",

@@ -18,10 +18,15 @@ local pool = require "rille.pool"
 local random = require "rille.random"
 local resources = require "rille.resources"
 local schema = require "rille.schema"
+local shared = require "rille.shared"
+local shared_channel = require "rille.shared_channel"
 local sync = require "rille.sync"
 local tasks = require "rille.task"
 local text = require "rille.text"
 local threads = require "rille.threads"
+local topic = require "rille.topic"
+
+require "rille.select" -- of channels that others share, too
 
 local json = {}
 
@@ -78,6 +83,9 @@ local rille = {
   sleep = tasks.sleep,
   channel = channel.new,
   select = channel.select,
+  shared_channel = shared_channel.new,
+  topic = topic.new,
+  shared = shared.new,
   mutex = sync.mutex,
   rwlock = sync.rwlock,
   semaphore = sync.semaphore,

@@ -61,6 +61,37 @@ static void add_generation(cJSON *all, const rl_reload *reload) {
         cJSON_AddStringToObject(all, "failure", state.failure);
 }
 
+static void see_channel(void *owner, const char *name, const rl_channel_stats *now) {
+    cJSON *item = add_item(owner, name);
+    add(item, "depth", count(now->depth));
+    add(item, "capacity", count(now->capacity));
+    add(item, "bytes", count(now->bytes));
+    add(item, "senders", now->senders);
+    add(item, "receivers", now->receivers);
+    add(item, "sent", count(now->sent));
+    cJSON_AddBoolToObject(item, "closed", now->is_closed);
+}
+
+static void see_topic(void *owner, const char *name, const rl_topic_stats *now) {
+    cJSON *item = add_item(owner, name);
+    add(item, "subscribers", count(now->subscribers));
+    add(item, "published", count(now->published));
+    add(item, "depth", count(now->depth));
+    add(item, "bytes", count(now->bytes));
+    add(item, "dropped", count(now->dropped));
+}
+
+static void see_store(void *owner, const char *name, const rl_store_stats *now) {
+    cJSON *item = add_item(owner, name);
+    add(item, "count", count(now->count));
+    add(item, "bytes", count(now->bytes));
+    add(item, "ceiling", count(now->ceiling));
+    add(item, "hits", count(now->hits));
+    add(item, "misses", count(now->misses));
+    add(item, "evicted", count(now->evicted));
+    add(item, "expired", count(now->expired));
+}
+
 rl_err rl_account_write(const rl_account *account, rl_buf *out) {
     const rl_serving *serving = account->serving;
     cJSON *all = cJSON_CreateObject();
@@ -76,6 +107,9 @@ rl_err rl_account_write(const rl_account *account, rl_buf *out) {
     add(all, "body_memory", count(atomic_load(&serving->body_budget.used)));
     rl_budgets_look(serving->database_budgets, see_database, cJSON_AddArrayToObject(all, "databases"));
     rl_pg_listeners_look(serving->database_listeners, see_listener, cJSON_AddArrayToObject(all, "listeners"));
+    rl_channels_look(serving->commons->channels, see_channel, cJSON_AddArrayToObject(all, "channels"));
+    rl_topics_look(serving->commons->topics, see_topic, cJSON_AddArrayToObject(all, "topics"));
+    rl_stores_look(serving->commons->stores, see_store, cJSON_AddArrayToObject(all, "stores"));
     char *text = cJSON_PrintUnformatted(all);
     cJSON_Delete(all);
     if (text == NULL)

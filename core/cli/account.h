@@ -3,7 +3,8 @@
  *    { version, pid, app, generation, reloads, failure, host, port, uptime, workers, connections, body_memory,
  *      databases: [ { name, workers, most, exclusive: { in_use, ... }, shared: { in_use, ... },
  *                     replicas: [ { name, workers, readers, most, exclusive, shared } ] } ],
- *      listeners: [ { name, connected, channels, ... } ] }
+ *      listeners: [ { name, connected, channels, ... } ],
+ *      channels: [ { name, depth, ... } ], topics: [ { name, subscribers, ... } ], stores: [ { name, count, ... } ] }
  *
  * Made from what threads share under locks and in atomics: no worker is asked, so
  * that one that is stuck keeps nobody from hearing of it. Times are seconds. */

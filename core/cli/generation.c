@@ -29,6 +29,7 @@ rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_databases *datab
         at->vm->budgets = serving->database_budgets;
         at->vm->databases = databases;
         at->vm->listeners = serving->database_listeners;
+        at->vm->commons = serving->commons;
         at->vm->sources = edition->sources;
         err = rl_vm_settings_apply(at->vm, settings, serving->app_dir);
     }

@@ -299,7 +299,7 @@ int rl_serve(const rl_command *command) {
     int status = 1;
     if (at.workers == NULL || at.fds == NULL || !open_descriptors(&at) ||
         rl_budgets_new(&at.serving.database_budgets) != RL_OK ||
-        rl_pg_listeners_new(&at.serving.database_listeners) != RL_OK)
+        rl_pg_listeners_new(&at.serving.database_listeners) != RL_OK || rl_commons_new(&at.serving.commons) != RL_OK)
         fprintf(stderr, "rille: out of memory or descriptors\n");
     else if (read_edition(&at) && bind_all(&at))
         status = start_and_run(&at);
@@ -307,6 +307,7 @@ int rl_serve(const rl_command *command) {
     rl_edition_drop(at.edition);
     rl_budgets_free(at.serving.database_budgets);
     rl_pg_listeners_free(at.serving.database_listeners);
+    rl_commons_free(at.serving.commons);
     rl_mem_free(at.workers);
     rl_mem_free(at.fds);
     if (at.control >= 0)

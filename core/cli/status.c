@@ -60,6 +60,27 @@ static void print_listener(const cJSON *listener) {
            rl_inquiry_number(listener, "lost"));
 }
 
+static void print_channel(const cJSON *channel) {
+    printf("\nchannel %s: %.0f of %.0f, %.0f bytes, ", rl_inquiry_text(channel, "name"), rl_inquiry_number(channel, "depth"),
+           rl_inquiry_number(channel, "capacity"), rl_inquiry_number(channel, "bytes"));
+    printf("%.0f senders and %.0f receivers wait, %.0f sent%s\n", rl_inquiry_number(channel, "senders"), rl_inquiry_number(channel, "receivers"),
+           rl_inquiry_number(channel, "sent"), cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(channel, "closed")) ? ", closed" : "");
+}
+
+static void print_topic(const cJSON *topic) {
+    printf("\ntopic %s: %.0f subscribers, %.0f published, ", rl_inquiry_text(topic, "name"), rl_inquiry_number(topic, "subscribers"),
+           rl_inquiry_number(topic, "published"));
+    printf("%.0f waiting, %.0f bytes, %.0f dropped\n", rl_inquiry_number(topic, "depth"), rl_inquiry_number(topic, "bytes"),
+           rl_inquiry_number(topic, "dropped"));
+}
+
+static void print_store(const cJSON *store) {
+    printf("\nstore %s: %.0f keys, %.0f of %.0f bytes, ", rl_inquiry_text(store, "name"), rl_inquiry_number(store, "count"),
+           rl_inquiry_number(store, "bytes"), rl_inquiry_number(store, "ceiling"));
+    printf("%.0f hits, %.0f misses, %.0f evicted, %.0f expired\n", rl_inquiry_number(store, "hits"), rl_inquiry_number(store, "misses"),
+           rl_inquiry_number(store, "evicted"), rl_inquiry_number(store, "expired"));
+}
+
 static void print_all(const cJSON *all) {
     char span[32];
     name_span(rl_inquiry_number(all, "uptime"), span);
@@ -72,6 +93,9 @@ static void print_all(const cJSON *all) {
     const cJSON *item;
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "databases")) print_database(item);
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "listeners")) print_listener(item);
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "channels")) print_channel(item);
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "topics")) print_topic(item);
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "stores")) print_store(item);
 }
 
 int rl_status(const rl_command *command) {

@@ -18,6 +18,7 @@
 #include "http/server.h"
 #include "pg/budget.h"
 #include "pg/listener.h"
+#include "sync/commons.h"
 
 typedef enum rl_worker_state { RL_WORKER_LOADING, RL_WORKER_READY, RL_WORKER_SERVING, RL_WORKER_FAILED, RL_WORKER_ENDED } rl_worker_state;
 typedef enum rl_worker_next { RL_NEXT_NONE, RL_NEXT_LOADING, RL_NEXT_READY, RL_NEXT_FAILED } rl_worker_next;
@@ -31,6 +32,7 @@ typedef struct rl_serving {
     rl_body_budget body_budget;
     rl_budgets *database_budgets;
     rl_pg_listeners *database_listeners;
+    rl_commons *commons;
     _Atomic uint64_t connections;
     rl_server_limits limits;
     uint32_t started; /* workers, by the thread that starts them */

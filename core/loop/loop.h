@@ -65,5 +65,7 @@ struct rl_post {
     void (*run)(rl_post *post);
 };
 void rl_loop_post(rl_loop *loop, rl_post *post);
+/* Run what was posted so far, now. */
+void rl_loop_run_posts(rl_loop *loop);
 
 #endif

@@ -22,7 +22,8 @@ typedef struct rl_clock {
 
 struct rl_loop {
     uv_loop_t uv;
-    uv_async_t inbox_async;
+    int inbox_fd; /* an eventfd: the inbox was empty, and is not any more */
+    uv_poll_t inbox_poll;
     uv_timer_t next_timer;
     uv_check_t after_poll;
     uv_prepare_t before_poll;

@@ -1,6 +1,7 @@
 #include "loop/waiter.h"
 
 #include <assert.h>
+#include <sched.h>
 
 void rl_waiter_init(rl_waiter *waiter, rl_loop *loop, void (*woken)(rl_waiter *waiter, uint32_t number)) {
     *waiter = (rl_waiter){.loop = loop, .woken = woken};
@@ -39,6 +40,15 @@ void rl_waiter_wake(rl_waiter *waiter) {
 
 static void wake_at_home(rl_post *post) {
     rl_waiter_wake(RL_CONTAINER(post, rl_waiter, post));
+}
+
+void rl_waiter_give_up(rl_waiter *waiter, uint32_t number) {
+    if (rl_waiter_is_parked(waiter) && rl_waiter_claim(waiter, number))
+        rl_waiter_wake(waiter);
+    while (atomic_load_explicit(&waiter->state, memory_order_acquire) != RL_WAITER_IDLE) {
+        rl_loop_run_posts(waiter->loop);
+        sched_yield();
+    }
 }
 
 void rl_waiter_wake_from_afar(rl_waiter *waiter) {

@@ -50,6 +50,14 @@ RL_MUST_USE bool rl_waiter_claim(rl_waiter *waiter, uint32_t number);
 void rl_waiter_wake(rl_waiter *waiter);
 void rl_waiter_wake_from_afar(rl_waiter *waiter);
 
+/* Nobody will come back to it: it is IDLE afterwards. A wait that another thread has claimed is over when that one's post
+ * has come, which takes a moment. */
+void rl_waiter_give_up(rl_waiter *waiter, uint32_t number);
+
+static inline bool rl_waiter_is_idle(rl_waiter *waiter) {
+    return atomic_load_explicit(&waiter->state, memory_order_relaxed) == RL_WAITER_IDLE;
+}
+
 static inline bool rl_waiter_is_parked(rl_waiter *waiter) {
     return atomic_load_explicit(&waiter->state, memory_order_relaxed) == RL_WAITER_PARKED;
 }

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "vm/shared.h"
 #include "vm/task.h"
 
 #define MOST_MS 1e15 /* no timer is due then: 30,000 years */
@@ -105,23 +106,31 @@ static void join_many(lua_State *L, rl_task *task, places *all, uint32_t count) 
     }
 }
 
-/* line_wait_any({line, ...}, timeout_ms or nil, PARK, {value, ...}) -> which woke it, and what it was given; one more
- * than there are lines: the timeout */
+/* line_wait_any({line, ...}, timeout_ms or nil, PARK, {value, ...}[, seat]) -> which woke it, and what it was given; one
+ * more than there are lines: the timeout; the next ones: the parties of the seat (vm/shared.c), or -1 when one of those
+ * can go on already: then nothing was waited for */
 static int wait_in_any(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checktype(L, 4, LUA_TTABLE);
-    lua_settop(L, 4);
+    lua_settop(L, 5);
     rl_task *task = rl_task_may_wait(L);
+    rl_seat *seat = lua_isnil(L, 5) ? NULL : rl_seat_check(L, 5);
+    lua_settop(L, 4); /* the caller keeps the seat */
     uint32_t count = (uint32_t)lua_objlen(L, 1);
     for (uint32_t i = 1; i <= count; i++)
         (void)line_of_list(L, 1, i); /* what is wrong is said before anything is linked */
     places *all = NULL;
     if (count > 0 && (all = rl_mem_alloc(sizeof *all + count * sizeof *all->at)) == NULL)
         return luaL_error(L, "not enough memory");
+    if (seat != NULL && !rl_seat_wait(seat, &task->waiter, count + 2)) {
+        rl_mem_free(all);
+        lua_pushinteger(L, -1);
+        return 1;
+    }
     limit_wait(L, 2, task, count + 1);
     if (count > 0)
         join_many(L, task, all, count);
-    return rl_task_wait_bringing(L, task);
+    return seat != NULL ? lua_yield(L, 2) : rl_task_wait_bringing(L, task);
 }
 
 /* ---- waking --------------------------------------------------------------------- */
@@ -142,11 +151,12 @@ static void push_brought(lua_State *L, const rl_place *place) {
     lua_xmove(co, L, 1);
 }
 
-/* Takes those out to whom nothing can be handed over: they waited in a coroutine that was left behind. */
+/* Takes those out to whom nothing can be handed over: they waited in a coroutine that was left behind, or another
+ * worker has woken them. */
 static void drop_stranded(rl_signal *signal) {
     while (!rl_list_is_empty(&signal->waiting)) {
         rl_place *place = RL_CONTAINER(signal->waiting.next, rl_place, link);
-        if (RL_LIKELY(rl_task_is_suspended(task_of(place))))
+        if (RL_LIKELY(rl_task_is_suspended(task_of(place)) && rl_waiter_is_parked(place->one.waiter)))
             return;
         rl_list_remove(&place->link);
     }

@@ -188,8 +188,8 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
 /* A wait that nobody will come back to, a shield that nobody needs, and its id. */
 static void leave(rl_task *task) {
     rl_timer_stop(task->vm->loop, &task->shield);
-    if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
-        rl_waiter_wake(&task->waiter);
+    if (RL_UNLIKELY(!rl_waiter_is_idle(&task->waiter)))
+        rl_waiter_give_up(&task->waiter, RL_CASE_CANCEL);
     rl_list_remove(&task->run_link);
     rl_ids_take_back(&task->vm->sched->ids, task->slot);
 }
@@ -373,10 +373,14 @@ rl_task *rl_task_may_wait(lua_State *L) {
     return task;
 }
 
-int rl_task_wait(lua_State *L, rl_task *task) {
-    rl_waiter_park(&task->waiter);
+int rl_task_yield(lua_State *L) {
     lua_pushlightuserdata(L, (void *)(uintptr_t)&PARK);
     return lua_yield(L, 1);
+}
+
+int rl_task_wait(lua_State *L, rl_task *task) {
+    rl_waiter_park(&task->waiter);
+    return rl_task_yield(L);
 }
 
 int rl_task_wait_bringing(lua_State *L, rl_task *task) {

@@ -90,6 +90,8 @@ void rl_task_give(lua_State *L, rl_task *task, uint32_t number);
  * that it puts up then share the time of the first. */
 void rl_task_shield(rl_task *task, uint32_t most_ms);
 void rl_task_unshield(rl_task *task);
+/* The same for a waiter that was parked before it was shown to other threads. */
+int rl_task_yield(lua_State *L);
 /* Raises the error table for `why`: timeout, cancelled, ... Does not return. */
 int rl_task_raise(lua_State *L, rl_err why);
 
@@ -130,5 +132,6 @@ void rl_vm_open_stream(lua_State *L);
 void rl_vm_open_file(lua_State *L);
 void rl_vm_open_source(lua_State *L);
 void rl_vm_open_threads(lua_State *L);
+void rl_vm_open_shared(lua_State *L);
 
 #endif

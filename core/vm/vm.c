@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sync/commons.h"
 #include "vm/sched.h"
 #include "vm/settings.h"
 #include "vm/task.h"
@@ -106,6 +107,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_file(L);
     rl_vm_open_source(L);
     rl_vm_open_threads(L);
+    rl_vm_open_shared(L);
     return 1;
 }
 
@@ -196,6 +198,7 @@ void rl_vm_detach(rl_vm *vm) {
 
 void rl_vm_close(rl_vm *vm) {
     lua_close(vm->L);
+    rl_commons_free(vm->own_commons);
     rl_mem_free(vm);
 }
 

@@ -36,6 +36,8 @@ struct rl_vm {
     struct rl_pg_listeners *listeners; /* of the process; NULL: the same */
     const struct rl_sources *sources; /* what its app's Lua files hold; NULL: what the disk does */
     uint32_t jobs; /* of its files, under way on other threads: it may not be freed */
+    struct rl_commons *commons; /* of the process; NULL: what this VM makes for itself, when it wants some */
+    struct rl_commons *own_commons;
 };
 
 /* A VM with the standard libraries and Rille's primitives (`require "rille.core"`),

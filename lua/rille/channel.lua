@@ -224,11 +224,8 @@ local function parts_of(case)
   return case[1], case[2]
 end
 
-local function check_case(case, index)
-  if not is_channel(case) and (type(case) ~= "table" or not is_channel(case[1]) or case[2] == nil) then
-    error(("select: case %d is neither a channel, to receive from it, nor { channel, value }, to send there"):format(index),
-      3)
-  end
+local function is_case(case)
+  return is_channel(case) or (type(case) == "table" and rawget(case, 2) ~= nil and is_channel(rawget(case, 1)))
 end
 
 local function is_ready(self, value)
@@ -241,10 +238,13 @@ local function is_ready(self, value)
 end
 
 -- Any of the ready cases with equal chance: one that is always ready must not starve the others.
+-- Then true when some case is none of ours.
 local function choose(cases, count)
   local chosen, ready = nil, 0
   for i = 1, count do
-    check_case(cases[i], i)
+    if not is_case(cases[i]) then
+      return nil, true
+    end
     if is_ready(parts_of(cases[i])) then
       ready = ready + 1
       if ready == 1 or random(ready) == 1 then
@@ -255,21 +255,21 @@ local function choose(cases, count)
   return chosen
 end
 
--- Carry a case out that is ready.
+-- Carry a case out that is ready: whether that was so, and what came of it. It is not when whoever waited at the
+-- other side was woken by another worker in this moment.
 local function carry_out(case)
   local self, value = parts_of(case)
   if value ~= nil then
     if self.is_closed then
       raise_closed "sent on"
     end
-    offer(self, value)
-    return nil
+    return offer(self, value)
   end
   local got = take(self)
   if got ~= nil then
-    return got
+    return true, got
   end
-  return nil, "closed"
+  return self.is_closed, nil, "closed"
 end
 
 -- The lines of all cases, and what each brings there.
@@ -304,8 +304,8 @@ end
 --     local index, order = rille.select { orders, stop, { results, 42 }, timeout = "1s" }
 --
 -- Of several that are ready, each has the same chance.
--- @tparam table cases a list of channels, to receive from, and of `{ channel, value }`, to send there;
---   `timeout`: a duration; `default = true`: do not wait
+-- @tparam table cases a list of channels and subscriptions, to receive from, and of `{ channel, value }`, to send
+--   there, shared ones among them (24 at most); `timeout`: a duration; `default = true`: do not wait
 -- @treturn integer|nil which of them it was; nil when none was
 -- @return what was received; or nil. When it was none: "timeout" or "default"
 -- @treturn ?string "closed" when it was a channel that is closed and empty
@@ -315,9 +315,15 @@ function channel.select(cases)
     error("select takes a table of cases: got a " .. type(cases), 2)
   end
   local count = #cases
-  local chosen = choose(cases, count)
-  if chosen then
-    return chosen, carry_out(cases[chosen])
+  local chosen, has_others = choose(cases, count)
+  if has_others then
+    return channel.select_mixed(cases)
+  elseif chosen then
+    local done, value, why = carry_out(cases[chosen])
+    if done then
+      return chosen, value, why
+    end
+    return channel.select(cases)
   elseif cases.default then
     return nil, "default"
   elseif count == 0 and not cases.timeout then
@@ -335,6 +341,16 @@ end
 function Channel:has_receivers()
   return self.may_receive and first(self.receivers)
 end
+
+--- For rille.select, of cases that are ours: whether one is, whether it can go on, to carry it out then; the lines to wait
+-- in, and what came of that.
+channel.case = {
+  is = is_case,
+  is_ready = function(case) return is_ready(parts_of(case)) end,
+  carry_out = carry_out,
+  lines_of = lines_of,
+  outcome = outcome,
+}
 
 --- How many values are in it, sent and not yet received.
 -- @treturn integer

@@ -19,12 +19,13 @@ end
 --- An integer.
 -- @tparam integer least
 -- @tparam[opt] integer otherwise what it is when it is not given
-function option.count(least, otherwise)
+-- @tparam[opt] integer most
+function option.count(least, otherwise, most)
   return kind(otherwise, function(value)
-    if type(value) == "number" and value >= least and value % 1 == 0 and value < math.huge then
+    if type(value) == "number" and value >= least and value % 1 == 0 and value <= (most or 2 ^ 53) then
       return value
     end
-    return nil, ("an integer from %d on"):format(least)
+    return nil, most and ("an integer from %d to %d"):format(least, most) or ("an integer from %d on"):format(least)
   end)
 end
 
@@ -71,6 +72,18 @@ option.fn = of_type("function", "a function")
 option.text = of_type("string", "a text")
 --- A switch.
 option.switch = of_type("boolean", "true or false")
+
+--- That a text may name a thing that all workers share.
+-- @tparam string what it is: "a topic"
+-- @param value
+-- @tparam integer level whom to blame, as `error` takes it
+-- @raise when it is no text, or too long
+function option.name(what, value, level)
+  if type(value) ~= "string" or value == "" or #value > 255 then
+    error(("%s's name is a text of 1 to 255 bytes: got %s"):format(what, type(value) == "string" and #value .. " bytes"
+      or tostring(value)), level + 1)
+  end
+end
 
 local function names_of(kinds)
   local names = {}
