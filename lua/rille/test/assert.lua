@@ -10,13 +10,14 @@ local function queries(state, arguments)
   if type(wanted) ~= "number" or type(fn) ~= "function" then
     error("assert.queries takes a number and a function", 3)
   end
-  local seen = statements.during(fn)
+  local seen = statements.traced(fn)
   arguments[1], arguments[2], arguments.n = #seen, wanted, 2
   arguments.nofmt = { true, true }
-  for i, sql in ipairs(seen) do
-    seen[i] = ("  %d. %s"):format(i, sql:gsub("%s+", " "))
+  local lines = {}
+  for i, one in ipairs(seen) do
+    lines[i] = ("  %d. %s%s"):format(i, one.sql:gsub("%s+", " "), one.at and "\n     at " .. one.at or "")
   end
-  rawset(state, "failure_message", #seen > 0 and "The statements were:\n" .. table.concat(seen, "\n") or nil)
+  rawset(state, "failure_message", #seen > 0 and "The statements were:\n" .. table.concat(lines, "\n") or nil)
   return #seen == wanted
 end
 

@@ -4,6 +4,7 @@
 -- wrapped, so nothing is paid for it. What Rille sends of its own accord (begin,
 -- commit, savepoints) is not the code's, and not counted.
 local db = require "rille.db"
+local place = require "rille.place"
 
 local statements = {
   --- The methods as they are without us.
@@ -18,8 +19,9 @@ local function note(sql)
   if type(sql) ~= "string" then
     return
   end
+  local at = place.nearest()
   for _, seen in ipairs(watchers) do
-    seen[#seen + 1] = sql
+    seen[#seen + 1] = { sql = sql, at = at }
   end
 end
 
@@ -58,12 +60,12 @@ function statements.set_guard(fn)
   guard = fn
 end
 
---- Run `fn` and list the statements that ran meanwhile, in every task. **Yields**
+--- Run `fn` and list the statements that ran meanwhile, in every task, with the lines that asked. **Yields**
 -- if `fn` does.
 -- @tparam function fn
--- @treturn {string,...}
+-- @treturn {table,...} `sql`; `at`, a line of the app's or the spec's, nil where that is not known
 -- @raise what `fn` raised
-function statements.during(fn)
+function statements.traced(fn)
   local seen = {}
   watchers[#watchers + 1] = seen
   local ok, err = pcall(fn)
@@ -76,6 +78,18 @@ function statements.during(fn)
     error(err, 0)
   end
   return seen
+end
+
+--- The same, as texts alone.
+-- @tparam function fn
+-- @treturn {string,...}
+-- @raise what `fn` raised
+function statements.during(fn)
+  local texts = {}
+  for i, one in ipairs(statements.traced(fn)) do
+    texts[i] = one.sql
+  end
+  return texts
 end
 
 return statements

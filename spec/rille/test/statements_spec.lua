@@ -69,7 +69,7 @@ describe("assert.queries", function()
     local ok, err = pcall(function() assert.queries(1, two) end)
     assert.is_false(ok)
     local text = tostring(type(err) == "table" and err.message or err)
-    assert.matches("The statements were:\n  1. select 1\n  2. select 2", text, 1, true)
+    assert.matches("The statements were:\n  1. select 1\n     at [^\n]*statements_spec.lua:%d+\n  2. select 2\n     at ", text)
     assert.matches("The code ran 2 statements, not 1.", text, 1, true)
   end)
 
