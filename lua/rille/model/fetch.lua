@@ -321,16 +321,15 @@ end
 
 -- ---- the statement ------------------------------------------------------------------------------
 
--- Rows of the model whose columns behind its own are ours: JSON leaves them out.
+-- Rows of the model, which know nothing of the column behind theirs.
 local function mold_of(target)
   target.relation_mold = rawget(target, "relation_mold") or {
     model = target, shapes = {},
     make = function(names)
-      local meta, twice = target.mold.make(names)
-      if meta and names[#names] == "rl_key" then
-        meta[2 * #names] = true
+      if names[#names] == "rl_key" then
+        names[#names] = nil
       end
-      return meta, twice
+      return target.mold.make(names)
     end,
   }
   return target.relation_mold

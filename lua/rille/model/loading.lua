@@ -222,13 +222,14 @@ local function take_rows(state, keys, rows, column, is_by_value)
   if #rows == 0 then
     return
   end
-  local at = getmetatable(rows[1]).places[column]
+  local meta = getmetatable(rows[1])
+  local at = column == "rl_key" and #meta / 2 + 1 or meta.places[column] -- ours stands behind those that the row knows
   local each, distinct = rows, rows
   if column == "rl_key" then
     each, distinct = same_rows(state, rows)
   end
   for i = 1, #rows do
-    put(state, told(keys, is_by_value, rows[i][at]), each[i])
+    put(state, told(keys, is_by_value, rawget(rows[i], at)), each[i])
   end
   join_set(state, distinct)
 end

@@ -17,8 +17,6 @@ local slip = require "rille.slip"
 
 local preload = {}
 
-local FUNCTIONS = { count = true, sum = true, avg = true, min = true, max = true }
-
 -- ---- what is wanted --------------------------------------------------------------------
 
 local function names_of(model)
@@ -246,12 +244,44 @@ function Query:preload_count(name, refine, as)
   return with_specs(self, { aggregate_spec(self, "count", name, nil, refine, as) })
 end
 
-for fn in pairs(FUNCTIONS) do
-  if fn ~= "count" then
-    Query["preload_" .. fn] = function(self, name, column, refine, as)
-      return with_specs(self, { aggregate_spec(self, fn, name, column, refine, as) })
-    end
-  end
+--- With the sum of a column over the rows of a relation, as `comments_sum_stars`; 0 where there is none.
+-- @tparam string name of a has_many or many_to_many
+-- @tparam string column
+-- @param[opt] refine as for preload_count
+-- @tparam[opt] string as what it is called in the row
+-- @treturn query
+function Query:preload_sum(name, column, refine, as)
+  return with_specs(self, { aggregate_spec(self, "sum", name, column, refine, as) })
+end
+
+--- With the average of a column over the rows of a relation, as `comments_avg_stars`; nil where there is none.
+-- @tparam string name of a has_many or many_to_many
+-- @tparam string column
+-- @param[opt] refine as for preload_count
+-- @tparam[opt] string as what it is called in the row
+-- @treturn query
+function Query:preload_avg(name, column, refine, as)
+  return with_specs(self, { aggregate_spec(self, "avg", name, column, refine, as) })
+end
+
+--- With the least value of a column over the rows of a relation, as `comments_min_stars`; nil where there is none.
+-- @tparam string name of a has_many or many_to_many
+-- @tparam string column
+-- @param[opt] refine as for preload_count
+-- @tparam[opt] string as what it is called in the row
+-- @treturn query
+function Query:preload_min(name, column, refine, as)
+  return with_specs(self, { aggregate_spec(self, "min", name, column, refine, as) })
+end
+
+--- With the greatest value of a column over the rows of a relation, as `comments_max_stars`; nil where there is none.
+-- @tparam string name of a has_many or many_to_many
+-- @tparam string column
+-- @param[opt] refine as for preload_count
+-- @tparam[opt] string as what it is called in the row
+-- @treturn query
+function Query:preload_max(name, column, refine, as)
+  return with_specs(self, { aggregate_spec(self, "max", name, column, refine, as) })
 end
 
 --- Rows whose relations do not load by themselves: touching one that was not preloaded raises, with the line.

@@ -159,6 +159,14 @@ local function create(relation, values, fields, own)
   end)
 end
 
+-- What the others of its kind are asked for, is loaded for a new one with them; but for what they show, which it lacks.
+local function join_set(set, row)
+  if set and not set[1] then
+    rawset(row, 0, set)
+    set.rows[#set.rows + 1] = row
+  end
+end
+
 local List = {}
 
 --- One more of these, which belongs to the list's row. **Yields.**
@@ -169,6 +177,7 @@ function List:create(fields, own)
   local relation, values = values_of(self)
   local row = create(relation, values, fields, own)
   self[#self + 1] = row
+  join_set(getmetatable(self).state.children, row)
   return row
 end
 

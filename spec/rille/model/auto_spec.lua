@@ -192,7 +192,7 @@ describe("a relation that is touched", function()
   end)
 
   it("runs in the transaction that is open, and sees what that has written", function()
-    pcall(b.db.transaction, b.db, function()
+    local _, why = pcall(b.db.transaction, b.db, function()
       local ada = post:find(1).author
       b.db:exec "update users set name = 'Eve' where id = 1"
       assert.equal("Ada", ada.name)
@@ -201,8 +201,9 @@ describe("a relation that is touched", function()
       local got = rille.all { function() return posts[1].author end, function() return posts[2].author end }
       assert.equal("Eve", got[1].name)
       assert.equal(got[1], got[2])
-      error "back"
+      error("back", 0)
     end)
+    assert.equal("back", why)
   end)
 
   describe("by several tasks", function()

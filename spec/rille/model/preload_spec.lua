@@ -1,4 +1,8 @@
 --- Relations that are loaded with a query's rows.
+--
+-- Each of what GORM's users wait for is an example here: more keys than a statement has places for (#6849), a
+-- limit for each parent (#5229), what is independent at once (#7792), and in auto_spec.lua relations that nobody
+-- has to remember (#5504).
 local blog = require "spec.rille.model.blog"
 local core = require "rille.core"
 local rille = require "rille"
@@ -63,6 +67,19 @@ describe("preload", function()
   it("asks nothing for rows that are none, and keys that are NULL", function()
     assert.equal(1, (count(function() post:where { title = "none" }:preload("author", { comments = "author" }):all() end)))
     assert.equal(1, (count(function() assert.is_nil(post:where { title = "d" }:preload("author"):all()[1].author) end)))
+  end)
+
+  it("asks where the query asks", function()
+    local posts = post:via(b.db:read()):preload("author", "tags"):all()
+    assert.equal("Ada", posts[1].author.name)
+    assert.equal(3, #posts[1].comments)
+    assert.equal(3, posts[2].comments_count)
+  end)
+
+  it("leaves nothing of its own in the rows", function()
+    local posts = post:preload("tags", "best"):all()
+    assert.same({ id = 1, name = "x" }, posts[1].tags[1]:values())
+    assert.same({ "id", "post_id", "user_id", "body", "stars", "deleted_at" }, require("rille.model.row").names(posts[1].best[1]))
   end)
 
   it("has it in JSON, behind the columns", function()

@@ -40,6 +40,11 @@ describe("a row's list", function()
     finally(function() b.db:exec("delete from comments where body = 'new'") end)
     assert.same({ 1, "new" }, { made.post_id, one.comments[4].body })
     assert.equal(4, one.comments:count())
+    assert.equal(1, #statements.during(function()
+      for _, comment in ipairs(one.comments) do
+        assert.equal("a", comment.post.title)
+      end
+    end))
     local other = b.post:find(4)
     assert.equal(0, #other.comments)
     other.comments:create { body = "new" }
