@@ -14,6 +14,7 @@
 # iso-codes             the shop's countries and currencies: real ISO 3166 and 4217 data
 # chromium chromium-driver   the shop's pages, seen as people see them; its driver speaks WebDriver
 # wrk                   load for `make bench`
+# golang-go             what `make bench-tasks` compares with
 # clang libclang-rt-14-dev   libFuzzer
 # pgbouncer             the pooler that many databases stand behind, for its specs
 # curl ca-certificates  the three lines that `make run` prints
@@ -21,6 +22,7 @@ BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp 
 RUN_PACKAGES := postgresql-15 tzdata iso-codes curl ca-certificates
 TEST_PACKAGES := lua-busted lua-check lua-socket lua-filesystem libcmocka-dev chromium chromium-driver wrk clang \
 	libclang-rt-14-dev pgbouncer
+BENCH_PACKAGES := golang-go
 
 # ---- flags ------------------------------------------------------------------
 CC := gcc
@@ -54,7 +56,7 @@ C_TESTS := $(sort $(wildcard spec/core/*/*_test.c))
 FUZZ_TARGETS := $(sort $(wildcard spec/core/*/*_fuzz.c))
 LUA_SOURCES := $(sort $(wildcard lua/rille.lua lua/rille/*.lua lua/rille/*/*.lua))
 
-.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench fuzz fuzz-build clean install luajit
+.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench bench-tasks fuzz fuzz-build clean install luajit
 .DEFAULT_GOAL := help
 
 help:
@@ -65,6 +67,7 @@ help:
 	@echo "make lint     floors, luacheck"
 	@echo "make annotations  build/annotations/rille.lua, for lua-language-server"
 	@echo "make bench    throughput and latency of apps/bench"
+	@echo "make bench-tasks  tasks, channels and locks beside Go's"
 	@echo "make fuzz     fuzz the HTTP parser and the JSON decoder; SECONDS=60 each"
 	@echo "make install  to PREFIX=$(PREFIX)"
 	@echo "make clean    remove build/"
@@ -178,6 +181,11 @@ $(O)/spec/bench/pace: spec/bench/pace.c
 bench: deps
 	@$(MAKE) --no-print-directory build $(O)/spec/bench/pace
 	@sh spec/bench/run
+
+bench-tasks: deps-build
+	$(call install,$(BENCH_PACKAGES))
+	@$(MAKE) --no-print-directory build
+	@sh spec/bench/tasks/run
 
 # libFuzzer wants clang, and everything instrumented: an own tree of objects.
 SECONDS ?= 60

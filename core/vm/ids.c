@@ -47,6 +47,10 @@ rl_err rl_ids_give(rl_ids *ids, struct rl_task *task, uint32_t *slot) {
     return RL_OK;
 }
 
+uint32_t rl_ids_next(const rl_ids *ids) {
+    return ids->free != RL_NO_SLOT ? ids->free : ids->count;
+}
+
 void rl_ids_take_back(rl_ids *ids, uint32_t slot) {
     struct rl_id_slot *left = &ids->slots[slot];
     left->task = NULL;

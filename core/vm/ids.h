@@ -26,6 +26,8 @@ void rl_ids_init(rl_ids *ids);
 void rl_ids_free(rl_ids *ids);
 /* RL_ENOMEM also when there are RL_MOST_IDS tasks. */
 RL_MUST_USE rl_err rl_ids_give(rl_ids *ids, struct rl_task *task, uint32_t *slot);
+/* The slot that the next one will have. */
+uint32_t rl_ids_next(const rl_ids *ids);
 void rl_ids_take_back(rl_ids *ids, uint32_t slot);
 /* The id of the task in `slot`. */
 double rl_ids_number(const rl_ids *ids, uint32_t slot);

@@ -1,19 +1,18 @@
 #include "vm/sched.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "vm/ids.h"
 #include "vm/pin.h"
+#include "vm/refusal.h"
 
 enum {
     MOST_RESUMES = 1000,         /* per turn, and */
     MOST_TURN_NS = 1000 * 1000,  /* at most this long, */
     RESUMES_A_LOOK = 16,         /* as is seen after every so many */
-    MOST_IDLE = 1024,            /* coroutines kept: the collector walks each one's stack */
-    MOST_REFUSALS = 1000         /* waits that a cancelled task may try, to clean up; then it is given up */
+    MOST_IDLE = 1024             /* coroutines kept: the collector walks each one's stack */
 };
 
 typedef struct idle_coroutine {
@@ -162,17 +161,18 @@ void rl_task_unshield(rl_task *task) {
     task->is_shielded = false;
 }
 
-rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
-                    void (*ended)(rl_task *task, int status, int count)) {
+uint32_t rl_sched_next_slot(const rl_sched *sched) {
+    return rl_ids_next(&sched->ids);
+}
+
+rl_err rl_task_init_late(rl_task *task, rl_vm *vm, rl_scope *parent, int (*begin)(rl_task *task),
+                         void (*ended)(rl_task *task, int status, int count)) {
     task->vm = vm;
     rl_err err = rl_ids_give(&vm->sched->ids, task, &task->slot);
     if (err != RL_OK)
         return err;
-    err = acquire_coroutine(vm->sched, task);
-    if (err != RL_OK) {
-        rl_ids_take_back(&vm->sched->ids, task->slot);
-        return err;
-    }
+    task->co = NULL;
+    task->begin = begin;
     rl_scope_init(&task->scope, vm->loop, parent, on_scope_cancelled);
     rl_waiter_init(&task->waiter, vm->loop, on_woken);
     rl_list_init(&task->run_link);
@@ -183,6 +183,19 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
     task->refusals = 0;
     rl_timer_init(&task->shield, on_shield_over);
     return RL_OK;
+}
+
+rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
+                    void (*ended)(rl_task *task, int status, int count)) {
+    rl_err err = rl_task_init_late(task, vm, parent, NULL, ended);
+    if (err != RL_OK)
+        return err;
+    err = acquire_coroutine(vm->sched, task);
+    if (err != RL_OK) {
+        rl_ids_take_back(&vm->sched->ids, task->slot);
+        rl_scope_end(&task->scope);
+    }
+    return err;
 }
 
 /* A wait that nobody will come back to, a shield that nobody needs, and its id. */
@@ -229,7 +242,7 @@ static void resume(rl_task *task, int argc) {
     sched->running = task;
     int status = lua_resume(task->co, argc);
     sched->running = outer;
-    if (RL_UNLIKELY(task->refusals > MOST_REFUSALS))
+    if (RL_UNLIKELY(task->refusals > RL_MOST_REFUSALS))
         lua_sethook(task->co, NULL, 0, 0);
     if (RL_UNLIKELY(memory->is_tight) && rl_memory_has_thrown(memory))
         correct_thrown(task, status);
@@ -253,6 +266,14 @@ static void start_in_turn(rl_task *task) {
     int argc = (int)task->won;
     task->won = 0;
     task->is_fresh = false;
+    if (task->co == NULL) {
+        if (acquire_coroutine(task->vm->sched, task) != RL_OK) {
+            leave(task);
+            task->ended(task, LUA_ERRMEM, 0);
+            return;
+        }
+        argc = task->begin(task);
+    }
     resume(task, argc);
 }
 
@@ -265,7 +286,8 @@ void rl_task_start(rl_task *task, int argc) {
 void rl_task_abandon(rl_task *task) {
     leave(task);
     rl_scope_end(&task->scope);
-    drop_coroutine(task->vm->sched, task->ref);
+    if (task->co != NULL)
+        drop_coroutine(task->vm->sched, task->ref);
 }
 
 static void continue_in_turn(rl_task *task) {
@@ -329,43 +351,12 @@ rl_task *rl_task_current(lua_State *L) {
     return vm == NULL ? NULL : vm->sched->running;
 }
 
-int rl_task_raise(lua_State *L, rl_err why) {
-    /* lua/rille/error.lua puts the two error tables here */
-    lua_getfield(L, LUA_REGISTRYINDEX, why == RL_ETIMEOUT ? "rille.timeout" : "rille.cancelled");
-    if (lua_isnil(L, -1))
-        return luaL_error(L, "%s", rl_err_name(why));
-    return lua_error(L);
-}
-
-/* The framework's own functions, and LuaJIT's that are written in Lua (table.remove). */
-static bool is_of_the_house(lua_State *L, lua_Debug *ar) {
-    static const char framework[] = "@lua/rille/";
-    lua_getinfo(L, "S", ar);
-    return ar->linedefined < 0 || strncmp(ar->source, framework, sizeof framework - 1) == 0;
-}
-
-/* A task that catches its cancellation and goes on, for ever perhaps, holds the worker
- * and what was lent to it. From now on each instruction of the app's raises in it, so
- * that no pcall keeps it; the framework still tells those who await its end. */
-static void give_up(lua_State *L, lua_Debug *ar) {
-    const rl_task *task = rl_task_current(L);
-    if (task != NULL && task->refusals > MOST_REFUSALS && !is_of_the_house(L, ar))
-        luaL_error(L, "given up: it was cancelled, and has caught that %d times (let it pass through pcall)",
-                   MOST_REFUSALS);
-}
-
-static void refuse_to_wait(lua_State *L, rl_task *task) {
-    if (++task->refusals > MOST_REFUSALS)
-        lua_sethook(L, give_up, LUA_MASKCOUNT, 1);
-    rl_task_raise(L, task->scope.why);
-}
-
 rl_task *rl_task_may_wait(lua_State *L) {
     rl_task *task = rl_task_current(L);
     if (task == NULL)
         luaL_error(L, "this call waits, and nothing here can wait: make it in a handler, a task or while the app loads");
     if (task->scope.why != RL_OK && !task->is_shielded)
-        refuse_to_wait(L, task);
+        rl_task_refuse(L, task);
     if (!lua_isyieldable(L))
         rl_pin_raise(L);
     if (rl_waiter_is_parked(&task->waiter) || !rl_list_is_empty(&task->run_link))

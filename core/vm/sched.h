@@ -27,11 +27,18 @@ void rl_sched_free(rl_sched *sched);
  * RL_ENOMEM when no coroutine could be made. */
 RL_MUST_USE rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
                                 void (*ended)(rl_task *task, int status, int count));
+/* The same for one that gets its coroutine when it first runs, and needs none before: `begin` pushes the function and
+ * its arguments onto that, allocating nothing, and returns how many these are. Should there be no memory then, it ends
+ * with LUA_ERRMEM and without one: `task->co` is NULL in `ended`. */
+RL_MUST_USE rl_err rl_task_init_late(rl_task *task, rl_vm *vm, rl_scope *parent, int (*begin)(rl_task *task),
+                                     void (*ended)(rl_task *task, int status, int count));
 /* Run it now, in the caller's stack, with `argc` arguments above the function.
  * Not from within another task. It may be over when this returns. */
 void rl_task_run(rl_task *task, int argc);
-/* Run it in the next turn. */
+/* Run it in the next turn; `argc` means nothing for one that gets its coroutine then. */
 void rl_task_start(rl_task *task, int argc);
+/* The slot of the task that is initialized next. */
+uint32_t rl_sched_next_slot(const rl_sched *sched);
 /* Log that `who` held the worker for `took_ns`. */
 void rl_sched_report_slow(const rl_vm *vm, const char *who, uint64_t took_ns);
 /* Give up a task that does not run: releases all it holds. `ended` is not

@@ -8,12 +8,15 @@
 #include "base/mem.h"
 #include "vm/sched.h"
 
-#define BROKEN_END "rille.broken_end"
 #define MOST_MS 1e15 /* no timer is due then: 30,000 years */
 
-/* A new coroutine has stack for these; to grow the stack of one that does not
- * run is an error that nobody could catch. */
-enum { MOST_ARGUMENTS = 30 };
+/* What is on the stack of vm->kept. A number in the registry would not do: where memory ends while the registry
+ * grows, LuaJIT loses some of those. */
+enum {
+    KEPT_TASKS = 1, /* what was spawned and has not ended, by slot from 1 on */
+    KEPT_RUN,       /* what runs a table, and */
+    KEPT_BROKEN     /* what tells it that this went wrong; both are false until register_tasks */
+};
 
 typedef struct spawned {
     rl_task task;
@@ -37,17 +40,34 @@ static void on_emptied(rl_scope *scope) {
     try_free(RL_CONTAINER(scope, spawned, task.scope));
 }
 
+static void push_kept(lua_State *L, const rl_vm *vm, int index) {
+    lua_pushvalue(vm->kept, index);
+    lua_xmove(vm->kept, L, 1);
+}
+
+/* What was spawned in the task's slot. */
+static void push_spawned(lua_State *L, const rl_task *task) {
+    lua_State *kept = task->vm->kept;
+    lua_rawgeti(kept, KEPT_TASKS, (int)task->slot + 1);
+    lua_xmove(kept, L, 1);
+}
+
 static int push_broken(lua_State *L, void *arg) {
     rl_task *task = arg;
-    lua_getfield(L, LUA_REGISTRYINDEX, BROKEN_END);
-    lua_pushinteger(L, name_of(task));
-    lua_xmove(task->co, L, 1);
+    push_kept(L, task->vm, KEPT_BROKEN);
+    push_spawned(L, task);
+    if (!lua_istable(L, -1))
+        return 0;
+    if (task->co != NULL)
+        lua_xmove(task->co, L, 1);
+    else
+        lua_pushliteral(L, "not enough memory");
     lua_call(L, 2, 0);
     return 0;
 }
 
 /* lua/rille/task.lua catches what the function raises, and tells whoever awaits it. What is left here has
- * kept it from that: then they hear of it by us. */
+ * kept it from that, or from ever running: then they hear of it by us. */
 static void tell_broken(rl_task *task) {
     char message[256] = "";
     if (rl_vm_protect(task->vm, push_broken, task, message, sizeof message) == RL_OK)
@@ -56,40 +76,74 @@ static void tell_broken(rl_task *task) {
     rl_log_write(task->vm->log, RL_LOG_ERROR, "a task ended, and whoever awaits it could not be told", &why, 1);
 }
 
+static void forget(const rl_task *task) {
+    lua_State *kept = task->vm->kept;
+    lua_pushboolean(kept, false);
+    lua_rawseti(kept, KEPT_TASKS, (int)task->slot + 1);
+}
+
 static void on_ended(rl_task *task, int status, int count) {
     (void)count;
     if (status != 0)
         tell_broken(task);
     spawned *one = RL_CONTAINER(task, spawned, task);
+    forget(task);
     one->has_ended = true;
     rl_scope_cancel_children(&task->scope, RL_ECANCELLED);
     try_free(one);
 }
 
-/* spawn(detached, fn, ...) -> its id; it runs in the next turn. A detached one
- * belongs to the app, any other to the current task. */
+static int begin(rl_task *task) {
+    lua_State *co = task->co;
+    push_spawned(co, task);
+    if (!lua_istable(co, 1))
+        return 0;
+    push_kept(co, task->vm, KEPT_RUN);
+    lua_insert(co, 1);
+    return 1;
+}
+
+/* Before there is anything that an error would leave behind. */
+static void remember(lua_State *L, const rl_vm *vm, int index) {
+    push_kept(L, vm, KEPT_TASKS);
+    lua_pushvalue(L, index);
+    lua_rawseti(L, -2, (int)rl_sched_next_slot(vm->sched) + 1);
+    lua_pop(L, 1);
+}
+
+static int push_caller(lua_State *L, int level) {
+    lua_Debug ar;
+    if (!lua_getstack(L, level, &ar) || !lua_getinfo(L, "fl", &ar))
+        return 0;
+    lua_pushinteger(L, ar.currentline);
+    return 2;
+}
+
+/* spawn(detached, task[, level]) -> its id; as caller(level) if that is given. It runs in the next turn: a function is
+ * called, of a table what was registered. A detached one belongs to the app, any other to the current task. */
 static int spawn(lua_State *L) {
     rl_vm *vm = rl_vm_of(L);
     if (vm == NULL)
         return luaL_error(L, "the VM is being closed");
     bool detached = lua_toboolean(L, 1);
-    luaL_checktype(L, 2, LUA_TFUNCTION);
-    int argc = lua_gettop(L) - 2;
-    luaL_argcheck(L, argc <= MOST_ARGUMENTS, 2, "too many arguments for a task: put them into a table");
+    if (!lua_istable(L, 2))
+        luaL_checktype(L, 2, LUA_TFUNCTION);
+    int level = (int)luaL_optinteger(L, 3, -1);
     rl_task *current = rl_task_current(L);
-    spawned *one = rl_mem_zalloc(1, sizeof *one);
+    remember(L, vm, 2);
+    spawned *one = rl_mem_alloc(sizeof *one);
     if (one == NULL)
         return luaL_error(L, "not enough memory");
+    one->has_ended = false;
     rl_scope *parent = detached || current == NULL ? vm->base : &current->scope;
-    if (rl_task_init(&one->task, vm, parent, on_ended) != RL_OK) {
+    if (rl_task_init_late(&one->task, vm, parent, begin, on_ended) != RL_OK) {
         rl_mem_free(one);
         return luaL_error(L, "not enough memory");
     }
     one->task.scope.emptied = on_emptied;
-    lua_xmove(L, one->task.co, argc + 1);
-    rl_task_start(&one->task, argc);
+    rl_task_start(&one->task, 0);
     lua_pushnumber(L, rl_task_id(&one->task));
-    return 1;
+    return level < 0 ? 1 : 1 + push_caller(L, level);
 }
 
 /* cancel(id): it raises at its next wait; nothing when it has ended */
@@ -103,11 +157,7 @@ static int cancel(lua_State *L) {
 
 /* caller(level) -> the function there, and the line it is at; or nothing. As debug.getinfo, without its table */
 static int caller(lua_State *L) {
-    lua_Debug ar;
-    if (!lua_getstack(L, (int)luaL_checkinteger(L, 1), &ar) || !lua_getinfo(L, "fl", &ar))
-        return 0;
-    lua_pushinteger(L, ar.currentline);
-    return 2;
+    return push_caller(L, (int)luaL_checkinteger(L, 1));
 }
 
 /* deadline(seconds): the current task is cancelled with "timeout" then */
@@ -169,12 +219,18 @@ static int why(lua_State *L) {
     return 1;
 }
 
-/* register_broken_end(fn(here, err)): called when a task ends otherwise than by its function's return */
-static int register_broken_end(lua_State *L) {
+/* register_tasks(run, broken) -> the tables that were spawned and have not ended, by what here() is in them. run(task)
+ * runs one in its coroutine; broken(task, err) is called when one ends otherwise than by the return of that. */
+static int register_tasks(lua_State *L) {
+    rl_vm *vm = rl_vm_of(L);
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_settop(L, 1);
-    lua_setfield(L, LUA_REGISTRYINDEX, BROKEN_END);
-    return 0;
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    lua_xmove(L, vm->kept, 2);
+    lua_replace(vm->kept, KEPT_BROKEN);
+    lua_replace(vm->kept, KEPT_RUN);
+    push_kept(L, vm, KEPT_TASKS);
+    return 1;
 }
 
 /* register_errors(timeout, cancelled): the values that waits raise */
@@ -195,8 +251,15 @@ void rl_vm_open_task(lua_State *L) {
                                   {"here", here},
                                   {"remaining", remaining},
                                   {"why", why},
+                                  {"register_tasks", register_tasks},
                                   {"register_errors", register_errors},
-                                  {"register_broken_end", register_broken_end},
                                   {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
+    lua_State *kept = lua_newthread(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, "rille.kept");
+    lua_newtable(L); /* not on its own stack: nobody would catch what that raised */
+    lua_pushboolean(L, false);
+    lua_pushboolean(L, false);
+    lua_xmove(L, kept, 3);
+    rl_vm_of(L)->kept = kept;
 }

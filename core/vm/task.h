@@ -61,6 +61,7 @@ struct rl_task {
      * of co's stack) or failed (status LUA_ERR..., the error on top). The task
      * is over afterwards; the owner frees it. */
     void (*ended)(rl_task *task, int status, int count);
+    int (*begin)(rl_task *task); /* makes the first call, of a task without a coroutine until then */
 };
 
 /* The task in whose coroutine (or one of its own inner coroutines) `L` runs;

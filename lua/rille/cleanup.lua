@@ -43,7 +43,9 @@ local function next_of(owner)
   if deferred and #deferred > 0 then
     return table.remove(deferred)
   end
-  return after and table.remove(after, 1)
+  if after then
+    return table.remove(after, 1)
+  end
 end
 
 --- Run what was noted down for `owner`, and what these functions note down themselves.

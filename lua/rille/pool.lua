@@ -82,13 +82,13 @@ local function has_run(self, task, ...)
   local counts = self.counts
   self.running = self.running - 1
   counts.done = counts.done + 1
-  counts.failed = counts.failed + (task.failure and 1 or 0)
+  counts.failed = counts.failed + (tasks.has_failed(task) and 1 or 0)
   look_whether_ended(self)
   return errors.rethrow(...)
 end
 
 local function run(self, task)
-  if task.is_done then -- cancelled while it waited
+  if task:done() then -- cancelled while it waited
     return
   end
   self.running = self.running + 1
@@ -137,7 +137,7 @@ end
 local function take(order, task)
   if not task then -- closed, and empty
     order.left = 0
-  elseif not task.is_done then
+  elseif not task:done() then
     order.left, order.running = order.left - 1, order.running + 1
     task.is_awaited = true -- whoever takes it is told how it ended
     tasks.spawn(run_for, order, task)
@@ -194,7 +194,7 @@ function FULL.drop_oldest(self, task)
   if not oldest then -- there is no queue at all
     return FULL.drop_new(self, task)
   end
-  if not oldest.is_done then
+  if not oldest:done() then
     self.counts.dropped = self.counts.dropped + 1
     oldest.is_awaited = true
     tasks.refuse(oldest, overloaded "dropped: a newer task took its place in the pool's queue")

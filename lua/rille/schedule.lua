@@ -71,7 +71,7 @@ local function tell(self, run, began, task, ok, err)
     core.log("debug", "a scheduled run has ended", "schedule", self.name, "run", run.id, "ms", ms)
   elseif err ~= errors.CANCELLED then
     report.unanswered(err, { what = "a scheduled run failed", at = place.of(self.fn), schedule = self.name, run = run.id },
-      task.failure and task.failure.trace)
+      (select(3, tasks.has_failed(task))))
   end
 end
 

@@ -4,7 +4,6 @@ local core = require "rille.core"
 local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
 local line = require "rille.line"
-local method = require "rille.method"
 local place = require "rille.place"
 local report = require "rille.report"
 local slip = require "rille.slip"
@@ -12,13 +11,24 @@ local unit = require "rille.unit"
 local service = require "rille.service"
 local wait = require "rille.wait"
 
+local getmetatable, next, select, setmetatable, type, unpack, xpcall =
+  getmetatable, next, select, setmetatable, type, unpack, xpcall
+local core_spawn = core.spawn
+
 local tasks = {}
 
--- What most tasks never become is said once, here: a task's own table stays small.
-local Task = {
-  __name = "rille.task", group = false, awaiting = false, prepared = false, failure = false, is_awaited = false,
-}
+-- A task's own table has room for eight fields, and for no ninth without twice the memory:
+--   id              for core.cancel; 0 before it was begun
+--   spawner, line   where it was spawned: the function, and the line in it
+--   first, rest     the function and its arguments, until it runs; then its results
+--   count           false; in the end how many results there are, or FAILED: `first` is why
+--   awaiting        the line of those who await it, or false
+--   is_awaited      whether somebody wants to hear of its failure
+-- What most tasks never become is said once, here.
+local Task = { __name = "rille.task", deferred = false, after = false }
 Task.__index = Task
+
+local FAILED = -1
 
 -- The traceback must be taken where the error was raised; it travels beside it.
 local function with_trace(err)
@@ -36,81 +46,77 @@ local function spawned_at(task, fn)
 end
 
 local function report_unawaited(task, fn)
-  local err = task.failure.err
-  if err ~= errors.CANCELLED then
-    report.unanswered(err, { what = "a task failed and nobody awaited it", spawned_at = spawned_at(task, fn) },
-      task.failure.trace)
+  local failure = task.first
+  if failure.err ~= errors.CANCELLED then
+    report.unanswered(failure.err, { what = "a task failed and nobody awaited it", spawned_at = spawned_at(task, fn) },
+      failure.trace)
   end
-end
-
--- Most tasks have one result, and need no table for it.
-local function keep_results(task, count, first, ...)
-  task.count, task.first = count, first
-  if count > 1 then
-    task.rest = { ... }
-  end
-end
-
-local function results_of(task)
-  if task.count == 0 then
-    return
-  elseif task.count == 1 then
-    return task.first
-  end
-  return task.first, unpack(task.rest, 1, task.count - 1)
 end
 
 -- Those of rille.background that have not ended, and their functions.
 local in_background = {}
 
 local function tell_end(task)
-  task.is_done = true
-  in_background[task] = nil
+  if in_background[task] then
+    in_background[task] = nil
+  end
   if task.awaiting then
     line.wake_all(task.awaiting)
   end
-  if task.group then
-    line.wake_all(task.group)
-  end
 end
 
-local function finish(task, fn, ok, ...)
-  if ok then
-    keep_results(task, select("#", ...), ...)
-  else
-    -- when memory ran out, or with_trace itself failed, the bare error comes
-    local failure = ...
-    local is_traced = type(failure) == "table" and rawget(failure, "trace") ~= nil
-    task.failure = is_traced and failure or { err = failure, trace = "" }
-    place.note(task.failure.err, fn)
-  end
+local function ended(task, fn)
   tell_end(task)
-  if not ok and not task.group and not task.is_awaited then
+  if task.count == FAILED and not task.is_awaited then
     report_unawaited(task, fn)
   end
 end
 
-local running_here = {} -- the tasks of ours that run, by what core.here() calls them
+local function fail(task, fn, failure)
+  -- when memory ran out, or with_trace itself failed, the bare error comes
+  local is_traced = type(failure) == "table" and rawget(failure, "trace") ~= nil
+  task.first = is_traced and failure or { err = failure, trace = "" }
+  place.note(task.first.err, fn)
+  task.count = FAILED
+  ended(task, fn)
+end
 
-local function cleaned_up(task, fn, ...)
-  cleanup.run(task) -- whose functions may defer others
-  finish(task, fn, ...)
-  running_here[core.here()] = nil
+-- Most tasks have one result, and need no table for it.
+local function finish(task, fn, ok, ...)
+  if task.deferred then
+    cleanup.run(task) -- whose functions may defer others
+  end
+  if not ok then
+    return fail(task, fn, (...))
+  end
+  local count = select("#", ...)
+  task.count, task.first = count, (...)
+  if count > 1 then
+    task.rest = { select(2, ...) }
+  end
+  ended(task, fn)
+end
+
+local function run(task)
+  local fn, arguments = task.first, task.rest
+  if arguments then
+    task.rest = false
+    return finish(task, fn, xpcall(fn, with_trace, unpack(arguments, 1, arguments.count)))
+  end
+  return finish(task, fn, xpcall(fn, with_trace))
 end
 
 -- The end itself went wrong (no memory, a mistake of ours), wherever it had got to: nobody may wait for the rest.
-core.register_broken_end(function(here, err)
-  local task = running_here[here]
-  running_here[here] = nil
-  task.failure = not task.is_done and { err = err, trace = "" } or task.failure
+local function broken(task, err)
+  if not task.count then
+    task.count, task.first = FAILED, { err = err, trace = "" }
+  end
   tell_end(task)
   report.unanswered(err, { what = "the end of a task failed" })
-end)
-
-local function run(task, fn, ...)
-  running_here[core.here()] = task
-  return cleaned_up(task, fn, xpcall(fn, with_trace, ...))
 end
+
+-- The tasks that have not ended, by what core.here() calls them.
+local running_here = core.register_tasks(run, broken)
 
 -- Lists that somebody keeps of the tasks he spawns, by what core.here() calls him.
 local kept_by = setmetatable({}, { __mode = "v" }) -- he may be abandoned
@@ -125,30 +131,39 @@ function tasks.keep_list(list)
   return before
 end
 
-local function new_task(fn)
+local function new_task(fn, arguments)
   if type(fn) ~= "function" then
     error(("a task is a function, not what it returns, as in rille.spawn(fn, argument): got a %s"):format(type(fn)), 4)
   end
-  local spawner, at = core.caller(4)
   return setmetatable({
-    id = 0, spawner = spawner, line = at, is_done = false, count = 0, first = false, -- and room for two more
+    id = 0, spawner = false, line = 0, first = fn, rest = arguments, count = false, awaiting = false, is_awaited = false,
   }, Task)
 end
 
-local function start(detached, group, fn, ...)
-  local task = new_task(fn)
-  if group then
-    task.group = group
-  end
-  task.id = core.spawn(detached, run, task, fn, ...)
-  if detached then
+local function arguments_of(count, ...)
+  return count > 0 and { count = count, ... }
+end
+
+local function start(is_detached, fn, arguments, level)
+  local task = new_task(fn, arguments)
+  task.id, task.spawner, task.line = core_spawn(is_detached, task, level or 3)
+  if is_detached then
     in_background[task] = fn
     service.note(task)
+  elseif next(kept_by) then
+    local list = kept_by[core.here()]
+    if list then
+      list[#list + 1] = task
+    end
   end
-  local list = not detached and next(kept_by) and kept_by[core.here()]
-  if list then
-    list[#list + 1] = task
-  end
+  return task
+end
+
+--- A task that wakes `group`, a line or false, when it ends, and whose failure is looked at there.
+-- @local
+function tasks.spawn_in(group, fn, arguments)
+  local task = start(false, fn, arguments or false, 4)
+  task.awaiting, task.is_awaited = group, true
   return task
 end
 
@@ -158,7 +173,7 @@ end
 -- @param ... its arguments
 -- @treturn Task
 function tasks.spawn(fn, ...)
-  return (start(false, nil, fn, ...)) -- no tail call: start looks for the caller
+  return (start(false, fn, arguments_of(select("#", ...), ...))) -- no tail call: start looks for the caller
 end
 
 --- Run `fn(...)` for the app: it outlives the request that started it. When the server
@@ -168,7 +183,7 @@ end
 -- @param ... its arguments
 -- @treturn Task
 function tasks.background(fn, ...)
-  return (start(true, nil, fn, ...))
+  return (start(true, fn, arguments_of(select("#", ...), ...)))
 end
 
 --- A task that waits for somebody to begin it. Cancelled before, it never runs.
@@ -176,24 +191,20 @@ end
 -- @param ... its arguments
 -- @treturn Task
 function tasks.prepare(fn, ...)
-  local task = new_task(fn)
-  task.prepared = { fn = fn, count = select("#", ...), ... }
+  local task = new_task(fn, arguments_of(select("#", ...), ...))
+  task.spawner, task.line = core.caller(3)
   return task
 end
 
 --- Begin a prepared task, as one of the current task's own.
 function tasks.begin(task)
-  local prepared = task.prepared
-  task.prepared = nil
-  task.id = core.spawn(false, run, task, prepared.fn, unpack(prepared, 1, prepared.count))
+  task.id = core.spawn(false, task)
 end
 
 --- End a prepared task that will never run.
 -- @param err what awaiting it raises
 function tasks.refuse(task, err)
-  local fn = task.prepared.fn
-  task.prepared = nil
-  finish(task, fn, false, { err = err, trace = "" })
+  fail(task, task.first, { err = err, trace = "" })
 end
 
 --- Those of rille.background that run now.
@@ -208,18 +219,36 @@ function tasks.in_background()
   return counts
 end
 
+--- Whether it has ended with an error.
+-- @treturn boolean
+-- @return the error
+-- @treturn string where it was raised
+-- @local
+function tasks.has_failed(task)
+  if task.count == FAILED then
+    return true, task.first.err, task.first.trace
+  end
+  return false
+end
+
 -- Wait for its end, whatever that is; false when the time has passed.
-local function ended(task, ms)
-  if task.is_done then
+local function wait_for_end(task, ms)
+  if task.count then
     return true
   end
   task.awaiting = task.awaiting or line.new()
-  return line.stand(task.awaiting, false, ms)
+  return (line.stand(task.awaiting, nil, ms))
 end
 
 --- Wait for the end of a task, however it ends, without its results. **Yields.**
 function tasks.join(task)
-  ended(task)
+  wait_for_end(task)
+end
+
+local function check(self, name)
+  if getmetatable(self) ~= Task then
+    error(("task.%s is called with a colon: task:%s(…)"):format(name, name), 3)
+  end
 end
 
 --- Wait for the task's end. **Yields.**
@@ -227,20 +256,26 @@ end
 -- @return what the function returned; or nil and "timeout"
 -- @raise what the function raised
 function Task:await(timeout)
+  check(self, "await")
   self.is_awaited = true
-  if not ended(self, timeout and unit.seconds(timeout, 2) * 1000) then
+  if not self.count and not wait_for_end(self, timeout and unit.seconds(timeout, 2) * 1000) then
     return nil, "timeout"
   end
-  if self.failure then
-    error(self.failure.err, 0)
+  local count = self.count
+  if count == 1 then
+    return self.first
+  elseif count == FAILED then
+    error(self.first.err, 0)
+  elseif count > 1 then
+    return self.first, unpack(self.rest, 1, count - 1)
   end
-  return results_of(self)
 end
 
 --- End the task: it raises `cancelled` at its next wait. Does nothing when it has ended.
 function Task:cancel()
+  check(self, "cancel")
   self.is_awaited = true
-  if self.prepared then
+  if self.id == 0 and not self.count then
     tasks.refuse(self, errors.CANCELLED)
   else
     core.cancel(self.id)
@@ -250,84 +285,8 @@ end
 --- Whether the task has ended, well or not.
 -- @treturn boolean
 function Task:done()
-  return self.is_done
-end
-
-local function cancel_all(running)
-  for _, task in pairs(running) do
-    task:cancel()
-  end
-end
-
--- `all{ users = db:query(…) }` has waited already.
-local function check_functions(functions, call, level)
-  for key, fn in pairs(functions) do
-    if type(fn) ~= "function" then
-      error(("%s takes functions, and calls them: '%s' is a %s. Write %s = function() return … end"):format(call,
-        tostring(key), type(fn), type(key) == "string" and key or "[" .. tostring(key) .. "]"), level + 1)
-    end
-  end
-end
-
---- Run all functions of the table at once; one wait for all. **Yields.**
--- The first error cancels the rest and is raised.
--- @tparam table functions by any keys
--- @treturn table their first results, by the same keys
-function tasks.all(functions)
-  if type(functions) ~= "table" then
-    error("all takes a table of functions: got a " .. type(functions), 2)
-  end
-  check_functions(functions, "all", 2)
-  local group, running, results = line.new(), {}, {}
-  for key, fn in pairs(functions) do
-    running[key] = start(false, group, fn)
-  end
-  while next(running) do
-    for key, task in pairs(running) do
-      if task.failure then
-        running[key] = nil
-        cancel_all(running)
-        error(task.failure.err, 0)
-      elseif task.is_done then
-        results[key] = task.first
-        running[key] = nil
-      end
-    end
-    if next(running) then
-      line.stand(group, false)
-    end
-  end
-  return results
-end
-
---- Run all functions at once; the first that succeeds gives the result, the
--- others are cancelled. **Yields.** When all fail, the last error is raised.
--- @tparam table functions by any keys
--- @return the first result of the winner
-function tasks.any(functions)
-  if type(functions) ~= "table" or next(functions) == nil then
-    error("any takes a table of functions, at least one", 2)
-  end
-  check_functions(functions, "any", 2)
-  local group, running, last = line.new(), {}, nil
-  for key, fn in pairs(functions) do
-    running[key] = start(false, group, fn)
-  end
-  while true do
-    for key, task in pairs(running) do
-      if task.failure then
-        running[key], last = nil, task.failure
-      elseif task.is_done then
-        running[key] = nil
-        cancel_all(running)
-        return task.first
-      end
-    end
-    if not next(running) then
-      error(last.err, 0)
-    end
-    line.stand(group, false)
-  end
+  check(self, "done")
+  return self.count ~= false
 end
 
 --- Run `fn(...)` with a deadline of its own. **Yields.**
@@ -338,10 +297,10 @@ end
 -- @raise `timeout` when the time has passed, and what it raises
 function tasks.timeout(duration, fn, ...)
   local seconds = unit.seconds(duration, 2)
-  local task = start(false, line.new(), function(...)
+  local task = tasks.spawn_in(false, function(...)
     core.set_deadline(seconds)
     return fn(...)
-  end, ...)
+  end, arguments_of(select("#", ...), ...))
   return task:await()
 end
 
@@ -394,7 +353,6 @@ function tasks.sleep(duration)
   wait.won(core.sleep(unit.seconds(duration, 2) * 1000))
 end
 
-slip.guard(Task, "a task", "await cancel done", "first rest spawner line deferred after", elsewhere.task)
-method.guard(Task, function(value) return getmetatable(value) == Task end, "task", { "await", "cancel", "done" })
+slip.guard(Task, "a task", "await cancel done", "first rest spawner line", elsewhere.task)
 
 return tasks

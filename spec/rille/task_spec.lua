@@ -208,6 +208,7 @@ describe("a task that goes on after its cancellation", function()
       error "broken on purpose"
     end
     local task = rille.spawn(function()
+      rille.defer(print)
       rille.sleep(1)
       cleanup.run = break_down
     end)
@@ -217,7 +218,7 @@ describe("a task that goes on after its cancellation", function()
     end)
     assert.error_matches(function() awaiting:await "5s" end, "broken on purpose")
     assert.same({ true, 1 }, { task:done(), waiting })
-    local function broken() cleanup.run = break_down end
+    local function broken() rille.defer(print) cleanup.run = break_down end
     assert.error_matches(function() rille.all { broken, function() rille.sleep(60) end } end, "broken on purpose")
     assert.error_matches(function() rille.spawn(coroutine.yield):await() end, "there is no coroutine here to yield to")
   end)

@@ -117,7 +117,7 @@ local function await_tasks(record)
   local i = 1
   while record.tasks[i] do -- more may be spawned meanwhile, by those given to rille.all
     local task = record.tasks[i]
-    while not task.is_done do
+    while not task:done() do
       tasks.join(task)
     end
     i = i + 1
@@ -126,7 +126,7 @@ end
 
 local function cancel_tasks(record)
   for _, task in ipairs(record.tasks) do
-    if not task.is_done then
+    if not task:done() then
       task:cancel()
     end
   end

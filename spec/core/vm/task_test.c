@@ -2,24 +2,48 @@
 
 #include "vm/rig.h"
 
-static void a_spawned_task_runs_in_a_later_turn_with_its_arguments(void **state) {
+static void a_spawned_function_runs_in_a_later_turn(void **state) {
     (void)state;
     rig *r = rig_opened();
-    run(r,
-        "seen = 'nothing'; core.spawn(true, function(...) seen = table.concat({...}, ',') end, 1, 'two', 3)\n"
-        "before = seen");
+    run(r, "seen = 'nothing'; core.spawn(true, function(...) seen = select('#', ...) end)\n"
+           "before = seen");
     assert_string_equal(global(r, "before"), "nothing");
-    assert_string_equal(global(r, "seen"), "1,two,3");
+    assert_string_equal(global(r, "seen"), "0");
+    assert_failed(run(r, "core.spawn(true, 'no function')"), "function expected");
     rig_free(r);
 }
 
-static void a_task_takes_so_many_arguments(void **state) {
+static void a_spawned_table_is_run_by_what_was_registered(void **state) {
     (void)state;
     rig *r = rig_opened();
-    run(r, "core.spawn(true, function(...) count = select('#', ...) end, unpack({}, 1, 30))");
-    assert_string_equal(global(r, "count"), "30");
-    assert_failed(run(r, "core.spawn(true, function() end, unpack({}, 1, 31))"), "too many arguments");
-    assert_failed(run(r, "core.spawn(true, 'no function')"), "function expected");
+    run(r, "tasks = core.register_tasks(function(task) seen, found = task.name, tasks[core.here()] == task end, print)\n"
+           "id, maker, line = core.spawn(false, { name = 'one' }, 0)");
+    turns(r, 2);
+    assert_string_equal(global(r, "seen"), "one");
+    assert_result(run(r, "return tostring(found) .. type(maker) .. line"), "truefunction-1");
+    assert_result(run(r, "for slot, task in pairs(tasks) do if task then return slot end end return 'none'"), "none");
+    rig_free(r);
+}
+
+static int spawn_two(lua_State *L, void *arg) {
+    (void)arg;
+    return luaL_dostring(L, "core.spawn(true, { name = 'one' }) core.spawn(true, { name = 'the other' })");
+}
+
+/* Of two tasks the second finds no idle coroutine. */
+static void what_has_no_memory_for_a_coroutine_is_refused(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    run(r, "ran, refused, why = 'nobody', 'nobody', ''\n"
+           "core.register_tasks(function(task) ran = task.name core.sleep(1) end, function(task, err) refused, why = task.name, err end)");
+    assert_int_equal(rl_vm_protect(r->vm, spawn_two, NULL, NULL, 0), RL_OK);
+    refuse_growth(r, 1, false);
+    turns(r, 3);
+    refuse_growth(r, 0, false);
+    drive(r, 100);
+    assert_string_equal(global(r, "ran"), "one");
+    assert_string_equal(global(r, "refused"), "the other");
+    assert_string_equal(global(r, "why"), "not enough memory");
     rig_free(r);
 }
 
@@ -300,8 +324,9 @@ static void any_allocation_may_fail(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_spawned_task_runs_in_a_later_turn_with_its_arguments),
-        cmocka_unit_test(a_task_takes_so_many_arguments),
+        cmocka_unit_test(a_spawned_function_runs_in_a_later_turn),
+        cmocka_unit_test(a_spawned_table_is_run_by_what_was_registered),
+        cmocka_unit_test(what_has_no_memory_for_a_coroutine_is_refused),
         cmocka_unit_test(children_end_with_their_parent),
         cmocka_unit_test(a_parent_is_not_over_before_its_children),
         cmocka_unit_test(a_child_that_never_ran_ends_with_its_parent),

@@ -96,7 +96,7 @@ static void what_a_full_vm_raises_can_be_caught(void **state) {
 static const char *const BUSY =
     "local done = core.line()\n"
     "local function child(n) core.sleep(0); core.line_wake_all(done); if n == 2 then error({}) end return {n} end\n"
-    "for n = 1, 3 do core.spawn(false, child, n) end\n"
+    "for n = 1, 3 do core.spawn(false, function() return child(n) end) end\n"
     "local t = {} for n = 1, 20 do t[n] = { ('x'):rep(n) } end\n"
     "core.line_wait(done, 5)\n"
     "local co = coroutine.wrap(function() coroutine.yield({ n = 1 }) end) co()\n"
