@@ -38,6 +38,47 @@ describe("rille.model", function()
     assert.equal("x", post:find(1).password_hash)
   end)
 
+  it("leaves out, and shows, what it is told to", function()
+    local shown = rille.model("posts", { db = db, hidden = { "views", "body" }, shown = { "password_hash" } })
+    assert.equal('{"id":1,"title":"title 1","password_hash":"x"}', rille.json.encode(shown:find(1)))
+    local none = rille.model("posts", { db = db, hidden = { "id", "title", "views", "body" } })
+    assert.equal("[{}]", rille.json.encode(none:where { id = 1 }:all()))
+  end)
+
+  it("computes attributes of a row as they are asked for", function()
+    local counted = 0
+    local computing = rille.model("posts", {
+      db = db,
+      computed = {
+        label = function(row)
+          counted = counted + 1
+          return row.id .. ": " .. row.title
+        end,
+      },
+    })
+    local one = computing:find(1)
+    assert.equal(0, counted)
+    assert.equal("1: title 1", one.label)
+    one.title = "new"
+    assert.equal("1: new", one.label)
+    assert.equal('"1: new"', rille.json.encode(one:only("label")):match ':(.*)}')
+    assert.same({ id = 1, body = rille.null }, one:only("id", "body"))
+  end)
+
+  it("fits into a schema of what goes out", function()
+    local v = rille.schema
+    local schema = v.object { id = v.integer(), title = v.string(), body = v.string():nullable(), views = v.integer(),
+      label = v.string():optional() }
+    local computing = rille.model("posts", { db = db, computed = { label = function(row) return "no. " .. row.id end } })
+    for _, mode in ipairs { "output", "shape" } do
+      local value = assert(schema:parse(computing:find(1), mode))
+      assert.same({ 1, "title 1", rille.null, "no. 1" }, { value.id, value.title, value.body, value.label })
+      assert.is_nil(value.password_hash)
+      assert.equal(1, assert(v.array(schema):parse(post:where { id = 1 }:all(), mode))[1].id)
+    end
+    assert.is_nil((v.object { id = v.integer() }:parse(post:find(1), "output")))
+  end)
+
   it("notices what is assigned", function()
     local one = post:find(2)
     assert.is_nil(one:changed())

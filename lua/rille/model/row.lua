@@ -93,6 +93,26 @@ local function json_key(model, name, is_first)
   return is_text and (is_first and "{" or ",") .. text .. ":"
 end
 
+-- A row as a plain table of what JSON has of it, and of the computed attributes in `known`: for a response schema.
+local function plain(self, known)
+  local shape, values = getmetatable(self).shape, {}
+  for i, name in ipairs(shape.names) do
+    if not row.is_hidden(shape.model, name) then
+      values[name] = rawget(self, i)
+    end
+  end
+  local beside_columns = self[0] and self[0][1] or {}
+  for i = 1, #beside_columns, 2 do
+    values[beside_columns[i]] = rawget(self, beside_columns[i])
+  end
+  for name, compute in pairs(shape.model.computed) do
+    if known[name] and values[name] == nil then
+      values[name] = compute(self)
+    end
+  end
+  return values
+end
+
 -- The metatable of all rows of a model with these columns; nil and a name that comes twice.
 local function shape_of(model, names)
   local places, meta = {}, { [0] = MODEL, __name = "rille.row" }
@@ -122,7 +142,7 @@ local function shape_of(model, names)
   function meta.__tostring(self)
     return row.describe(self)
   end
-  meta.shape, meta.places = shape, places
+  meta.shape, meta.places, meta.plain = shape, places, plain
   return meta
 end
 
@@ -211,7 +231,23 @@ function row.methods:changed(column)
   return changed
 end
 
---- The values as a plain table, by column; NULL is absent.
+--- Some of a row as a plain table: to choose what JSON has of it. **May yield**, for relations.
+-- @tparam string ... names of columns, computed attributes, relations
+-- @treturn table NULL is rille.null
+function row.methods:only(...)
+  local values = {}
+  for i = 1, select("#", ...) do
+    local name = select(i, ...)
+    local value = self[name]
+    if value == nil then
+      value = null
+    end
+    values[name] = value
+  end
+  return values
+end
+
+--- The values as a plain table, by column, also those that JSON leaves out; NULL is absent.
 -- @treturn table
 function row.methods:values()
   local values = {}

@@ -37,11 +37,18 @@ local DEPTH_MOST = 512      -- levels of a value, as the JSON decoder's
 local NESTING_MOST = 200    -- levels of a schema: one that makes itself anew has no end
 
 -- What generated functions call, by these names.
+-- A model's row keeps its values apart from its fields: as a table of those that may be seen.
+local function plain(x, known)
+  local meta = getmetatable(x)
+  local of_row = type(meta) == "table" and rawget(meta, "plain")
+  return of_row and of_row(x, known) or x
+end
+
 local RUNTIME = {
   fail = report.fail, mistype = report.mistype, mistype_text = report.mistype_text, unknown = report.unknown,
   refine = report.refine, accepts = report.accepts, explain = report.explain, recall = report.recall,
   remember = report.remember, is_list = report.is_list, keep = report.keep, only = report.only,
-  copied = report.copied, too_deep = report.too_deep, copy = copy,
+  plain = plain, copied = report.copied, too_deep = report.too_deep, copy = copy,
   count = format.count, is_utf8 = format.is_utf8, date = format.date, datetime = format.datetime,
   is_uuid = format.is_uuid, is_email = format.is_email, to_integer = format.to_integer,
   to_number = format.to_number, to_boolean = format.to_boolean,
@@ -202,6 +209,9 @@ local NO_OBJECT = [[type(x) ~= "table" or getmetatable(x) == array_meta]]
 function functions.object(source, node, mode)
   source:add "return function(x, s, d)"
   write_head(source, node, mode, NO_OBJECT)
+  if mode.is_output then
+    source:add("x = plain(x, %s)", source:constant(node.fields))
+  end
   -- A table with all its keys is copied in one piece; adding them one by one takes longer.
   local fields = {}
   for i, name in ipairs(node.order) do
