@@ -168,10 +168,10 @@ static rl_err write_model(writer *w, int row, int meta, level *here) {
     bool has_columns = false;
     for (int i = 1; i <= count; i++) {
         lua_rawgeti(w->L, meta, count + i);
-        bool is_hidden = lua_toboolean(w->L, key) && !lua_isstring(w->L, key);
-        if (!is_hidden) {
-            if (!lua_isstring(w->L, key))
-                return fail_table(w, here, "a key is not valid UTF-8");
+        bool is_text = lua_type(w->L, key) == LUA_TSTRING;
+        if (!is_text && !lua_toboolean(w->L, key))
+            return fail_table(w, here, "a key is not valid UTF-8");
+        if (is_text) { /* else it is left out */
             rl_slice text;
             text.ptr = lua_tolstring(w->L, key, &text.len);
             here->key = rl_slice_of(text.ptr + 2, text.len - 4);

@@ -43,32 +43,12 @@ function Query:select(...)
   return with_names(self, "select", "select_raw", names_of("select", ...))
 end
 
-local function order_of(spec)
-  if fragment.is(spec) then
-    return spec
-  end
-  check_name(spec, "order")
-  local sign, name = spec:match "^(%-?)(.*)$"
-  if name == "" then
-    place.blame "order takes names of columns, with - in front for the greatest first: got \"-\""
-  end
-  if name:find "[%s,;()]" then
-    place.blame(("order takes names of columns, with - in front for the greatest first, and pieces of SQL as "
-      .. "rille.sql(%q): got %q"):format(name, spec))
-  end
-  return sign .. name
-end
-
 --- In this order: `order("-created_at", "id")`, the greatest first where a name begins with -. Several calls add up.
 -- @param ... names of columns; fragments, as `rille.sql("lower(name) desc")`
 -- @treturn query
 function Query:order(...)
   check_self(self)
-  local specs = names_of("order", ...)
-  for i, spec in ipairs(specs) do
-    specs[i] = order_of(spec)
-  end
-  return with_names(self, "order", "order_raw", specs)
+  return with_names(self, "order", "order_raw", names_of("order", ...))
 end
 
 --- In this order, whatever was said before; in none without arguments.

@@ -11,6 +11,8 @@ local fragment = {}
 local Fragment = { __name = "rille.sql" }
 Fragment.__index = Fragment
 
+local KNOWN_MOST = 2000 -- texts that are kept taken apart: an app writes fewer
+
 local null = core.null
 
 local function refuse(text, what)
@@ -51,11 +53,10 @@ local function check_alone(text, depth, char)
   return depth
 end
 
---- Take a text apart at its placeholders.
--- @tparam string text
--- @treturn {string,...} one piece more than there are placeholders
--- @raise a misuse, for a text that would reach into what is around it
-function fragment.pieces(text)
+local function take_apart(text)
+  if text:find("%z") then
+    refuse(text, "holds a NUL byte")
+  end
   local pieces, piece, at, depth = {}, {}, 1, 0
   while true do
     local stop = text:find("[?'\"$/();-]", at)
@@ -84,6 +85,24 @@ function fragment.pieces(text)
   return pieces
 end
 
+local known, known_count = {}, 0
+
+--- Take a text apart at its placeholders.
+-- @tparam string text
+-- @treturn {string,...} one piece more than there are placeholders; not to be changed
+-- @raise a misuse, for a text that would reach into what is around it
+function fragment.pieces(text)
+  local pieces = known[text]
+  if not pieces then
+    pieces = take_apart(text)
+    if known_count == KNOWN_MOST then
+      known, known_count = {}, 0
+    end
+    known[text], known_count = pieces, known_count + 1
+  end
+  return pieces
+end
+
 --- Refuse a value that means nothing where it stands.
 -- @param value
 -- @tparam string what "where{ title }": for the message
@@ -106,9 +125,6 @@ function fragment.new(text, ...)
   if type(text) ~= "string" or text == "" then
     error("rille.sql takes a text first, with ? for each value behind it: got " .. (text == "" and "an empty one" or "a "
       .. type(text)), 2)
-  end
-  if text:find("%z") then
-    error("the text of rille.sql holds a NUL byte", 2)
   end
   local values, wanted = { ... }, #fragment.pieces(text) - 1
   local given = select("#", ...)

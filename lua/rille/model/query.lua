@@ -94,10 +94,10 @@ local function with_raw(self, kind, text, also, ...)
   return with_values(self, node, more)
 end
 
+-- Whether it is a name is seen where its step is made first.
 local function check_name(name, what)
-  if type(name) ~= "string" or name == "" or name:find("%z") then
-    place.blame(("%s takes the name of a column: got %s"):format(what, type(name) == "string" and "an empty one, or a NUL byte"
-      or "a " .. type(name)))
+  if type(name) ~= "string" then
+    place.blame(("%s takes the name of a column: got a %s"):format(what, type(name)))
   end
 end
 

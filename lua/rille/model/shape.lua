@@ -8,29 +8,64 @@
 -- by a few look-ups. A node knows how many values the steps to it take: the ones of
 -- a step are $first to $count.
 local fragment = require "rille.model.fragment"
+local place = require "rille.place"
 
 local shape = {}
 
 local MOST = 5000 -- steps that a model's tree keeps; an app writes fewer, beyond it somebody composes texts
 
+-- What the steps are called where they are written.
+local WRITTEN = {
+  is = "where", is_in = "where_in", is_not_in = "where_not_in", is_null = "where_null", is_filled = "where_not_null",
+  distinct_on = "distinct",
+}
+
 local function one() return 1 end
 local function none() return 0 end
+
+local function check_name(name, kind)
+  if name == "" or name:find("%z") then
+    place.blame(("%s takes the name of a column: got an empty one, or a NUL byte"):format(WRITTEN[kind] or kind))
+  end
+end
+
+local function name_alone(node)
+  check_name(node.what, node.kind)
+  return 0
+end
+local function name_and_value(node)
+  check_name(node.what, node.kind)
+  return 1
+end
+
+local function of_order(node)
+  check_name(node.what, "order")
+  local name = node.what:gsub("^%-", "")
+  if name == "" or name:find "[%s,;()]" then
+    place.blame(("order takes names of columns, with - in front for the greatest first; pieces of SQL as rille.sql(…): got %q")
+      :format(node.what))
+  end
+  return 0
+end
+
 local function of_sub(node) return node.what.count end
 local function of_text(node)
   node.pieces = fragment.pieces(node.what)
   return #node.pieces - 1
 end
 local function of_condition(node) -- the text stands second
+  check_name(node.what, node.kind)
   node.pieces = fragment.pieces(node.also)
   return #node.pieces - 1
 end
 
--- How many values a step of each kind takes.
+-- How many values a step of each kind takes; what is wrong with its words is raised here, once.
 local WIDTHS = {
-  is = one, is_in = one, is_not_in = one, is_null = none, is_filled = none, raw = of_text,
+  is = name_and_value, is_in = name_and_value, is_not_in = name_and_value, is_null = name_alone, is_filled = name_alone,
+  raw = of_text,
   both = of_sub, either = of_sub, negated = of_sub, exists = of_sub, not_exists = of_sub, in_query = of_sub,
-  not_in_query = of_sub, select = none, select_raw = of_text, order = none, order_raw = of_text, unordered = none,
-  group = none, group_raw = of_text, having = of_text, distinct = none, distinct_on = none, limit = one, offset = one,
+  not_in_query = of_sub, select = name_alone, select_raw = of_text, order = of_order, order_raw = of_text, unordered = none,
+  group = name_alone, group_raw = of_text, having = of_text, distinct = none, distinct_on = name_alone, limit = one, offset = one,
   lock = none, join = of_condition, left_join = of_condition, with = of_sub, with_raw = of_text, from = of_sub,
   union = of_sub, beside = of_sub, behind = of_text, fixed = none, deleted = none,
 }
