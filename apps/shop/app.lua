@@ -5,7 +5,7 @@
 --   routes/      the API, one file a noun: reads the request, answers it
 --   pages/       the pages, one file a part of the visit
 --   views/       their templates; assets/ what browsers fetch beside them
---   models/      what is done in more than one place, or is more than a query
+--   models/      the tables, and what is done with them in more than one place
 --   input.lua    what a request to the API says, checked, with every problem named
 --   form.lua     the same for the forms of pages, to be shown again as they were filled in
 --   page.lua     lists a page at a time

@@ -6,6 +6,8 @@
 
 local rille = require "rille"
 local order = require "models.order"
+local product = require "models.product"
+local user = require "models.user"
 local db = rille.db
 
 local ISO_FOLDER = "/usr/share/iso-codes/json/"
@@ -60,7 +62,7 @@ local THINGS = {
 }
 
 -- 7 finishes and 11 things have no common divisor, so the first 77 names differ; then a size is added.
-local function product(n)
+local function invented(n)
   local name = pick(FINISHES, n) .. " " .. pick(THINGS, n)
   if n >= #FINISHES * #THINGS then name = "Large " .. name end
   return ("SHOP-%04d"):format(n + 1), name, 450 + n * 373 % 9600, 20 + n * 17 % 180
@@ -69,7 +71,7 @@ end
 local function load_products()
   local skus, names, prices, stocks = {}, {}, {}, {}
   for i = 1, PRODUCT_COUNT do
-    skus[i], names[i], prices[i], stocks[i] = product(i - 1)
+    skus[i], names[i], prices[i], stocks[i] = invented(i - 1)
   end
   return db:exec([[
     insert into products (sku, name, price_cents, stock, currency_code)
@@ -95,19 +97,11 @@ local function load_users()
     rille.array(emails), rille.array(names), rille.array(countries))
 end
 
-local function ids(sql)
-  local list = {}
-  for i, row in ipairs(db:query(sql)) do
-    list[i] = row.id
-  end
-  return list
-end
-
 -- Orders have no key of their own to know them by: a shop that has any is left alone.
 local function place_orders()
-  if db:one("select id from orders limit 1") then return 0 end
-  local users = ids("select id from users order by id")
-  local products = ids("select id from products where currency_code = 'EUR' order by id")
+  if order:exists() then return 0 end
+  local users = user:order("id"):pluck("id")
+  local products = product:where{ currency_code = "EUR" }:order("id"):pluck("id")
   for n = 1, ORDER_COUNT do
     local lines = {}
     for k = 1, 1 + n % 4 do

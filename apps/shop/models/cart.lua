@@ -87,7 +87,7 @@ function cart.contents(lines)
   for i, line in ipairs(lines) do
     ids[i] = line.product_id
   end
-  local products = ids[1] and product.by_id(ids) or {}
+  local products = ids[1] and product:by_id(ids) or {}
   for _, line in ipairs(lines) do
     local row = products[line.product_id]
     if row then

@@ -31,7 +31,7 @@ local function cut(rows)
 end
 
 local function page_before(id)
-  local nearest, has_more = cut(product.before(id, PAGE_LEN + 1))
+  local nearest, has_more = cut(product:before(id):limit(PAGE_LEN + 1):all())
   local items, count = {}, #nearest
   for i = 1, count do
     items[i] = nearest[count + 1 - i]
@@ -40,7 +40,7 @@ local function page_before(id)
 end
 
 local function page_after(id)
-  local items, has_more = cut(product.after(id, PAGE_LEN + 1))
+  local items, has_more = cut(product:after(id):limit(PAGE_LEN + 1):all())
   return { items = items, previous = id > 0 and items[1] and items[1].id, next = has_more and items[#items].id }
 end
 
@@ -58,7 +58,7 @@ local function product_page(c, row, answers)
 end
 
 pages:get("/products/:id", { name = "product", params = input.ID }, function(c)
-  local row = product.find(c.params.id) or c:fail(404, "no such product")
+  local row = product:find(c.params.id) or c:fail(404, "no such product")
   return product_page(c, row, form.blank{ quantity = "1" })
 end)
 
@@ -74,7 +74,7 @@ local function obstacle(row, lines, quantity)
 end
 
 pages:post("/products/:id", { params = input.ID, max_body = "16K" }, function(c)
-  local row = product.find(c.params.id) or c:fail(404, "no such product")
+  local row = product:find(c.params.id) or c:fail(404, "no such product")
   local answers, lines = form.read(c, QUANTITY), cart.read(c)
   local quantity = answers.value and answers.value.quantity
   local problem = quantity and obstacle(row, lines, quantity)

@@ -2,6 +2,7 @@
 
 local rille = require "rille"
 local cart = require "models.cart"
+local country = require "models.country"
 local form = require "form"
 local input = require "input"
 local order = require "models.order"
@@ -26,8 +27,8 @@ local FIELDS = {
 
 local function country_options()
   local options = { { value = "", text = "Choose a country" } }
-  for i, country in ipairs(db:query("select code, name from countries order by name")) do
-    options[i + 1] = { value = country.code, text = country.name }
+  for i, row in ipairs(country:select("code", "name"):order("name"):all()) do
+    options[i + 1] = { value = row.code, text = row.name }
   end
   return options
 end
@@ -61,7 +62,7 @@ end)
 local function read_buyer(c)
   local answers = form.read(c, BUYER)
   local code = not answers.problems.country_code and answers.typed.country_code
-  if code and not db:one("select code from countries where code = $1", code) then
+  if code and not country:find(code) then
     answers:reject("country_code", "must be one of the list")
   end
   return answers
@@ -94,7 +95,7 @@ end
 pages:post("/checkout", { max_body = "16K" }, function(c)
   local answers = read_buyer(c)
   local form_key = key_of(answers)
-  local before = form_key and order.of_form(form_key) -- also when its cart is gone already
+  local before = form_key and order:find_by("form_key", form_key) -- also when its cart is gone already
   if before then return show_placed(c, before) end
   local contents = orderable(c)
   if not contents then return rille.redirect(c:url_for("cart"), 303) end
@@ -109,14 +110,14 @@ end)
 local function items_of(placed)
   local items = {}
   for i, line in ipairs(placed.items) do
-    items[i] = { product = line, quantity = line.quantity, cents = line.quantity * line.unit_price_cents }
+    items[i] = { product = line.product, quantity = line.quantity, cents = line.quantity * line.unit_price_cents }
   end
   return items
 end
 
 -- Whoever knows an order's number sees it, as in the API: so not whose it is.
 pages:get("/orders/:id", { name = "order", params = input.ID }, function(c)
-  local placed = order.find(c.params.id) or c:fail(404, "no such order")
+  local placed = order:whole():find(c.params.id) or c:fail(404, "no such order")
   return view(c, "order", { order = placed, items = items_of(placed) })
 end)
 

@@ -1,10 +1,10 @@
 local rille = require "rille"
-local db = rille.db
+local currency = require "models.currency"
 
 local routes = rille.routes()
 
 routes:get("/currencies", function()
-  return { items = db:query("select code, numeric_code, name from currencies order by code") }
+  return { items = currency:order("code"):all() }
 end)
 
 return routes

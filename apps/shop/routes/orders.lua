@@ -23,11 +23,12 @@ end
 
 routes:post("/orders", function(c)
   local placed = order.place(read_order(c))
-  return placed, 201, { location = ("/api/v1/orders/%d"):format(placed.id) }
+  return placed:shown(), 201, { location = ("/api/v1/orders/%d"):format(placed.id) }
 end)
 
 routes:get("/orders/:id", { params = input.ID }, function(c)
-  return order.find(c.params.id) or c:fail(404, "no such order")
+  local placed = order:whole():find(c.params.id) or c:fail(404, "no such order")
+  return placed:shown()
 end)
 
 return routes

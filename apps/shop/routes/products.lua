@@ -7,11 +7,11 @@ local routes = rille.routes()
 
 routes:get("/products", function(c)
   local after, fetch = page.asked(c)
-  return page.of(product.after(after or 0, fetch), fetch)
+  return page.of(product:after(after or 0):limit(fetch):all(), fetch)
 end)
 
 routes:get("/products/:id", { params = input.ID }, function(c)
-  return product.find(c.params.id) or c:fail(404, "no such product")
+  return product:find(c.params.id) or c:fail(404, "no such product")
 end)
 
 return routes

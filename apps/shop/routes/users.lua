@@ -1,9 +1,9 @@
 local rille = require "rille"
 local input = require "input"
 local page = require "page"
+local country = require "models.country"
 local order = require "models.order"
 local user = require "models.user"
-local db = rille.db
 
 local routes = rille.routes()
 
@@ -23,7 +23,7 @@ local function read_user(c)
     country_code = body:text("country_code", { most = 2 }),
   }
   local code = fields.country_code
-  if code and not db:one("select code from countries where code = $1", code) then
+  if code and not country:find(code) then
     body:reject("country_code", "unknown", "must be an ISO 3166 alpha-2 code, in capitals")
   end
   body:finish()
@@ -31,7 +31,7 @@ local function read_user(c)
 end
 
 routes:post("/users", function(c)
-  local row = user.create(read_user(c))
+  local row = user:try_create(read_user(c))
   if not row then
     local problem = { ["in"] = "body", path = "email", code = "taken", message = "belongs to another user" }
     c:fail(409, { code = "email_taken", message = "this e-mail address is taken", details = { problem } })
@@ -40,14 +40,19 @@ routes:post("/users", function(c)
 end)
 
 routes:get("/users/:id", { params = input.ID }, function(c)
-  return user.find(c.params.id) or c:fail(404, "no such user")
+  return user:find(c.params.id) or c:fail(404, "no such user")
 end)
 
 routes:get("/users/:id/orders", { params = input.ID }, function(c)
   local id = c.params.id
-  if not user.find(id) then c:fail(404, "no such user") end
+  if not user:find(id) then c:fail(404, "no such user") end
   local after, fetch = page.asked(c)
-  return page.of(order.of_user(id, after or input.ID_MOST, fetch), fetch)
+  local rows = order:whole():where{ user_id = id }:before(after or input.ID_MOST):limit(fetch):all()
+  local found = page.of(rows, fetch)
+  for i, row in ipairs(found.items) do
+    found.items[i] = row:shown()
+  end
+  return found
 end)
 
 return routes
