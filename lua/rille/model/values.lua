@@ -68,6 +68,16 @@ local function check_columns(model, fields)
   return names
 end
 
+-- The values that may come from outside, and the pieces of SQL beside them, which only the program can write.
+local function apart(fields)
+  local outside, pieces = {}, {}
+  for name, value in pairs(fields) do
+    local side = fragment.is(value) and pieces or outside
+    side[name] = value
+  end
+  return outside, pieces
+end
+
 --- What is to be written, by column.
 -- @tparam model model
 -- @tparam table fields from outside, where the model has `writable` or `schema`
@@ -81,18 +91,17 @@ function values.checked(model, fields, own, what, is_new)
   if own ~= nil then
     check_table(own, what)
   end
+  local outside, merged = apart(fields)
   if model.writable then
-    check_writable(model, fields)
+    check_writable(model, outside)
   end
   if model.schema then
-    fields = check_schema(model, fields, is_new)
+    outside = check_schema(model, outside, is_new)
   end
-  local merged = {}
-  for name, value in pairs(fields) do
-    merged[name] = value
-  end
-  for name, value in pairs(own or {}) do
-    merged[name] = value
+  for _, part in ipairs { outside, own or {} } do
+    for name, value in pairs(part) do
+      merged[name] = value
+    end
   end
   return merged
 end
