@@ -118,6 +118,15 @@ local function refuse(self)
     self.name, self.name))
 end
 
+-- Where nothing can wait, the app touched a relation, and has called nothing.
+local function load_named(self, ...)
+  local ok, err = pcall(load_shared, ...)
+  if not ok then
+    error(type(err) == "string" and err:gsub("'__index' waits", ("%s.%s is loaded, which waits"):format(self.model.table,
+      self.name)) or err, 0)
+  end
+end
+
 --- What a row has of a relation; loaded for its whole set when it is not yet. **May yield.**
 -- @tparam table self the relation
 -- @tparam row row
@@ -133,7 +142,7 @@ function auto.touch(self, row, set)
     elseif is_strict(set) then
       refuse(self)
     end
-    load_shared(set, state, row)
+    load_named(self, set, state, row)
   end
 end
 
