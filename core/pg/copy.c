@@ -92,6 +92,17 @@ void rl_copy_begin_take(rl_copy *copy, rl_backend *backend, PGresult *begun) {
         copy->news(copy);
 }
 
+/* The rest of it is not worth its way: the connection goes. */
+static void refuse_row(rl_copy *copy, rl_err err) {
+    rl_query *query = RL_CONTAINER(copy->backend->in_flight.next, rl_query, link);
+    if (err == RL_EFULL)
+        rl_query_fail(query, RL_EINVAL, "54000", "a row of this COPY is larger than %d MB, and is held whole",
+                      HELD_CEILING / (1024 * 1024));
+    else
+        rl_query_fail(query, err, "53200", "out of memory: the rows of this COPY are lost");
+    copy->backend->broken = true;
+}
+
 /* libpq's own buffer is emptied whatever the caller's pace: what it held back
  * would not make the descriptor readable again. */
 static bool receive_rows(rl_copy *copy) {
@@ -105,7 +116,7 @@ static bool receive_rows(rl_copy *copy) {
         PQfreemem(row);
     }
     if (err != RL_OK)
-        copy->backend->broken = true; /* a row past the ceiling, or no memory */
+        refuse_row(copy, err);
     if (len < 0)
         copy->state = RL_COPY_ENDING;
     else if (rl_buf_len(&copy->held) >= MUCH)

@@ -73,16 +73,27 @@ static rl_err fill_all(lua_State *L, rl_batch *batch, char *message, size_t mess
     return RL_OK;
 }
 
-static int check_widths(lua_State *L, int count) {
-    int most = 0;
+/* Its place in the list, and its entries. */
+static int find_widest(lua_State *L, int count, int *width) {
+    int widest = 0;
+    *width = 0;
     for (int i = 1; i <= count; i++) {
         lua_rawgeti(L, 5, i);
-        int width = (int)luaL_checkinteger(L, -1);
-        most = width > most ? width : most;
+        int one = (int)luaL_checkinteger(L, -1);
+        if (one > *width) {
+            *width = one;
+            widest = i;
+        }
         lua_pop(L, 1);
     }
-    luaL_argcheck(L, most <= MOST_VALUES, 5, "too many values in one statement of a batch");
-    return most;
+    return widest;
+}
+
+static int refuse_width(lua_State *L, int i, int width) {
+    lua_pushinteger(L, RL_PG_CASE_REFUSED);
+    lua_pushfstring(L, "statement %d of the batch has %d values, and may have %d: rille.array makes one of many", i,
+                    width - 1, MOST_VALUES);
+    return 2;
 }
 
 /* pg_batch(pool, how, list, is_atomic, widths) -> case; or 3 and why. Each item
@@ -93,7 +104,11 @@ static int run_batch(lua_State *L) {
     luaL_checktype(L, 3, LUA_TTABLE);
     luaL_checktype(L, 5, LUA_TTABLE);
     uint32_t count = (uint32_t)lua_objlen(L, 3);
-    luaL_checkstack(L, check_widths(L, (int)count) + 2 * LUA_MINSTACK, "too many values");
+    int width;
+    int widest = find_widest(L, (int)count, &width);
+    if (width - 1 > MOST_VALUES)
+        return refuse_width(L, widest, width);
+    luaL_checkstack(L, width + 2 * LUA_MINSTACK, "too many values");
     rl_task *task = rl_task_may_wait(L);
     batch_call *made = rl_mem_zalloc(1, sizeof *made);
     if (made == NULL)

@@ -213,6 +213,8 @@ bool rl_vm_pg_push_rows(rl_vm_pg_rows *rows, const rl_result *result, uint32_t m
     return true;
 }
 
+enum { MOST_OF_SERVER = 16 * 1024 };
+
 static void set_text(lua_State *L, const char *key, const char *text) {
     if (text == NULL || text[0] == '\0')
         return;
@@ -237,6 +239,21 @@ static bool is_about_the_connection(const rl_failure *failure) {
            strncmp(failure->sqlstate, "57P", 3) == 0;
 }
 
+/* A function may raise megabytes: they would stand in the log, and in whatever else is made of an error. */
+static void set_server_text(lua_State *L, const char *key, const char *text) {
+    if (text == NULL || text[0] == '\0')
+        return;
+    size_t len = strnlen(text, MOST_OF_SERVER + 1);
+    bool is_cut = len > MOST_OF_SERVER;
+    if (is_cut)
+        for (len = MOST_OF_SERVER; len > 0 && (text[len] & 0xc0) == 0x80;)
+            len--; /* not within a character */
+    lua_pushlstring(L, text, len);
+    lua_pushstring(L, is_cut ? "…" : "");
+    lua_concat(L, 2);
+    lua_setfield(L, -2, key);
+}
+
 static void push_server_fields(lua_State *L, const rl_server_error *server) {
     static const struct {
         rl_field_code code;
@@ -247,7 +264,7 @@ static void push_server_fields(lua_State *L, const rl_server_error *server) {
         {RL_FIELD_COLUMN, "column"},     {RL_FIELD_CONSTRAINT, "constraint"}, {RL_FIELD_CONTEXT, "context"},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        set_text(L, fields[i].key, rl_server_error_field(server, fields[i].code));
+        set_server_text(L, fields[i].key, rl_server_error_field(server, fields[i].code));
     const char *position = rl_server_error_field(server, RL_FIELD_POSITION);
     if (position != NULL) {
         lua_pushinteger(L, atoi(position)); /* in characters, from 1 */
