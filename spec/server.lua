@@ -49,6 +49,7 @@ local function command_line(options, log_path)
   end
   words[#words + 1] = quoted(shell.rille())
   words[#words + 1] = (options.command or "serve") .. " " .. quoted(options.app) .. " --host 127.0.0.1 --port 0"
+  if not options.supervise then words[#words + 1] = "--no-supervise" end
   for _, argument in ipairs(options.args or {}) do
     words[#words + 1] = quoted(argument)
   end
@@ -63,7 +64,7 @@ local function is_running(pid)
 end
 
 --- Start `options.app` and wait until it listens.
--- @param options app: folder with app.lua; dir: where to start it; command: "serve" unless told; args: list of flags; env: table of
+-- @param options app: folder with app.lua; dir: where to start it; supervise: with a supervisor; command: "serve" unless told; args: list of flags; env: table of
 --   environment variables; log: path of the log file, by default a temporary one
 -- @return the server: fields port, pid
 -- @raise with the log's text when it does not come up

@@ -97,6 +97,11 @@ rl_err rl_account_write(const rl_account *account, rl_buf *out) {
     cJSON *all = cJSON_CreateObject();
     cJSON_AddStringToObject(all, "version", RILLE_VERSION);
     add(all, "pid", getpid());
+    add(all, "supervisor", (double)account->supervisor);
+    add(all, "restarts", account->restarts);
+    cJSON *banned = cJSON_AddArrayToObject(all, "banned");
+    for (unsigned i = 0; serving->bulletin != NULL && i < serving->bulletin->banned_count; i++)
+        cJSON_AddItemToArray(banned, cJSON_CreateString(serving->bulletin->banned[i]));
     cJSON_AddStringToObject(all, "app", serving->app_dir);
     cJSON_AddStringToObject(all, "host", serving->settings->host);
     add(all, "port", account->port);

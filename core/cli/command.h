@@ -9,6 +9,7 @@
 /* What a command was called with. */
 typedef struct rl_command {
     const char *name;         /* "serve" */
+    char **argv;              /* all of it, as the process was given it */
     const char *app_dir;      /* the folder of the app; NULL for commands that have none */
     const char *const *words; /* the arguments that are no settings' flags */
     size_t word_count;
@@ -20,7 +21,10 @@ typedef struct rl_command {
 } rl_command;
 
 /* What tells a server to read the app's files again: `rille reload`. SIGHUP says that the terminal has gone. */
-enum { RL_RELOAD_SIGNAL = SIGUSR2 };
+enum { RL_RELOAD_SIGNAL = SIGUSR2, RL_UPGRADE_SIGNAL = SIGUSR1 };
+
+/* End the process at once, without the exit handlers. */
+_Noreturn void rl_leave(int status);
 
 /* Serve the app until SIGTERM or SIGINT. Returns the exit status. */
 int rl_serve(const rl_command *command);
@@ -28,8 +32,10 @@ int rl_serve(const rl_command *command);
 int rl_dev(const rl_command *command);
 /* Print how the server does that listens on the settings' host and port. */
 int rl_status(const rl_command *command);
-/* Have that server read its app's files again. */
+/* Have that server read its app's files again; become the binary that is there now; end. */
 int rl_ask_reload(const rl_command *command);
+int rl_ask_upgrade(const rl_command *command);
+int rl_ask_stop(const rl_command *command);
 /* Run `require("rille.command." .. name)(words...)` as a task. Returns the exit status. */
 int rl_run_tool(const rl_command *command);
 

@@ -145,6 +145,23 @@ void rl_generation_retire(rl_generation *at, uint64_t most_ms) {
     rl_timer_start(at->loop, &at->look, 0);
 }
 
+void rl_generations_retire(rl_list *generations, uint64_t most_ms) {
+    for (rl_list *link = generations->next; link != generations; link = link->next)
+        rl_generation_retire(RL_CONTAINER(link, rl_generation, link), most_ms);
+}
+
+bool rl_generations_are_over(const rl_list *generations) {
+    for (const rl_list *link = generations->next; link != generations; link = link->next)
+        if (!rl_generation_is_over(RL_CONTAINER(link, rl_generation, link)))
+            return false;
+    return true;
+}
+
+void rl_generations_cancel(rl_list *generations) {
+    for (rl_list *link = generations->next; link != generations; link = link->next)
+        rl_scope_cancel(&RL_CONTAINER(link, rl_generation, link)->vm->scope, RL_ECANCELLED);
+}
+
 void rl_generation_end_services(rl_generation *at) {
     static const char *const argv[] = {"end_services"};
     tell(at, argv);
@@ -152,7 +169,13 @@ void rl_generation_end_services(rl_generation *at) {
 
 /* ---- freeing --------------------------------------------------------------------- */
 
+static void take_names_down(const rl_generation *at) {
+    if (at->vm != NULL && at->vm->row != NULL)
+        rl_bulletin_forget(at->vm->row);
+}
+
 void rl_generation_free(rl_generation *at) {
+    take_names_down(at);
     rl_list_remove(&at->link);
     rl_timer_stop(at->loop, &at->look);
     if (at->app != NULL)
@@ -185,6 +208,7 @@ void rl_generation_free_later(rl_generation *at) {
         rl_generation_free(at);
         return;
     }
+    take_names_down(at);
     rl_list_remove(&at->link);
     rl_timer_stop(at->loop, &at->look);
     rl_app_free(at->app);

@@ -59,6 +59,10 @@ void rl_generation_end_services(rl_generation *generation);
 void rl_generation_retire(rl_generation *generation, uint64_t most_ms);
 /* Everything of it is over: it can be freed. */
 bool rl_generation_is_over(const rl_generation *generation);
+/* The same of all in a worker's list; and without waiting for the time to be up. */
+void rl_generations_retire(rl_list *generations, uint64_t most_ms);
+bool rl_generations_are_over(const rl_list *generations);
+void rl_generations_cancel(rl_list *generations);
 /* Free what is over: at once, or with the VM's memory given back by another thread. */
 void rl_generation_free(rl_generation *generation);
 void rl_generation_free_later(rl_generation *generation);

@@ -28,6 +28,16 @@ static void complain(const rl_command *command, rl_err err) {
                 (unsigned long long)settings->port, rl_err_name(err));
 }
 
+cJSON *rl_inquire_quietly(const rl_command *command) {
+    rl_buf answer;
+    rl_buf_init(&answer, RL_INQUIRY_MOST);
+    cJSON *all = NULL;
+    if (rl_control_ask(command->settings->host, (uint16_t)command->settings->port, &answer) == RL_OK)
+        all = cJSON_ParseWithLength(rl_buf_live(&answer).ptr, rl_buf_len(&answer));
+    rl_buf_clear(&answer);
+    return all;
+}
+
 cJSON *rl_inquire(const rl_command *command, rl_buf *text) {
     rl_buf answer;
     rl_buf_init(&answer, RL_INQUIRY_MOST);

@@ -13,6 +13,9 @@ enum { RL_INQUIRY_MOST = 1024 * 1024 /* bytes of an account */ };
  * it as it came. */
 cJSON *rl_inquire(const rl_command *command, rl_buf *text);
 
+/* The same without a word when there is none. */
+cJSON *rl_inquire_quietly(const rl_command *command);
+
 double rl_inquiry_number(const cJSON *in, const char *name);
 /* "" when there is none. */
 const char *rl_inquiry_text(const cJSON *in, const char *name);

@@ -41,6 +41,9 @@ static const command_row COMMANDS[] = {
      rl_status},
     {"reload", "[APP]", "have that server serve the app's files as they are now", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS,
      rl_ask_reload},
+    {"upgrade", "[APP]", "have that server run the binary that is installed now", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS,
+     rl_ask_upgrade},
+    {"stop", "[APP]", "have that server end, and wait for it", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS, rl_ask_stop},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
@@ -124,7 +127,7 @@ static bool has_app(const char *dir) {
 
 /* A thread may still be inside libpq, with a database that does not answer: the
  * exit handlers, OpenSSL's among them, would take from it what it works with. */
-_Noreturn static void leave(int status) {
+_Noreturn void rl_leave(int status) {
     fflush(NULL);
 #ifdef __SANITIZE_ADDRESS__
     __lsan_do_leak_check();
@@ -155,6 +158,7 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     }
     rl_command command = {.name = row->name,
+                          .argv = argv,
                           .app_dir = app_dir,
                           .watches = row->traits & WATCHES,
                           .has_routes = row->traits & TELLS_ALL,
@@ -183,5 +187,5 @@ int main(int argc, char **argv) {
     command.from = &from;
     int status = row->run(&command);
     rl_settings_free(settings);
-    leave(status);
+    rl_leave(status);
 }

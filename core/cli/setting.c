@@ -27,6 +27,8 @@ const rl_setting rl_setting_table[] = {
     NUMBER(port, "8080", 0, 65535, "port to listen on; 0 takes a free one"),
     NUMBER(workers, "0", 0, 1024, "threads that serve; 0 is one a core"),
     {"env", RL_SETTING_WORD, FIELD(env), "development", 0, 0, "which config/ENV.lua holds", false},
+    TEXT(user, "", "who the server process becomes; started by root"),
+    {"supervise", RL_SETTING_BOOL, FIELD(supervise), "true", 0, 0, "replace the process when it fails", false},
     {"access_log", RL_SETTING_BOOL, FIELD(access_log), "true", 0, 0, "a line a request", false},
     {"log_level", RL_SETTING_LEVEL, FIELD(log_level), "info", 0, 0, "the least level that is logged", false},
 
@@ -47,6 +49,7 @@ const rl_setting rl_setting_table[] = {
     TIME(request_timeout, "60s", 1, DAY, "for a handler to answer"),
     TIME(stop_delay, "0s", 0, HOUR, "accept that long after readiness went false"),
     TIME(drain_timeout, "30s", 0, DAY, "for requests and background tasks to end at a stop"),
+    TIME(hang_timeout, "30s", 0, DAY, "then a process with a stuck worker is replaced; 0: never"),
     TIME(half_close_grace, "1s", 0, HOUR, "for answers to a client that closed its side"),
 
     NUMBER(max_connections, "100000", 1, 10000000, "of the process; its descriptors may allow fewer"),

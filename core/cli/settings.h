@@ -33,6 +33,8 @@ typedef struct rl_settings {
     uint64_t port;
     uint64_t workers; /* never 0 here: 0 was replaced by the number of cores */
     const char *env;
+    const char *user; /* who the server process is; "": who started it */
+    bool supervise;
     bool access_log;
     rl_log_level log_level;
 
@@ -55,6 +57,7 @@ typedef struct rl_settings {
     uint64_t request_timeout_ms;
     uint64_t stop_delay_ms;
     uint64_t drain_timeout_ms;
+    uint64_t hang_timeout_ms; /* 0: never */
     uint64_t half_close_grace_ms;
 
     /* How many at once. */

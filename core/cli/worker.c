@@ -36,6 +36,8 @@ struct rl_worker {
     rl_post stop, serve, load, flip, begin, discard;
     rl_timer stop_delay, drain_look;
     uint64_t drain_since_ms;
+    rl_bulletin_row *row;    /* NULL without a bulletin */
+    rl_pulse pulse;
     bool is_serving;  /* it has been since its first generation was READY, to the end */
     bool is_retiring; /* every generation was told that the end has come */
     bool is_clean;    /* all of it was closed: the loop can be freed */
@@ -111,8 +113,7 @@ static void retire_all(rl_worker *at, uint64_t most_ms) {
     }
     if (at->current != NULL)
         rl_generation_retire(at->current, most_ms);
-    for (rl_list *link = at->draining.next; link != &at->draining; link = link->next)
-        rl_generation_retire(RL_CONTAINER(link, rl_generation, link), most_ms);
+    rl_generations_retire(&at->draining, most_ms);
 }
 
 static bool has_ended(const rl_worker *at) {
@@ -163,6 +164,10 @@ static void on_stop(rl_post *post) {
 
 static rl_err make_next(rl_worker *at) {
     rl_err err = rl_generation_new(at->serving, at->loop, &at->databases, at->edition, &EVENTS, at, &at->next);
+    if (err == RL_OK) {
+        at->next->vm->row = at->row;
+        at->next->vm->bulletin = at->serving->bulletin;
+    }
     rl_edition_drop(at->edition);
     at->edition = NULL;
     if (err == RL_OK)
@@ -179,16 +184,12 @@ static void on_load(rl_post *post) {
         fail_next(at, rl_err_name(err));
 }
 
-static void drain(rl_worker *at, rl_generation *generation) {
-    rl_list_push_back(&at->draining, &generation->link);
-}
-
 static void on_switch(rl_post *post) {
     rl_worker *at = RL_CONTAINER(post, rl_worker, flip);
     if (at->is_retiring)
         return;
     rl_server_switch(at->server, rl_app_tenant(at->next->app));
-    drain(at, at->current);
+    rl_list_push_back(&at->draining, &at->current->link);
     at->current = at->next;
     at->next = NULL;
     tell_next(at, RL_NEXT_NONE);
@@ -210,13 +211,34 @@ static void on_begin(rl_post *post) {
 static void on_discard(rl_post *post) {
     rl_worker *at = RL_CONTAINER(post, rl_worker, discard);
     if (at->next != NULL) {
-        drain(at, at->next);
+        rl_list_push_back(&at->draining, &at->next->link);
         rl_generation_retire(at->next, 0);
         at->next = NULL;
     }
     rl_mem_free(at->next_failure);
     at->next_failure = NULL;
     tell_next(at, RL_NEXT_NONE);
+}
+
+/* ---- does it turn? ------------------------------------------------------------ */
+
+rl_pulse *rl_worker_pulse(rl_worker *worker) {
+    return &worker->pulse;
+}
+
+bool rl_worker_tell_hung(rl_worker *at) {
+    if (at->row == NULL || atomic_exchange(&at->row->is_hung, true))
+        return true;
+    rl_log_field route = rl_log_str("route", rl_slice_str(at->row->name));
+    rl_log_write(at->serving->log, RL_LOG_ERROR, "a worker hangs: the process will be replaced", &route, 1);
+    /* Read from another thread: the generation cannot change while the worker's own does not turn. */
+    if (at->current != NULL && atomic_load(&at->row->is_running))
+        rl_vm_ask_where(at->current->vm);
+    return false;
+}
+
+bool rl_worker_is_hung(const rl_worker *worker) {
+    return worker->row != NULL && atomic_load(&worker->row->is_hung) && rl_worker_read_state(worker) != RL_WORKER_ENDED;
 }
 
 /* ---- serving --------------------------------------------------------------- */
@@ -249,23 +271,15 @@ static void gather(rl_worker *at) {
     rl_generation *const rest[] = {at->current, at->next};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
         if (rest[i] != NULL)
-            drain(at, rest[i]);
+            rl_list_push_back(&at->draining, &rest[i]->link);
     at->current = at->next = NULL;
-}
-
-static bool are_over(const rl_worker *at) {
-    for (const rl_list *link = at->draining.next; link != &at->draining; link = link->next)
-        if (!rl_generation_is_over(RL_CONTAINER(link, rl_generation, link)))
-            return false;
-    return true;
 }
 
 /* Give tasks of the app that still run the time to notice that it is over. */
 static void end_tasks(rl_worker *at) {
-    for (rl_list *link = at->draining.next; link != &at->draining; link = link->next)
-        rl_scope_cancel(&RL_CONTAINER(link, rl_generation, link)->vm->scope, RL_ECANCELLED);
+    rl_generations_cancel(&at->draining);
     uint64_t until_ms = rl_loop_now_ms(at->loop) + ABORT_GRACE_MS;
-    while (!are_over(at) && rl_loop_now_ms(at->loop) < until_ms)
+    while (!rl_generations_are_over(&at->draining) && rl_loop_now_ms(at->loop) < until_ms)
         rl_loop_turn(at->loop, false);
 }
 
@@ -274,7 +288,7 @@ static void close_worker(rl_worker *at) {
     end_tasks(at);
     while (at->server != NULL && !rl_server_is_idle(at->server) && rl_loop_turn(at->loop, true))
         ;
-    if (!are_over(at))
+    if (!rl_generations_are_over(&at->draining))
         return; /* a task that ignores its end keeps its memory: the process ends now */
     if (at->server != NULL)
         rl_server_free(at->server);
@@ -299,7 +313,7 @@ static void *run_worker(void *arg) {
 
 /* ---- from the thread that starts it ---------------------------------------------------- */
 
-rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, rl_worker **out) {
+rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, size_t number, rl_worker **out) {
     rl_worker *at = rl_mem_zalloc(1, sizeof *at);
     rl_err err = at == NULL ? RL_ENOMEM : rl_loop_new(&at->loop);
     if (err != RL_OK) {
@@ -311,6 +325,7 @@ rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, rl_work
     at->number = serving->started++;
     at->fd = fd;
     at->edition = rl_edition_share(edition);
+    at->row = serving->bulletin == NULL || number >= RL_BULLETIN_ROWS ? NULL : &serving->bulletin->rows[number];
     atomic_init(&at->state, RL_WORKER_LOADING);
     atomic_init(&at->next_state, RL_NEXT_NONE);
     rl_list_init(&at->databases.list);
@@ -321,6 +336,7 @@ rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, rl_work
     at->flip.run = on_switch;
     at->begin.run = on_begin;
     at->discard.run = on_discard;
+    rl_pulse_init(&at->pulse, at->loop);
     rl_timer_init(&at->stop_delay, begin_drain);
     rl_timer_init(&at->drain_look, on_drain_look);
     if (pthread_create(&at->thread, NULL, run_worker, at) != 0) {

@@ -14,7 +14,9 @@
 #ifndef RL_CLI_WORKER_H
 #define RL_CLI_WORKER_H
 
+#include "base/bulletin.h"
 #include "cli/edition.h"
+#include "cli/pulse.h"
 #include "http/server.h"
 #include "pg/budget.h"
 #include "pg/listener.h"
@@ -37,12 +39,14 @@ typedef struct rl_serving {
     rl_server_limits limits;
     uint32_t started; /* workers, by the thread that starts them */
     int news; /* an eventfd: some worker's state changed */
+    rl_bulletin *bulletin; /* a row a worker; NULL: nobody looks after the process */
 } rl_serving;
 
 typedef struct rl_worker rl_worker;
 
-/* Starts its thread, and loads `edition`. `fd`, a bound socket, belongs to the worker from here on. */
-RL_MUST_USE rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, rl_worker **out);
+/* Starts the thread of worker `number`, from 0, and loads `edition`. `fd`, a bound socket, belongs to the worker
+ * from here on. */
+RL_MUST_USE rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, size_t number, rl_worker **out);
 rl_worker_state rl_worker_read_state(const rl_worker *worker);
 /* Why it FAILED; NULL when it has not. */
 const char *rl_worker_failure(const rl_worker *worker);
@@ -62,6 +66,15 @@ void rl_worker_switch(rl_worker *worker);
 void rl_worker_begin(rl_worker *worker);
 /* Some worker's FAILED: this one's is given up, too. */
 void rl_worker_discard(rl_worker *worker);
+
+/* Of its loop. */
+rl_pulse *rl_worker_pulse(rl_worker *worker);
+/* It does not turn: its row says so, and the log which route it is, and where in it when Lua can still be
+ * asked (machine code cannot). Returns whether this was told before. */
+bool rl_worker_tell_hung(rl_worker *worker);
+
+/* It was found to hang, and has not ended since. */
+bool rl_worker_is_hung(const rl_worker *worker);
 
 /* Drain and end; once, in any state. */
 void rl_worker_stop(rl_worker *worker);

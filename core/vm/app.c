@@ -1,5 +1,6 @@
 #include "vm/app.h"
 
+#include "base/bulletin.h"
 #include "base/mem.h"
 #include "http/lines.h"
 #include "vm/answer.h"
@@ -170,6 +171,12 @@ static void on_request(void *owner, rl_request *request) {
         return;
     }
     request->route = app->routes.list[request->match.route].pattern;
+    if (RL_UNLIKELY(app->vm->bulletin != NULL && app->vm->bulletin->banned_count > 0) &&
+        rl_bulletin_bans(app->vm->bulletin, request->route)) {
+        (void)rl_request_fail(request, 503, "quarantined", "this route has brought the server down: it rests");
+        rl_request_release(request);
+        return;
+    }
     if (is_short_of_memory(app)) {
         (void)rl_request_fail(request, 503, "overloaded", "out of memory: try again soon");
         rl_request_release(request);

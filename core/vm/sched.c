@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/bulletin.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "vm/ids.h"
@@ -239,9 +240,12 @@ static void resume(rl_task *task, int argc) {
     rl_task *outer = sched->running;
     if (RL_UNLIKELY(memory->is_tight) && outer == NULL)
         rl_memory_relax(memory);
+    rl_bulletin_pin(task->vm->row, task->name);
     sched->running = task;
     int status = lua_resume(task->co, argc);
     sched->running = outer;
+    if (outer == NULL)
+        rl_bulletin_take_down(task->vm->row);
     if (RL_UNLIKELY(task->refusals > RL_MOST_REFUSALS))
         lua_sethook(task->co, NULL, 0, 0);
     if (RL_UNLIKELY(memory->is_tight) && rl_memory_has_thrown(memory))

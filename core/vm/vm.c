@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "sync/commons.h"
 #include "vm/sched.h"
@@ -48,6 +49,19 @@ rl_err rl_vm_protect(rl_vm *vm, int (*fn)(lua_State *L, void *arg), void *arg, c
     }
     lua_settop(L, top);
     return err;
+}
+
+static void log_where(lua_State *L, lua_Debug *ar) {
+    (void)ar;
+    lua_sethook(L, NULL, 0, 0);
+    luaL_traceback(L, L, NULL, 0);
+    const rl_log_field stack = rl_log_text("stack", rl_slice_str(lua_tostring(L, -1)));
+    rl_log_write(rl_vm_of(L)->log, RL_LOG_ERROR, "where it hangs", &stack, 1);
+    lua_pop(L, 1);
+}
+
+void rl_vm_ask_where(rl_vm *vm) {
+    lua_sethook(vm->L, log_where, LUA_MASKCOUNT, 1);
 }
 
 int rl_vm_collect(lua_State *L, void *arg) {

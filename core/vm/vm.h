@@ -36,6 +36,8 @@ struct rl_vm {
     struct rl_databases *databases; /* of the worker; NULL: this VM shares its pools with none */
     struct rl_pg_listeners *listeners; /* of the process; NULL: the same */
     const struct rl_sources *sources; /* what its app's Lua files hold; NULL: what the disk does */
+    struct rl_bulletin_row *row; /* where what it runs is pinned up; NULL: nowhere */
+    const struct rl_bulletin *bulletin; /* which routes must not run; NULL: all may */
     uint32_t jobs; /* of its files, under way on other threads: it may not be freed */
     struct rl_commons *commons; /* of the process; NULL: what this VM makes for itself, when it wants some */
     struct rl_commons *own_commons;
@@ -55,6 +57,10 @@ void rl_vm_close(rl_vm *vm);
 
 /* The VM of any of its coroutines. */
 rl_vm *rl_vm_of(lua_State *L);
+
+/* From another thread, while the VM's own is busy in it for too long: have the stack logged that Lua stands at.
+ * Nothing comes of it while machine code runs, which looks at no hook. */
+void rl_vm_ask_where(rl_vm *vm);
 
 /* A full collection, for rl_vm_protect: finalizers may raise. */
 int rl_vm_collect(lua_State *L, void *arg);

@@ -1,4 +1,5 @@
-/* serve -- workers, signals, and the order in which things start and stop. */
+#include "cli/process.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -19,25 +20,27 @@
 #include "loop/tcp.h"
 
 enum {
-    MOST_WORKERS = 256,
+    TOLD_TO = 1024, /* beside the numbers of signals: the supervisor says so */
     END_GRACE_MS = 8000, /* beyond stop_delay and drain_timeout: a worker has graces of its own */
+    LOOK_MOST_MS = 1000, /* between two looks whether workers turn */
     STATUS_MOST = 128 * 1024 /* what a socket takes at once, and more than a hundred databases say */
 };
 
-typedef struct serve {
+typedef struct process {
     const rl_command *command;
+    const rl_inheritance *from;
     const rl_settings *settings;
     rl_serving serving;
     rl_worker **workers;
-    int *fds;
-    size_t count;
+    size_t count; /* of workers */
     rl_edition *edition; /* the first */
     rl_reload *reload;   /* NULL until all serve */
     int signals; /* a signalfd */
-    int control; /* where `rille status` asks; -1 without */
     uint64_t since_ns;
-    uint16_t port;
-} serve;
+    uint64_t looked_ns; /* when workers were last asked whether they turn */
+    bool link_has_ended;
+    bool is_ending; /* whoever asks for the server now means the next one */
+} process;
 
 static rl_server_limits limits_of(const rl_settings *settings) {
     return (rl_server_limits){
@@ -58,17 +61,18 @@ static rl_server_limits limits_of(const rl_settings *settings) {
     };
 }
 
-static size_t count_in(const serve *at, rl_worker_state state) {
+static size_t count_in(const process *at, rl_worker_state state) {
     size_t count = 0;
     for (size_t i = 0; i < at->count; i++)
         count += rl_worker_read_state(at->workers[i]) == state;
     return count;
 }
 
-static void tell_status(const serve *at) {
+static void tell_status(const process *at) {
     const rl_account account = {
-        .serving = &at->serving, .workers = at->count, .port = at->port, .since_ns = at->since_ns, .reload = at->reload};
-    int peer = rl_control_accept(at->control);
+        .serving = &at->serving, .workers = at->count, .port = at->from->port, .since_ns = at->since_ns,
+        .reload = at->reload, .supervisor = at->from->link >= 0 ? getppid() : 0, .restarts = at->from->restarts};
+    int peer = rl_control_accept(at->from->control);
     if (peer < 0)
         return;
     rl_buf text;
@@ -79,11 +83,39 @@ static void tell_status(const serve *at) {
     rl_buf_clear(&text);
 }
 
-/* Wait for a worker's news, a change of the app's files, or a signal that ends us: its number, or 0. */
-static int wait_for_news(serve *at, int most_ms) {
+/* What the supervisor says, if anything: TOLD_TO to stop, or 0. */
+static int hear_supervisor(process *at) {
+    char word;
+    ssize_t got = read(at->from->link, &word, 1);
+    if (got < 0)
+        return 0;
+    if (got == 0) {
+        at->link_has_ended = true;
+        rl_log_printf(at->serving.log, RL_LOG_ERROR, "the supervisor has gone");
+        return TOLD_TO;
+    }
+    if (word == RL_SAY_RELOAD && at->reload != NULL)
+        rl_reload_ask(at->reload);
+    return word == RL_SAY_STOP ? TOLD_TO : 0;
+}
+
+static int hear_signal(process *at) {
+    struct signalfd_siginfo info;
+    if (read(at->signals, &info, sizeof info) != sizeof info)
+        return 0;
+    if (info.ssi_signo != RL_RELOAD_SIGNAL)
+        return (int)info.ssi_signo;
+    if (at->reload != NULL)
+        rl_reload_ask(at->reload);
+    return 0;
+}
+
+/* Wait for a worker's news, a change of the app's files, or what ends us: a signal's number, TOLD_TO, or 0. */
+static int wait_for_news(process *at, int most_ms) {
     struct pollfd fds[] = {{.fd = at->signals, .events = POLLIN},
                            {.fd = at->serving.news, .events = POLLIN},
-                           {.fd = at->control, .events = POLLIN},
+                           {.fd = at->is_ending ? -1 : at->from->control, .events = POLLIN},
+                           {.fd = at->link_has_ended ? -1 : at->from->link, .events = POLLIN},
                            {.fd = at->reload == NULL ? -1 : rl_reload_fd(at->reload), .events = POLLIN}};
     while (poll(fds, sizeof fds / sizeof *fds, most_ms) < 0 && errno == EINTR)
         ;
@@ -92,14 +124,38 @@ static int wait_for_news(serve *at, int most_ms) {
     eventfd_t news;
     if (fds[1].revents & POLLIN)
         eventfd_read(at->serving.news, &news);
-    struct signalfd_siginfo info;
-    if (!(fds[0].revents & POLLIN) || read(at->signals, &info, sizeof info) != sizeof info)
-        return 0;
-    if (info.ssi_signo != RL_RELOAD_SIGNAL)
-        return (int)info.ssi_signo;
-    if (at->reload != NULL)
-        rl_reload_ask(at->reload);
-    return 0;
+    if (fds[0].revents & POLLIN)
+        return hear_signal(at);
+    return fds[3].revents & (POLLIN | POLLHUP) ? hear_supervisor(at) : 0;
+}
+
+static void tell_supervisor(const process *at, char word) {
+    if (at->from->link >= 0)
+        (void)!write(at->from->link, &word, 1);
+}
+
+/* How long until the next look; -1: nobody could replace us, so it does not matter. */
+static int look_interval_ms(const process *at) {
+    uint64_t hang_ms = at->settings->hang_timeout_ms;
+    if (at->from->link < 0 || hang_ms == 0)
+        return -1;
+    return hang_ms / 4 < LOOK_MOST_MS ? (int)(hang_ms / 4) + 1 : LOOK_MOST_MS;
+}
+
+/* Whether every worker's loop turns. One that does not for too long is beyond us: another process must serve. */
+static void look_at_workers(process *at) {
+    int interval_ms = look_interval_ms(at);
+    uint64_t now_ns = rl_clock_ns();
+    if (interval_ms < 0 || now_ns - at->looked_ns < (uint64_t)interval_ms * 1000000)
+        return;
+    at->looked_ns = now_ns;
+    for (size_t i = 0; i < at->count; i++) {
+        rl_pulse *pulse = rl_worker_pulse(at->workers[i]);
+        if (rl_pulse_silent_ns(pulse) >= at->settings->hang_timeout_ms * 1000000 &&
+            !rl_worker_tell_hung(at->workers[i]))
+            tell_supervisor(at, RL_SAY_HANGS);
+        rl_pulse_ask(pulse);
+    }
 }
 
 /* A line to stderr, unless whoever reads it has stalled: words must not keep us
@@ -121,7 +177,7 @@ RL_PRINTF(1, 2) static void say(const char *fmt, ...) {
 }
 
 /* The first complaint counts: every worker loads the same files. */
-static void print_failure(const serve *at) {
+static void print_failure(const process *at) {
     for (size_t i = 0; i < at->count; i++)
         if (rl_worker_failure(at->workers[i]) != NULL) {
             say("rille: %s\n", rl_worker_failure(at->workers[i]));
@@ -134,13 +190,21 @@ _Noreturn static void end_at_once(int status, const char *why) {
     _exit(status == 0 ? 1 : status);
 }
 
-static int end_all(serve *at, int status) {
+static size_t count_hung(const process *at) {
+    size_t count = 0;
+    for (size_t i = 0; i < at->count; i++)
+        count += rl_worker_is_hung(at->workers[i]);
+    return count;
+}
+
+static int end_all(process *at, int status) {
+    at->is_ending = true;
     for (size_t i = 0; i < at->count; i++)
         rl_worker_stop(at->workers[i]);
     /* A handler that never waits cannot be cancelled, nor its worker joined. */
     uint64_t most_ms = at->settings->stop_delay_ms + at->settings->drain_timeout_ms + END_GRACE_MS;
     uint64_t began_ms = rl_clock_ns() / 1000000;
-    while (count_in(at, RL_WORKER_ENDED) < at->count) {
+    while (count_in(at, RL_WORKER_ENDED) + count_hung(at) < at->count) {
         uint64_t took_ms = rl_clock_ns() / 1000000 - began_ms;
         if (took_ms >= most_ms)
             end_at_once(status, "a worker did not end in time: ending without it");
@@ -148,17 +212,19 @@ static int end_all(serve *at, int status) {
         if (wait_for_news(at, left_ms > INT_MAX ? INT_MAX : (int)left_ms) != 0)
             end_at_once(status, "second signal: ending at once");
     }
+    if (count_hung(at) > 0)
+        end_at_once(status, "a worker hangs: ending without it");
     for (size_t i = 0; i < at->count; i++)
         rl_worker_join(at->workers[i]);
     return status;
 }
 
-static bool has_failed(const serve *at) {
+static bool has_failed(const process *at) {
     return count_in(at, RL_WORKER_FAILED) + count_in(at, RL_WORKER_ENDED) > 0;
 }
 
 /* Wait until all workers are in `state`. Returns the signal that came before, or 0. */
-static int wait_for_all(serve *at, rl_worker_state state) {
+static int wait_for_all(process *at, rl_worker_state state) {
     int signal_number = 0;
     while (signal_number == 0 && count_in(at, state) < at->count && !has_failed(at))
         signal_number = wait_for_news(at, -1);
@@ -166,7 +232,7 @@ static int wait_for_all(serve *at, rl_worker_state state) {
 }
 
 /* To the end: a signal's number, or 0 when a worker has failed. */
-static int serve_on(serve *at) {
+static int serve_on(process *at) {
     const rl_reload_of of = {.command = at->command,
                              .log = at->serving.log,
                              .workers = at->workers,
@@ -179,35 +245,41 @@ static int serve_on(serve *at) {
                       err == RL_EFULL ? "too many folders (sysctl fs.inotify.max_user_watches)" : rl_err_name(err));
     int signal_number = 0;
     while (signal_number == 0 && !has_failed(at)) {
-        signal_number = wait_for_news(at, at->reload == NULL ? -1 : rl_reload_wait_ms(at->reload));
+        int reload_ms = at->reload == NULL ? -1 : rl_reload_wait_ms(at->reload), look_ms = look_interval_ms(at);
+        bool is_sooner = look_ms >= 0 && (reload_ms < 0 || look_ms < reload_ms);
+        signal_number = wait_for_news(at, is_sooner ? look_ms : reload_ms);
         if (signal_number == 0 && at->reload != NULL)
             rl_reload_step(at->reload);
+        look_at_workers(at);
     }
     return signal_number;
 }
 
-static int run(serve *at) {
+static int run(process *at) {
     int signal_number = wait_for_all(at, RL_WORKER_READY);
     if (signal_number == 0 && !has_failed(at)) {
         for (size_t i = 0; i < at->count; i++)
             rl_worker_serve(at->workers[i]);
         signal_number = wait_for_all(at, RL_WORKER_SERVING);
     }
-    if (signal_number == 0 && !has_failed(at))
+    bool serves = signal_number == 0 && !has_failed(at);
+    if (serves)
+        tell_supervisor(at, RL_SAY_SERVES);
+    if (serves && at->from->is_first)
         say("rille %s: %s with %zu %s, listening on http://%s:%u\n", RILLE_VERSION, at->serving.app_dir, at->count,
-            at->count == 1 ? "worker" : "workers", at->settings->host, at->port);
-    if (signal_number == 0 && !has_failed(at))
+            at->count == 1 ? "worker" : "workers", at->settings->host, at->from->port);
+    if (serves)
         signal_number = serve_on(at);
     if (signal_number == 0) {
         print_failure(at);
         return end_all(at, 1);
     }
     rl_log_printf(at->serving.log, RL_LOG_INFO, "%s: stopping",
-                  signal_number == SIGTERM ? "SIGTERM" : "interrupted");
+                  signal_number == TOLD_TO ? "told to" : signal_number == SIGTERM ? "SIGTERM" : "interrupted");
     return end_all(at, 0);
 }
 
-static bool open_descriptors(serve *at) {
+static bool open_descriptors(process *at) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -222,29 +294,11 @@ static bool open_descriptors(serve *at) {
     return at->signals >= 0 && at->serving.news >= 0;
 }
 
-static bool bind_all(serve *at) {
-    char message[256];
-    at->port = (uint16_t)at->settings->port;
-    if (rl_tcp_bind(at->settings->host, &at->port, at->fds, at->count, message, sizeof message) == RL_OK)
-        return true;
-    fprintf(stderr, "rille: %s\n", message);
-    return false;
-}
-
-/* The server serves without it. */
-static void open_control(serve *at) {
-    at->since_ns = rl_clock_ns();
-    rl_err err = rl_control_listen(at->settings->host, at->port, &at->control);
-    if (err != RL_OK)
-        rl_log_printf(at->serving.log, RL_LOG_WARN, "`rille status` will not find this server: %s",
-                      err == RL_EINUSE ? "its name is taken" : rl_err_name(err));
-}
-
 static bool is_production(const rl_settings *settings) {
     return strcmp(settings->env, "development") != 0;
 }
 
-static void warn_of_clamp(const serve *at) {
+static void warn_of_clamp(const process *at) {
     rl_layer layer;
     const char *place;
     bool was_asked = rl_settings_origin(at->settings, "max_connections", &layer, &place) == RL_OK &&
@@ -256,24 +310,24 @@ static void warn_of_clamp(const serve *at) {
                       (unsigned long long)at->settings->max_connections_asked);
 }
 
-static int start_and_run(serve *at) {
+static int start_and_run(process *at) {
     rl_log_format format = is_production(at->settings) ? RL_LOG_JSON : RL_LOG_READABLE;
     if (rl_log_open(STDERR_FILENO, format, at->settings->log_level, &at->serving.log) != RL_OK) {
         fprintf(stderr, "rille: cannot start the log\n");
         return 1;
     }
     warn_of_clamp(at);
-    open_control(at);
+    at->since_ns = rl_clock_ns();
     size_t wanted = at->count;
     for (at->count = 0; at->count < wanted; at->count++)
-        if (rl_worker_start(&at->serving, at->edition, at->fds[at->count], &at->workers[at->count]) != RL_OK)
+        if (rl_worker_start(&at->serving, at->edition, at->from->fds[at->count], at->count, &at->workers[at->count]) != RL_OK)
             break;
     int status = at->count == wanted ? run(at) : end_all(at, 1);
     rl_log_close(at->serving.log);
     return status;
 }
 
-static bool read_edition(serve *at) {
+static bool read_edition(process *at) {
     rl_buf why;
     rl_buf_init(&why, STATUS_MOST);
     rl_err err = rl_edition_read(at->command, 1, &why, &at->edition);
@@ -283,25 +337,21 @@ static bool read_edition(serve *at) {
     return err == RL_OK;
 }
 
-int rl_serve(const rl_command *command) {
-    serve at = {
-        .command = command, .settings = command->settings, .count = command->settings->workers, .signals = -1, .control = -1};
-    if (at.count > MOST_WORKERS)
-        at.count = MOST_WORKERS;
-    at.serving = (rl_serving){
-        .settings = at.settings, .app_dir = command->app_dir, .lua_dir = command->lua_dir, .news = -1};
+int rl_process_run(const rl_command *command, const rl_inheritance *from) {
+    process at = {
+        .command = command, .from = from, .settings = command->settings, .count = from->count, .signals = -1};
+    at.serving = (rl_serving){.settings = at.settings, .app_dir = command->app_dir, .lua_dir = command->lua_dir,
+                              .news = -1, .bulletin = from->bulletin};
     at.serving.body_budget.ceiling = at.settings->body_memory;
     at.serving.body_budget.spool_ceiling = at.settings->body_spool;
     at.serving.limits = limits_of(at.settings);
     at.serving.limits.connections = &at.serving.connections;
     at.workers = rl_mem_zalloc(at.count, sizeof *at.workers);
-    at.fds = rl_mem_zalloc(at.count, sizeof *at.fds);
     int status = 1;
-    if (at.workers == NULL || at.fds == NULL || !open_descriptors(&at) ||
-        rl_budgets_new(&at.serving.database_budgets) != RL_OK ||
+    if (at.workers == NULL || !open_descriptors(&at) || rl_budgets_new(&at.serving.database_budgets) != RL_OK ||
         rl_pg_listeners_new(&at.serving.database_listeners) != RL_OK || rl_commons_new(&at.serving.commons) != RL_OK)
         fprintf(stderr, "rille: out of memory or descriptors\n");
-    else if (read_edition(&at) && bind_all(&at))
+    else if (read_edition(&at))
         status = start_and_run(&at);
     rl_reload_close(at.reload);
     rl_edition_drop(at.edition);
@@ -309,9 +359,6 @@ int rl_serve(const rl_command *command) {
     rl_pg_listeners_free(at.serving.database_listeners);
     rl_commons_free(at.serving.commons);
     rl_mem_free(at.workers);
-    rl_mem_free(at.fds);
-    if (at.control >= 0)
-        close(at.control);
     if (at.signals >= 0)
         close(at.signals);
     if (at.serving.news >= 0)

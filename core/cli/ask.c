@@ -1,0 +1,103 @@
+/* ask -- `rille reload`, `rille upgrade`, `rille stop`: what a running server is to do, and how that went. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/inquiry.h"
+#include "loop/loop.h"
+
+enum { LOOK_MS = 20, PATIENCE_S = 70 /* for a reload the server itself gives up after a minute */ };
+
+/* One request: what was so before it, and what the account says once it is done. */
+typedef struct asking {
+    const rl_command *command;
+    int signal_number;
+    double pid, reloads; /* before */
+    /* 0 not yet; 1 done, 2 failed: `all` says why. NULL for `all`: nobody serves there any more. */
+    int (*look)(const struct asking *asking, const cJSON *all);
+    const char *otherwise; /* what to say when it does not come about */
+} asking;
+
+static int look_at_reload(const asking *at, const cJSON *all) {
+    if (all == NULL || rl_inquiry_number(all, "reloads") <= at->reloads)
+        return all == NULL ? 2 : 0;
+    const char *failure = rl_inquiry_text(all, "failure");
+    if (failure[0] == '\0')
+        return printf("generation %.0f serves\n", rl_inquiry_number(all, "generation")) < 0 ? 2 : 1;
+    fprintf(stderr, "rille reload: generation %.0f goes on: %s\n", rl_inquiry_number(all, "generation"), failure);
+    return 2;
+}
+
+static int look_at_upgrade(const asking *at, const cJSON *all) {
+    if (all == NULL || rl_inquiry_number(all, "pid") == at->pid)
+        return 0; /* the name of the socket never goes, but nobody answers for a moment */
+    return printf("rille %s serves in process %.0f\n", rl_inquiry_text(all, "version"),
+                  rl_inquiry_number(all, "pid")) < 0
+               ? 2
+               : 1;
+}
+
+/* Whoever was told is gone when its process is. */
+static int look_at_stop(const asking *at, const cJSON *all) {
+    char path[64], binary[8];
+    (void)all;
+    snprintf(path, sizeof path, "/proc/%.0f/exe", at->pid);
+    return readlink(path, binary, sizeof binary) < 0 && errno == ENOENT ? 1 : 0; /* that of a zombie has gone, too */
+}
+
+static int wait_for_end(const asking *at) {
+    uint64_t until_ns = rl_clock_ns() + (uint64_t)PATIENCE_S * 1000000000;
+    bool asks = at->look != look_at_stop;
+    while (rl_clock_ns() < until_ns) {
+        cJSON *all = asks ? rl_inquire_quietly(at->command) : NULL;
+        int seen = at->look(at, all);
+        cJSON_Delete(all);
+        if (seen != 0)
+            return seen - 1;
+        poll(NULL, 0, LOOK_MS);
+    }
+    fprintf(stderr, "rille %s: %s\n", at->command->name, at->otherwise);
+    return 1;
+}
+
+/* The supervisor's process where there is one, unless the server's own is meant. */
+static int ask(asking *at, bool needs_supervisor) {
+    cJSON *all = rl_inquire(at->command, NULL);
+    if (all == NULL)
+        return 1;
+    double supervisor = rl_inquiry_number(all, "supervisor");
+    at->pid = rl_inquiry_number(all, "pid");
+    at->reloads = rl_inquiry_number(all, "reloads");
+    cJSON_Delete(all);
+    pid_t whom = (pid_t)(supervisor > 0 ? supervisor : at->pid);
+    if (needs_supervisor && supervisor <= 0) {
+        fprintf(stderr, "rille %s: the server has no supervisor: it was started with --no-supervise\n", at->command->name);
+        return 1;
+    }
+    if (at->look == look_at_stop)
+        at->pid = whom;
+    if (whom > 0 && kill(whom, at->signal_number) == 0)
+        return wait_for_end(at);
+    fprintf(stderr, "rille %s: process %ld cannot be told: %s\n", at->command->name, (long)whom, strerror(errno));
+    return 1;
+}
+
+int rl_ask_reload(const rl_command *command) {
+    asking at = {.command = command, .signal_number = RL_RELOAD_SIGNAL, .look = look_at_reload,
+                 .otherwise = "the server does not get to it"};
+    return ask(&at, false);
+}
+
+int rl_ask_upgrade(const rl_command *command) {
+    asking at = {.command = command, .signal_number = RL_UPGRADE_SIGNAL, .look = look_at_upgrade,
+                 .otherwise = "the old binary goes on: the server's log says why"};
+    return ask(&at, true);
+}
+
+int rl_ask_stop(const rl_command *command) {
+    asking at = {.command = command, .signal_number = SIGTERM, .look = look_at_stop,
+                 .otherwise = "the server was told, and is still draining"};
+    return ask(&at, false);
+}

@@ -1,0 +1,32 @@
+-- What brings a server process down, and what does not.
+local rille = require "rille"
+local app = rille.app()
+
+app:get("/process", function()
+  local file = io.open "/proc/self/stat"
+  local id = file:read "*n"
+  file:close()
+  return tostring(id)
+end)
+
+app:get("/crash", function()
+  local ffi = require "ffi"
+  ffi.cast("int *", 16)[0] = 1
+end)
+
+-- Compiled: no hook is looked at.
+app:get("/compiled", function() while true do end end)
+
+local function loop()
+  while true do end
+end
+
+jit.off(loop)
+app:get("/interpreted", function() loop() end)
+
+app:get("/slow", function()
+  rille.sleep(0.4)
+  return "slept"
+end)
+
+return app

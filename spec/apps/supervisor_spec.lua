@@ -1,0 +1,154 @@
+--- A server process that fails, hangs, or is to be another one: what its clients notice.
+local server = require "spec.server"
+local shell = require "spec.shell"
+local wire = require "spec.wire"
+
+describe("a supervised server", function()
+  local running
+
+  local function start(...)
+    running = server.start { app = "spec/apps/supervisor", supervise = true, env = { DATABASE_URL = "" },
+      args = { "--workers", "2", "--stop-delay", "0", ... } }
+    finally(function() running:stop() end)
+  end
+
+  local function await_log(text)
+    assert(server.wait_for(function() return running:log():find(text, 1, true) end), running:log())
+  end
+
+  local function count(text)
+    local _, found = running:log():gsub(text:gsub("%p", "%%%0"), "")
+    return found
+  end
+
+  -- The answer, or nil when the connection broke.
+  local function ask(path)
+    local conn = wire.connect(running.port)
+    conn:send(wire.get(path))
+    local answer = conn:answer()
+    conn:close()
+    return answer
+  end
+
+  local function process()
+    return tonumber(assert(ask "/process").body)
+  end
+
+  local function tell(command)
+    return pcall(shell.run, ("%s %s --host 127.0.0.1 --port %d"):format(shell.quoted(shell.rille()), command, running.port))
+  end
+
+  it("is another process than its supervisor, and ends with it", function()
+    start()
+    local server_process = process()
+    assert.not_equal(running.pid, server_process)
+    assert.equal(0, (running:stop()))
+    assert.is_nil(shell.read_file("/proc/" .. server_process .. "/stat"))
+  end)
+
+  it("is there again after it was killed; what waits in the queue is served", function()
+    start()
+    for _ = 1, 3 do
+      local before = process()
+      shell.run("kill -KILL " .. before)
+      assert.not_equal(before, process())
+    end
+    assert.equal(3, count "another one takes its place")
+    assert.equal(3, tonumber(shell.run(("%s status --json --host 127.0.0.1 --port %d"):format(shell.quoted(shell.rille()),
+      running.port)):match '"restarts":(%d+)'))
+  end)
+
+  it("names the route that crashed, and answers 503 for it from the third time on", function()
+    start()
+    for _ = 1, 3 do assert.is_nil(ask "/crash") end
+    local answer = assert(ask "/crash")
+    assert.equal(503, answer.status)
+    assert.matches('"code":"quarantined"', answer.body, 1, true)
+    assert.equal(200, ask("/process").status)
+    assert.equal(3, count "another one takes its place")
+    assert.matches("another one takes its place ended=[^\n]* route=/crash", running:log())
+  end)
+
+  for route, stack in pairs { ["/compiled"] = false, ["/interpreted"] = true } do
+    it("replaces a process with an endless loop that is " .. route:sub(2), function()
+      start("--hang-timeout", "300ms", "--drain-timeout", "1s")
+      local before = process()
+      local slow, stuck = wire.connect(running.port), wire.connect(running.port)
+      stuck:send(wire.get(route))
+      await_log("a worker hangs: the process will be replaced route=" .. route)
+      await_log "serves"
+      assert.not_equal(before, process())
+      if stack then await_log "spec/apps/supervisor/app.lua:" end
+      stuck:close()
+      slow:close()
+    end)
+  end
+
+  it("lets the other worker's requests end while it is replaced", function()
+    start("--hang-timeout", "300ms", "--drain-timeout", "5s")
+    local conns = {}
+    for i = 1, 12 do -- some on each worker
+      conns[i] = wire.connect(running.port)
+      conns[i]:send(wire.get "/slow")
+    end
+    local stuck = wire.connect(running.port)
+    stuck:send(wire.get "/compiled")
+    await_log "told to: stopping"
+    local answered = 0
+    for _, conn in ipairs(conns) do
+      conn.seconds = 1
+      local answer = conn:answer()
+      if answer then
+        assert.equal("slept", answer.body)
+        answered = answered + 1
+      end
+      conn:close()
+    end
+    assert.is_true(answered > 0)
+    stuck:close()
+  end)
+
+  it("becomes another binary without losing a request", function()
+    start()
+    local before, conn = process(), wire.connect(running.port)
+    conn:send(wire.get "/slow")
+    local ok, said = tell "upgrade"
+    assert.is_true(ok, said)
+    assert.equal("slept", assert(conn:answer()).body)
+    local after = process()
+    assert.not_equal(before, after)
+    assert.equal("rille 0.1.0 serves in process " .. after, said)
+    assert.is_true(running:is_running()) -- as the same process
+  end)
+
+  it("reloads, and stops when it is told to", function()
+    start()
+    assert.same({ true, "generation 2 serves" }, { tell "reload" })
+    assert.same({ true, "" }, { tell "stop" })
+    assert.equal(0, (running:stop()))
+  end)
+
+  it("says once why it cannot start, and tries no more", function()
+    local dir = shell.run "mktemp -d /tmp/rille-broken.XXXXXX"
+    finally(function() shell.run("rm -rf " .. dir) end)
+    shell.run("echo 'return 1 +' >" .. dir .. "/app.lua")
+    local ok, said = pcall(shell.run, ("DATABASE_URL= timeout 20 %s serve %s --port 0"):format(shell.quoted(shell.rille()), dir))
+    assert.is_false(ok)
+    local _, times = said:gsub("unexpected symbol", "")
+    assert.equal(1, times)
+  end)
+
+  it("tells the service manager when it serves and when it stops", function()
+    local unix = require "socket.unix"
+    local path = os.tmpname()
+    os.remove(path)
+    local ear = unix.dgram and unix.dgram() or unix()
+    assert(ear:bind(path))
+    ear:settimeout(20)
+    finally(function() os.remove(path) end)
+    running = server.start { app = "spec/apps/supervisor", supervise = true, env = { DATABASE_URL = "", NOTIFY_SOCKET = path } }
+    assert.equal("READY=1", ear:receive())
+    running:stop()
+    assert.equal("STOPPING=1", ear:receive())
+  end)
+end)
