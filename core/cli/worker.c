@@ -69,19 +69,13 @@ static void on_loaded(void *owner, rl_generation *generation, const char *failur
     rl_worker *at = owner;
     if (generation != at->next) /* it was given up meanwhile */
         return;
-    if (at->is_serving) {
-        if (failure != NULL)
-            fail_next(at, failure);
-        else
-            tell_next(at, RL_NEXT_READY);
-        return;
+    if (!at->is_serving) {
+        at->current = generation;
+        at->next = NULL;
+        failure != NULL ? fail(at, failure) : tell(at, RL_WORKER_READY);
+    } else {
+        failure != NULL ? fail_next(at, failure) : tell_next(at, RL_NEXT_READY);
     }
-    at->current = generation;
-    at->next = NULL;
-    if (failure != NULL)
-        fail(at, failure);
-    else
-        tell(at, RL_WORKER_READY);
 }
 
 static void on_started(void *owner, rl_generation *generation, const char *failure) {
@@ -268,10 +262,10 @@ static rl_err open_worker(rl_worker *at) {
 
 /* Every generation that is left, in the list of those that drain. */
 static void gather(rl_worker *at) {
-    rl_generation *const rest[] = {at->current, at->next};
-    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
-        if (rest[i] != NULL)
-            rl_list_push_back(&at->draining, &rest[i]->link);
+    if (at->current != NULL)
+        rl_list_push_back(&at->draining, &at->current->link);
+    if (at->next != NULL)
+        rl_list_push_back(&at->draining, &at->next->link);
     at->current = at->next = NULL;
 }
 

@@ -148,20 +148,6 @@ static void on_shield_over(rl_timer *timer) {
     on_scope_cancelled(&task->scope);
 }
 
-void rl_task_shield(rl_task *task, uint32_t most_ms) {
-    if (task->has_had_grace)
-        return;
-    task->is_shielded = true;
-    task->shield_ms = most_ms;
-    if (task->scope.why != RL_OK && !rl_timer_is_running(&task->shield))
-        rl_timer_start(task->vm->loop, &task->shield, most_ms);
-}
-
-/* Once cancelled, the time of one shield is all there is, also for the next one. */
-void rl_task_unshield(rl_task *task) {
-    task->is_shielded = false;
-}
-
 uint32_t rl_sched_next_slot(const rl_sched *sched) {
     return rl_ids_next(&sched->ids);
 }
