@@ -34,6 +34,8 @@ static const command_row COMMANDS[] = {
     {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", HAS_OWN_FLAGS, rl_run_tool},
     {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", HAS_APP | HAS_OWN_FLAGS | TELLS_ALL,
      rl_run_tool},
+    {"routes", "APP [--json]", "its routes: method, path, name, handler, middleware", HAS_APP | HAS_OWN_FLAGS | TELLS_ALL,
+     rl_run_tool},
     {"migrate", "[COMMAND]", "bring the database to the version in migrations/", HAS_OWN_FLAGS, rl_run_tool},
     {"db", "COMMAND", "a private PostgreSQL cluster in .rille/pg", HAS_OWN_FLAGS, rl_run_tool},
     {"exec", "APP FILE", "run a Lua script with the app's modules and database", HAS_APP | HAS_OWN_FLAGS, rl_run_tool},

@@ -3,13 +3,12 @@
 -- Loads the app as `rille serve` does, but listens nowhere. The exit status is 1
 -- exactly when `serve` would not start.
 local App = require "rille.app"
-local compose = require "rille.compose"
 local config = require("rille.config").current
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
+local listing = require "rille.listing"
 local migrate = require "rille.migrate"
-local place = require "rille.place"
 
 local USAGE = "usage: rille check APP [--json] [settings]\n"
 
@@ -53,26 +52,14 @@ local function try_load(root, problems)
   return ok and app or nil
 end
 
-local function name_of(route)
-  if not route.options.name then
-    return nil
-  end
-  local names = { unpack(route.names) }
-  names[#names + 1] = route.options.name
-  return table.concat(names, ".")
-end
-
 local function routes_of(app, problems)
   local ok, err = pcall(app.build, app)
   if not ok then
     problems[#problems + 1] = text_of(err)
   end
-  local flattened, routes = ok and compose.routes(app) or {}, {}
-  for i, route in ipairs(flattened) do
-    routes[i] = {
-      method = route.method, path = route.path, name = name_of(route), handler = place.of(route.handler) or route.where,
-      middleware = #route.chain,
-    }
+  local routes = ok and listing.routes(app) or {}
+  for _, route in ipairs(routes) do
+    route.middleware = #route.middleware
   end
   return routes
 end
@@ -139,23 +126,6 @@ end
 
 -- ---- printing ----------------------------------------------------------------------
 
--- Rows of texts, in columns as wide as they need; the last one has no end.
-local function print_columns(rows)
-  local widths = {}
-  for _, row in ipairs(rows) do
-    for i, text in ipairs(row) do
-      widths[i] = math.max(widths[i] or 0, #text)
-    end
-  end
-  for _, row in ipairs(rows) do
-    local cells = {}
-    for i, text in ipairs(row) do
-      cells[i] = i == #row and text or text .. (" "):rep(widths[i] - #text)
-    end
-    print("  " .. table.concat(cells, "  "))
-  end
-end
-
 local function print_settings(title, settings, is_app)
   local rows = {}
   for _, one in ipairs(settings) do
@@ -165,7 +135,7 @@ local function print_settings(title, settings, is_app)
   end
   if #rows > 0 then
     print(title)
-    print_columns(rows)
+    listing.print(rows, "  ")
   end
 end
 
@@ -175,7 +145,7 @@ local function print_routes(routes)
     rows[i] = { one.method, one.path, one.name or "", one.handler, ("%d middleware"):format(one.middleware) }
   end
   print(#rows == 0 and "no routes" or "routes")
-  print_columns(rows)
+  listing.print(rows, "  ")
 end
 
 local function print_database(database)

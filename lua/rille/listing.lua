@@ -1,0 +1,59 @@
+--- What an app has, as lists for people and programs.
+local compose = require "rille.compose"
+local place = require "rille.place"
+
+local listing = {}
+
+local function name_of(route)
+  if not route.options.name then
+    return nil
+  end
+  local names = { unpack(route.names) }
+  names[#names + 1] = route.options.name
+  return table.concat(names, ".")
+end
+
+-- Rille's own middleware has no line of the app's.
+local function places_of(chain)
+  local places = {}
+  for i, middleware in ipairs(chain) do
+    places[i] = place.of(middleware) or "rille"
+  end
+  return places
+end
+
+--- An app's routes, mounted ones included, in the order in which they were written.
+-- @tparam App app
+-- @treturn {table,...} `method`, `path`, `name` (nil for one without), and as "file:line" `handler` and the list
+-- `middleware`, from the outside in
+function listing.routes(app)
+  local rows = {}
+  for i, route in ipairs((compose.routes(app))) do
+    rows[i] = {
+      method = route.method, path = route.path, name = name_of(route), handler = place.of(route.handler) or route.where,
+      middleware = places_of(route.chain),
+    }
+  end
+  return rows
+end
+
+--- Print rows of texts, in columns as wide as they need; the last one has no end.
+-- @tparam {table,...} rows
+-- @tparam string indent what stands before each
+function listing.print(rows, indent)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for i, text in ipairs(row) do
+      widths[i] = math.max(widths[i] or 0, #text)
+    end
+  end
+  for _, row in ipairs(rows) do
+    local cells = {}
+    for i, text in ipairs(row) do
+      cells[i] = i == #row and text or text .. (" "):rep(widths[i] - #text)
+    end
+    print((indent .. table.concat(cells, "  "):gsub("%s+$", "")))
+  end
+end
+
+return listing
