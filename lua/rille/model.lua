@@ -81,7 +81,11 @@ end
 -- "post" for posts, "country" for countries, "address" for addresses.
 local function noun_of(name)
   name = name:match "[^.]*$"
-  return name:find "ies$" and name:gsub("ies$", "y") or name:find "[sxh]es$" and name:gsub("es$", "") or name:gsub("s$", "")
+  if name:find "ies$" then
+    return (name:gsub("ies$", "y"))
+  end
+  local has_e = not (name:find "sses$" or name:find "xes$" or name:find "[cs]hes$" or name:find "[^aeo]uses$") -- houses, statuses
+  return (name:gsub(has_e and "s$" or "es$", ""))
 end
 
 local function named(option, otherwise)

@@ -67,12 +67,29 @@ local function whole(value, what)
   return value
 end
 
---- So many rows at most.
+-- A number that a query has once: the later word counts.
+local function with_number(self, kind, count)
+  local node = self.shape
+  while node.up and node.kind ~= kind do
+    node = node.up
+  end
+  if not node.up then
+    return with_value(self, step(self.shape, kind, true), whole(count, kind))
+  end
+  local values = {}
+  for i = 1, self.shape.count do
+    values[i] = self.values[i]
+  end
+  values[node.first] = whole(count, kind)
+  return derive(self, self.shape, values)
+end
+
+--- So many rows at most; the last word counts.
 -- @tparam integer count
 -- @treturn query
 function Query:limit(count)
   check_self(self)
-  return with_value(self, step(self.shape, "limit", true), whole(count, "limit"))
+  return with_number(self, "limit", count)
 end
 
 --- Leave out so many rows first. For pages see `page`, which costs the same on each.
@@ -80,7 +97,7 @@ end
 -- @treturn query
 function Query:offset(count)
   check_self(self)
-  return with_value(self, step(self.shape, "offset", true), whole(count, "offset"))
+  return with_number(self, "offset", count)
 end
 
 --- Without rows that come twice; with names, the first row for each of their values.

@@ -27,6 +27,7 @@ describe("rille.model's queries", function()
     local some = all:where { title = "x" }
     behind(all, ' where "posts"."id" = $1', 1)
     behind(some:limit(3), ' where "posts"."id" = $1 and "posts"."title" = $2 limit $3', 1, "x", 3)
+    behind(some:limit(9):offset(1):limit(3), ' where "posts"."id" = $1 and "posts"."title" = $2 limit $3 offset $4', 1, "x", 3, 1)
     behind(some, ' where "posts"."id" = $1 and "posts"."title" = $2', 1, "x")
   end)
 
