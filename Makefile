@@ -173,13 +173,13 @@ annotations:
 	@lua lua/annotations.lua build/annotations/rille.lua
 	@echo "build/annotations/rille.lua"
 
-$(O)/spec/bench/pace: spec/bench/pace.c
+$(O)/spec/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(CC) $(FLAGS) $< -o $@
 
 bench: deps
-	@$(MAKE) --no-print-directory build $(O)/spec/bench/pace
+	@$(MAKE) --no-print-directory build $(O)/spec/bench/pace $(O)/spec/bench/pingpong
 	@sh spec/bench/run
 
 bench-tasks: deps-build
