@@ -51,6 +51,11 @@ static void see_listener(void *owner, const char *name, const rl_pg_listener_sta
     rl_pg_listener_stats_tell(now, add_figure, item);
 }
 
+/* Written by lua/rille/schedule.lua. */
+static void see_schedule(void *owner, const char *text) {
+    cJSON_AddItemToArray(owner, cJSON_CreateRaw(text));
+}
+
 static void add_generation(cJSON *all, const rl_reload *reload) {
     rl_reload_state state = {.generation = 1};
     if (reload != NULL)
@@ -115,6 +120,7 @@ rl_err rl_account_write(const rl_account *account, rl_buf *out) {
     rl_channels_look(serving->commons->channels, see_channel, cJSON_AddArrayToObject(all, "channels"));
     rl_topics_look(serving->commons->topics, see_topic, cJSON_AddArrayToObject(all, "topics"));
     rl_stores_look(serving->commons->stores, see_store, cJSON_AddArrayToObject(all, "stores"));
+    rl_board_look(serving->board, see_schedule, cJSON_AddArrayToObject(all, "schedules"));
     char *text = cJSON_PrintUnformatted(all);
     cJSON_Delete(all);
     if (text == NULL)

@@ -5,7 +5,8 @@
  *      databases: [ { name, workers, most, exclusive: { in_use, ... }, shared: { in_use, ... },
  *                     replicas: [ { name, workers, readers, most, exclusive, shared } ] } ],
  *      listeners: [ { name, connected, channels, ... } ],
- *      channels: [ { name, depth, ... } ], topics: [ { name, subscribers, ... } ], stores: [ { name, count, ... } ] }
+ *      channels: [ { name, depth, ... } ], topics: [ { name, subscribers, ... } ], stores: [ { name, count, ... } ],
+ *      schedules: [ { name, scope, worker, due, runs, ... } ] }
  *
  * Made from what threads share under locks and in atomics: no worker is asked, so
  * that one that is stuck keeps nobody from hearing of it. Times are seconds. */

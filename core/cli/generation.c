@@ -26,6 +26,7 @@ rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_databases *datab
     rl_err err = rl_vm_new(loop, settings->vm_memory, serving->lua_dir, &at->vm);
     if (err == RL_OK) {
         at->vm->log = serving->log;
+        at->vm->board = serving->board;
         at->vm->budgets = serving->database_budgets;
         at->vm->databases = databases;
         at->vm->listeners = serving->database_listeners;

@@ -1,6 +1,7 @@
 /* status -- how a running server does, for people. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/inquiry.h"
 
@@ -81,6 +82,17 @@ static void print_store(const cJSON *store) {
            rl_inquiry_number(store, "evicted"), rl_inquiry_number(store, "expired"));
 }
 
+static void print_schedule(const cJSON *schedule) {
+    time_t due = (time_t)rl_inquiry_number(schedule, "due");
+    char at[32];
+    struct tm utc;
+    strftime(at, sizeof at, "%Y-%m-%d %H:%M:%S", gmtime_r(&due, &utc));
+    printf("\nschedule %s (%s, worker %.0f): next at %s UTC, runs %.0f, failed %.0f, left out %.0f%s\n",
+           rl_inquiry_text(schedule, "name"), rl_inquiry_text(schedule, "scope"), rl_inquiry_number(schedule, "worker"), at,
+           rl_inquiry_number(schedule, "runs"), rl_inquiry_number(schedule, "failed"), rl_inquiry_number(schedule, "left_out"),
+           cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(schedule, "is_running")) ? ", running" : "");
+}
+
 static void print_all(const cJSON *all) {
     char span[32];
     name_span(rl_inquiry_number(all, "uptime"), span);
@@ -96,6 +108,7 @@ static void print_all(const cJSON *all) {
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "channels")) print_channel(item);
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "topics")) print_topic(item);
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "stores")) print_store(item);
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "schedules")) print_schedule(item);
 }
 
 int rl_status(const rl_command *command) {

@@ -14,6 +14,7 @@
 #ifndef RL_CLI_WORKER_H
 #define RL_CLI_WORKER_H
 
+#include "base/board.h"
 #include "base/bulletin.h"
 #include "cli/edition.h"
 #include "cli/pulse.h"
@@ -32,6 +33,7 @@ typedef struct rl_serving {
     const char *lua_dir; /* the framework's folder instead of the embedded one, or NULL */
     rl_log *log;
     rl_body_budget body_budget;
+    rl_board *board; /* for `rille status` */
     rl_budgets *database_budgets;
     rl_pg_listeners *database_listeners;
     rl_commons *commons;

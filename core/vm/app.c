@@ -1,5 +1,6 @@
 #include "vm/app.h"
 
+#include "base/board.h"
 #include "base/bulletin.h"
 #include "base/mem.h"
 #include "http/lines.h"
@@ -248,7 +249,15 @@ static int worker(lua_State *L) {
     return 1;
 }
 
+/* board_put(key, text or nil): for `rille status` -> whether there was room */
+static int put_on_board(lua_State *L) {
+    const rl_vm *vm = rl_vm_of(L);
+    const char *key = luaL_checkstring(L, 1), *text = luaL_optstring(L, 2, NULL);
+    lua_pushboolean(L, vm != NULL && rl_board_put(vm->board, key, text) == RL_OK);
+    return 1;
+}
+
 void rl_vm_open_app(lua_State *L) {
-    const luaL_Reg functions[] = {{"route", add_route}, {"hook", set_hook}, {"worker", worker}, {NULL, NULL}};
+    const luaL_Reg functions[] = {{"route", add_route}, {"hook", set_hook}, {"worker", worker}, {"board_put", put_on_board}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -32,6 +32,7 @@ struct rl_vm {
     const char *lua_dir; /* the framework's folder instead of the embedded one, or NULL */
     struct rl_thread *thread; /* whose VM this is: nothing waits in it, its loop never runs; NULL: a loop's */
     struct rl_log *log; /* may be NULL */
+    struct rl_board *board; /* of the process; may be NULL */
     struct rl_budgets *budgets; /* of the process's database connections; NULL: each pool has its own */
     struct rl_databases *databases; /* of the worker; NULL: this VM shares its pools with none */
     struct rl_pg_listeners *listeners; /* of the process; NULL: the same */

@@ -23,6 +23,7 @@ local schedule = {}
 local SLICE = 60       -- seconds: a clock that is set is noticed after that
 local EPSILON = 0.0005 -- seconds: timers go by milliseconds
 local ID_BYTES = 6     -- of a run's id
+local MOST_NAME = 200  -- bytes that are shown of one
 
 local KINDS = {
   name = option.text(), scope = option.one_of({ "worker", "node", "cluster" }, "node"), timeout = option.duration(3600),
@@ -31,6 +32,18 @@ local KINDS = {
 
 local Schedule = {}
 Schedule.__index = Schedule
+
+-- ---- what `rille status` tells ------------------------------------------------------------
+
+-- `due`: when, by the clock on the wall.
+local function tell_status(self, due)
+  self.due = due or self.due
+  local counts = self.counts
+  core.board_put(self.key, core.json_encode {
+    name = self.name:sub(1, MOST_NAME), scope = self.scope, worker = core.worker(), due = self.due,
+    is_running = self.running and true or false, runs = counts.runs, failed = counts.failed, left_out = counts.left_out,
+  })
+end
 
 -- ---- when ---------------------------------------------------------------------------
 
@@ -47,9 +60,10 @@ end
 -- Due at multiples of the interval, by the clock that never jumps.
 local function by_interval(seconds)
   local began, count = core.uptime(), 0
-  return function()
+  return function(self)
     local passed = core.uptime() - began
     count = math.max(count, math.floor((passed + EPSILON) / seconds)) + 1
+    tell_status(self, core.wall() + count * seconds - passed)
     wait_until(core.uptime, began + count * seconds)
   end
 end
@@ -57,8 +71,9 @@ end
 -- Due when clocks on the wall say so. One that is put back does not make anything due twice.
 local function by_clock(times)
   local last = core.wall()
-  return function()
+  return function(self)
     last = times:next(math.max(last, core.wall()))
+    tell_status(self, last)
     wait_until(core.wall, last)
   end
 end
@@ -66,6 +81,8 @@ end
 -- ---- runs -----------------------------------------------------------------------------
 
 local function tell(self, run, began, task, ok, err)
+  self.counts.runs = self.counts.runs + 1
+  self.counts.failed = self.counts.failed + (ok and 0 or 1)
   if ok then
     local ms = math.floor((core.uptime() - began) * 1000 + 0.5)
     core.log("debug", "a scheduled run has ended", "schedule", self.name, "run", run.id, "ms", ms)
@@ -111,6 +128,9 @@ local start_run
 
 local function has_run(self, ...)
   self.running, self.is_early = false, false
+  if self.loop then
+    tell_status(self)
+  end
   if self.is_queued then
     self.is_queued = false
     start_run(self)
@@ -128,6 +148,7 @@ local function come_due(self)
   elseif self.overlap == "queue" then
     self.is_queued = true
   else
+    self.counts.left_out = self.counts.left_out + 1
     core.log("warn", "a scheduled run is left out: the last one still runs", "schedule", self.name)
   end
 end
@@ -135,7 +156,7 @@ end
 local function loop(self)
   local wait = self.times and by_clock(self.times) or by_interval(self.interval)
   while true do
-    wait()
+    wait(self)
     come_due(self)
   end
 end
@@ -190,6 +211,8 @@ local begun = {} -- those whose loops run
 function schedule.begin(list)
   for _, one in ipairs(list) do
     if one.scope == "worker" or core.worker() == 0 then
+      one.key = ("schedule %d %d %s"):format(core.worker(), #begun, one.name)
+      one.counts = { runs = 0, failed = 0, left_out = 0 }
       one.loop = tasks.background(loop, one)
       begun[#begun + 1] = one
     end
@@ -200,7 +223,8 @@ end
 function schedule.end_all()
   for _, one in ipairs(begun) do
     one.loop:cancel()
-    one.is_queued = false
+    one.loop, one.is_queued = false, false
+    core.board_put(one.key)
     if one.is_early then
       one.running:cancel()
     end

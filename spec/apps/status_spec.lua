@@ -84,6 +84,22 @@ describe("rille status", function()
     assert.not_matches(base.url:match ":([^:@/]+)@", text, 1, true)
   end)
 
+  it("tells of schedules", function()
+    local told = await(function(now)
+      local runs = 0
+      for _, one in ipairs(now.schedules) do runs = runs + one.runs end
+      return #now.schedules == 3 and runs > 4 and now
+    end)
+    local by_name = {}
+    for _, one in ipairs(told.schedules) do by_name[one.name] = one end
+    local nightly = by_name.nightly
+    assert.same({ "node", 0, 0, 0, false }, { nightly.scope, nightly.worker, nightly.runs, nightly.failed, nightly.is_running })
+    assert.equal(3 * 3600, nightly.due % 86400)
+    assert.equal("worker", by_name.often.scope)
+    local text = ask("--port " .. s.port)
+    assert.matches("\nschedule nightly %(node, worker 0%): next at %d%d%d%d%-%d%d%-%d%d 03:00:00 UTC, runs 0, failed 0, left out 0\n", text)
+  end)
+
   it("tells of one connection that hears for all workers", function()
     local ears = {}
     for i = 1, EARS do

@@ -12,4 +12,7 @@ app:get("/heard", function() return { payload = db:listen("news"):recv("30s").pa
 
 app:get("/stats", function() return db:stats() end)
 
+app:cron("0 3 * * *", function() end, { name = "nightly" })
+app:every("20ms", function() end, { name = "often", scope = "worker" })
+
 return app
