@@ -40,7 +40,8 @@ static inline rl_desk *rl_desk_of(lua_State *L) {
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* The process's, or the VM's own, made at the first call. Raises without memory. */
+/* The process's, or the VM's own, made at the first call. Raises without memory, and in a VM that
+ * is being closed. */
 rl_commons *rl_desk_commons(lua_State *L, rl_desk *desk);
 /* Raises unless there are 1 to RL_NAME_MAX bytes at `arg`. */
 rl_slice rl_shared_check_name(lua_State *L, int arg);
