@@ -134,7 +134,8 @@ $(O)/rille: $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a core/vm/exports
 
 install: build
 	@install -D -m 755 $(O)/rille $(DESTDIR)$(PREFIX)/bin/rille
-	@echo "installed $(DESTDIR)$(PREFIX)/bin/rille"
+	@$(O)/rille exec apps/hello lua/annotations.lua $(DESTDIR)$(PREFIX)/share/rille/rille.lua
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/rille, and its annotations for editors in $(DESTDIR)$(PREFIX)/share/rille"
 
 clean:
 	@rm -rf build

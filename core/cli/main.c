@@ -29,6 +29,7 @@ typedef struct command_row {
 } command_row;
 
 static const command_row COMMANDS[] = {
+    {"new", "NAME", "a project to begin with, in a new folder NAME", HAS_OWN_FLAGS, rl_run_tool},
     {"serve", "APP", "serve the app in folder APP (its app.lua)", HAS_APP, rl_serve},
     {"dev", "APP", "serve it while you write it: a save counts at once", HAS_APP | WATCHES, rl_dev},
     {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", HAS_OWN_FLAGS, rl_run_tool},

@@ -10,6 +10,7 @@
 -- several this one only collects (see rille.test.suite).
 local clone = require "rille.test.clone"
 local core = require "rille.core"
+local database = require "rille.test.database"
 local example = require "rille.test.example"
 local lifecycle = require "rille.lifecycle"
 local options = require "rille.test.options"
@@ -25,7 +26,8 @@ usage: rille spec [PATHS] [options] [settings]
 
 Runs the examples in files named *_spec.lua: those in PATHS (files or folders), or all below spec/.
 Each file runs in a process of its own. Each example may wait, and its work in the database
-(DATABASE_URL) is rolled back; migrate that first, with `rille migrate`.
+(DATABASE_URL) is rolled back; migrate that first, with `rille migrate`. In a project with migrations
+and without DATABASE_URL there is a database for the run, in .rille/spec, migrated.
 
   --app DIR              the app that rille.test() is about; else ./app.lua, else the folder that
                          the file mirrors: spec/apps/shop is about apps/shop
@@ -137,6 +139,16 @@ local function run_each_file(given, files)
   return stopped.by_signal and 130 or status
 end
 
+-- The exit status; nil and what is wrong when there is no database.
+local function run(given)
+  local files = given.is_direct and {} or suite.files(given)
+  if #files > 0 and database.is_wanted() then
+    local ok, status = pcall(database.with, function() return run_each_file(given, files) end)
+    return ok and status or nil, status
+  end
+  return #files > 1 and run_each_file(given, files) or run_here(given)
+end
+
 return function(...)
   local given, why = options.parse { ... }
   if not given then
@@ -152,8 +164,11 @@ return function(...)
     assert(lfs.chdir(given.directory))
   end
   package.path = "./?.lua;./?/init.lua;" .. package.path
-  local files = given.is_direct and {} or suite.files(given)
-  local status = #files > 1 and run_each_file(given, files) or run_here(given)
+  local status, err = run(given)
+  if not status then
+    io.stderr:write("rille spec: ", err, "\n")
+    return 1
+  end
   if not given.report and (status ~= 0 or given.shuffles) and not given.is_direct then
     io.stdout:flush()
     io.stderr:write(("# seed %d: `rille spec --seed=%d` repeats this run\n"):format(given.seed, given.seed))
