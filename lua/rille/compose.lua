@@ -9,6 +9,7 @@ local allowance = require "rille.allowance"
 local answers = require "rille.answer"
 local Context = require "rille.context"
 local core = require "rille.core"
+local error_page = require "rille.error_page"
 local errors = require "rille.error"
 local Group = require "rille.group"
 local middleware = require "rille.middleware"
@@ -147,7 +148,13 @@ local function error_body(err, c)
   return { code = err.code, message = err.message, details = err.details, request_id = c.request_id }
 end
 
+-- In development a fault knows its frames, and a browser is shown them.
 local function default_answer(c, err)
+  if err.fault and err.fault.frames and error_page.is_wanted(c) then
+    return answers.new {
+      body = error_page.of(c, err.fault), status = err.status, headers = err.headers, type = "text/html; charset=utf-8",
+    }
+  end
   return answers.of({ error = error_body(err, c) }, err.status, err.headers)
 end
 

@@ -58,6 +58,28 @@ function place.nearest(co)
   end
 end
 
+--- One frame of another coroutine's stack.
+-- @tparam thread co
+-- @tparam integer level from 0
+-- @tparam[opt] string said what it failed with: of the frame that failed LuaJIT does not know the line any more, but Lua's own
+-- words begin with it
+-- @treturn ?string the line, if it is the app's
+-- @treturn ?string what the function is called there
+-- @treturn boolean whether there is such a frame
+function place.frame(co, level, said)
+  local info = getinfo(co, level, "Snl")
+  if not info then
+    return nil, nil, false
+  elseif not is_foreign(info) then
+    return nil, nil, true
+  end
+  local path, line = info.source:sub(2), info.currentline
+  if line < 0 and said and said:sub(1, #path) == path then
+    line = tonumber(said:match("^:(%d+):", #path + 1)) or line
+  end
+  return line > 0 and text(info, line) or nil, info.name, true
+end
+
 --- Note on an error where it was raised, when nobody has. `at` is false as long as
 -- nobody knows; an error without that field is none of the database's.
 -- @param err what was raised, of any type

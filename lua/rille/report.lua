@@ -2,6 +2,7 @@
 -- client what it may know.
 local core = require "rille.core"
 local errors = require "rille.error"
+local frames = require "rille.frames"
 local place = require "rille.place"
 
 local report = {}
@@ -87,6 +88,7 @@ local function fault_of(err, happened, co, trace, at)
   fault.trace = trace or co and debug.traceback(co) or nil
   if is_development then
     fault.source, fault.sql = source_of(err, at or co and place.nearest(co)), statement_of(err)
+    fault.frames = co and frames.of(co, err) or {}
   end
   return fault
 end

@@ -1,0 +1,153 @@
+--- The page that a browser is shown in development when a request fails: what happened, where, with which values, and
+-- the same request again as a curl line and as a spec.
+--
+-- Everything on it is escaped. What is named like a secret is left out, of headers, fields and locals alike.
+local escape = require "rille.escape"
+local frames = require "rille.frames"
+local program = require "rille.program"
+
+local error_page = {}
+
+local MOST_BODY = 2000 -- bytes of it in the curl line: what is longer is left to who asks
+local FORBIDDEN = { host = true, connection = true, ["content-length"] = true, ["accept-encoding"] = true }
+
+local STYLE = [[
+:root { color-scheme: light dark; --line: #8884; --mark: #e5484d; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1.5rem; }
+h1 { font-size: 1.1rem; font-weight: 600; color: var(--mark); margin: 0; }
+h2 { font-size: .95rem; margin: 1.6rem 0 .4rem; }
+.what { font-size: 1.25rem; font-weight: 600; white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0 1rem; }
+pre, table { font: 13px/1.55 ui-monospace, monospace; }
+pre { border: 1px solid var(--line); border-radius: 6px; overflow-x: auto; margin: .3rem 0; padding: .6rem .8rem; }
+pre .here { color: var(--mark); font-weight: 600; }
+table { border-collapse: collapse; }
+td { vertical-align: top; padding: .1rem .8rem .1rem 0; overflow-wrap: anywhere; }
+td:first-child { opacity: .7; white-space: nowrap; }
+summary { cursor: pointer; }
+]]
+
+--- Whether who asks looks at pages.
+-- @tparam Context c
+-- @treturn boolean
+function error_page.is_wanted(c)
+  local accept = c.headers.accept
+  return accept ~= nil and accept:find("text/html", 1, true) ~= nil
+end
+
+-- ---- the request again -----------------------------------------------------------------
+
+local function target_of(c)
+  local pairs_of = {}
+  for name, value in pairs(c.query) do
+    pairs_of[#pairs_of + 1] = escape.url_component(name) .. "=" .. (frames.is_secret(name) and "…" or escape.url_component(value))
+  end
+  table.sort(pairs_of)
+  return c.path .. (#pairs_of > 0 and "?" .. table.concat(pairs_of, "&") or "")
+end
+
+local function headers_of(c)
+  local names = {}
+  for name in pairs(c.headers) do
+    if not FORBIDDEN[name] and not frames.is_secret(name) then
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+-- Nil when there is none, or when it is not to be shown: too long, no text, or with something like a secret in it.
+local function body_of(c)
+  local ok, text = pcall(c.text, c)
+  if not ok or type(text) ~= "string" or text == "" or #text > MOST_BODY or text:find "%z" or frames.is_secret(text) then
+    return nil
+  end
+  return text
+end
+
+local function curl_of(c, target, body)
+  local words = { "curl", "-X", c.method, program.quoted("http://" .. (c.headers.host or "localhost") .. target) }
+  for _, name in ipairs(headers_of(c)) do
+    words[#words + 1] = "-H " .. program.quoted(name .. ": " .. c.headers[name])
+  end
+  if body then
+    words[#words + 1] = "--data-binary " .. program.quoted(body)
+  end
+  return table.concat(words, " ")
+end
+
+local function spec_of(c, target, body)
+  local type_of = c.headers["content-type"]
+  local options = body and (", { body = %q, headers = { [\"content-type\"] = %q } }"):format(body, type_of or "text/plain") or ""
+  return ([[
+local t = require("rille").test()
+
+it("answers %s", function()
+  local res = t:client():%s(%q%s)
+  assert.is_true(res.status < 500)
+end)]]):format(("%s %s"):format(c.method, target):gsub('[%c"\\]', "?"), c.method:lower(), target, options)
+end
+
+-- ---- the page ------------------------------------------------------------------------------
+
+local function source_html(source)
+  return (escape.html(source):gsub("[^\n]+", function(line)
+    return line:find("^&gt;") and '<span class="here">' .. line .. "</span>" or nil
+  end))
+end
+
+local function table_html(list)
+  local rows = {}
+  for i, one in ipairs(list) do
+    rows[i] = ("<tr><td>%s</td><td>%s</td></tr>"):format(escape.html(one.name), escape.html(one.shown))
+  end
+  return "<table>" .. table.concat(rows) .. "</table>"
+end
+
+local function frame_html(frame, is_first)
+  return ("<details%s><summary>%s%s</summary>%s%s</details>"):format(is_first and " open" or "", escape.html(frame.at),
+    frame.name and " in " .. escape.html(frame.name) or "",
+    frame.source and "<pre>" .. source_html(frame.source) .. "</pre>" or "",
+    #frame.locals > 0 and table_html(frame.locals) or "")
+end
+
+local function section(title, html)
+  return html and html ~= "" and "<h2>" .. title .. "</h2>\n" .. html .. "\n" or ""
+end
+
+local function pre(text)
+  return text and "<pre>" .. escape.html(text) .. "</pre>"
+end
+
+local function request_html(c)
+  local list = {}
+  for _, name in ipairs(headers_of(c)) do
+    list[#list + 1] = { name = name, shown = c.headers[name] }
+  end
+  return table_html(list)
+end
+
+--- The page for a fault.
+-- @tparam Context c
+-- @tparam table fault what report made of it
+-- @treturn string HTML
+function error_page.of(c, fault)
+  local parts, target, body = {}, target_of(c), body_of(c)
+  for i, frame in ipairs(fault.frames) do
+    parts[i] = frame_html(frame, i == 1)
+  end
+  return table.concat {
+    '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n<title>',
+    escape.html(fault.error:match "^[^\n]*"), "</title>\n<style>", STYLE, "</style>\n<h1>", escape.html(fault.message),
+    '</h1>\n<p class="what">', escape.html(fault.error), "</p>\n",
+    #parts == 0 and fault.source and "<pre>" .. source_html(fault.source) .. "</pre>\n" or "",
+    section("Statement", pre(fault.sql)),
+    section("Where", table.concat(parts, "\n")),
+    section("Request " .. escape.html(c.request_id), pre(c.method .. " " .. target) .. request_html(c)),
+    section("Again, with curl", pre(curl_of(c, target, body))),
+    section("Again, as a spec", pre(spec_of(c, target, body))),
+    section("The whole stack", pre(fault.trace)), "</html>\n",
+  }
+end
+
+return error_page
