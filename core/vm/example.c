@@ -9,7 +9,7 @@
  */
 #include "base/mem.h"
 #include "loop/clock.h"
-#include "vm/task.h"
+#include "vm/sched.h"
 
 typedef struct stage {
     rl_lent lent; /* in the example's scope */
@@ -45,6 +45,12 @@ static int freeze(lua_State *L) {
 /* test_thaw(): harmless when the clock runs */
 static int thaw(lua_State *L) {
     rl_loop_thaw(rl_task_may_wait(L)->vm->loop);
+    return 0;
+}
+
+/* test_shuffle(seed): from now on it draws whom of the tasks that are ready runs next; 0: who has been for longest */
+static int shuffle(lua_State *L) {
+    rl_sched_shuffle(rl_vm_of(L)->sched, (uint64_t)luaL_checknumber(L, 1));
     return 0;
 }
 
@@ -123,6 +129,6 @@ static int remove_mark(lua_State *L) {
 void rl_vm_open_example(lua_State *L) {
     const luaL_Reg functions[] = {{"test_enter", enter},   {"test_settle", settle},   {"test_freeze", freeze},
                                   {"test_thaw", thaw},     {"test_mark", set_mark},   {"test_marked", get_mark},
-                                  {"test_unmark", remove_mark}, {NULL, NULL}};
+                                  {"test_unmark", remove_mark}, {"test_shuffle", shuffle}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -8,6 +8,7 @@
 #include "vm/ids.h"
 #include "vm/pin.h"
 #include "vm/refusal.h"
+#include "vm/shuffle.h"
 
 enum {
     MOST_RESUMES = 1000,         /* per turn, and */
@@ -27,6 +28,7 @@ struct rl_sched {
     rl_list ready;
     rl_task *running;
     int stray_yield_ref, no_memory_ref; /* texts */
+    uint64_t dice; /* draws who is next; 0: first come, first served */
     rl_ids ids;
     size_t idle_count;
     idle_coroutine idle[MOST_IDLE];
@@ -58,6 +60,7 @@ rl_err rl_sched_new(rl_vm *vm, rl_sched **out) {
     sched->turn.run = run_ready;
     sched->running = NULL;
     sched->idle_count = 0;
+    sched->dice = 0;
     rl_ids_init(&sched->ids);
     rl_list_init(&sched->ready);
     rl_err err = rl_vm_protect(vm, prepare, sched, NULL, 0);
@@ -310,13 +313,21 @@ static uint64_t run_one(rl_sched *sched, rl_task *task, uint64_t began_ns) {
     return now_ns;
 }
 
+void rl_sched_shuffle(rl_sched *sched, uint64_t seed) {
+    sched->dice = rl_shuffle_begin(seed);
+}
+
+static rl_list *take_next(rl_sched *sched) {
+    return RL_LIKELY(sched->dice == 0) ? rl_list_pop_front(&sched->ready) : rl_shuffle_take(&sched->dice, &sched->ready);
+}
+
 static bool run_ready(rl_turn *turn) {
     rl_sched *sched = RL_CONTAINER(turn, rl_sched, turn);
     if (rl_list_is_empty(&sched->ready))
         return false;
     uint64_t began_ns = rl_clock_ns(), last_ns = rl_clock_coarse_ns();
     for (int resumes = 1; resumes <= MOST_RESUMES; resumes++) {
-        rl_list *link = rl_list_pop_front(&sched->ready);
+        rl_list *link = take_next(sched);
         if (link == NULL)
             return false;
         last_ns = run_one(sched, RL_CONTAINER(link, rl_task, run_link), last_ns);

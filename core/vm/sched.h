@@ -6,7 +6,8 @@
  *
  * The queue is drained after each poll, for at most one millisecond or 1,000
  * resumes: then the loop polls, so that tasks that wake each other for ever
- * do not starve the sockets. Only a coroutine whose function returned is used
+ * do not starve the sockets. It is first come, first served, but in specs that are
+ * to show that nobody relies on that: there a seed draws who is next. Only a coroutine whose function returned is used
  * again: one that failed keeps upvalues open, and a closure of the dead
  * request would read the next request's arguments. */
 #ifndef RL_VM_SCHED_H
@@ -37,6 +38,8 @@ RL_MUST_USE rl_err rl_task_init_late(rl_task *task, rl_vm *vm, rl_scope *parent,
 void rl_task_run(rl_task *task, int argc);
 /* Run it in the next turn; `argc` means nothing for one that gets its coroutine then. */
 void rl_task_start(rl_task *task, int argc);
+/* From now on `seed` draws whom of those that are ready runs next; 0: who has been for longest. */
+void rl_sched_shuffle(rl_sched *sched, uint64_t seed);
 /* The slot of the task that is initialized next. */
 uint32_t rl_sched_next_slot(const rl_sched *sched);
 /* Log that `who` held the worker for `took_ns`. */

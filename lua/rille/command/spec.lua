@@ -4,6 +4,7 @@
 --     rille spec spec/apps -o TAP busted's own options hold
 --     rille spec --app apps/shop  what rille.test() is about
 --     rille spec --seed 7         the order and the random numbers of an earlier run
+--     rille spec --shuffle 20     each example twenty times, its tasks in other orders
 --
 -- Each example runs as a task of its own, so it may wait: sleep, query, spawn.
 -- What it leaves behind ends with it. A single file runs in this process; for
@@ -14,6 +15,7 @@ local database = require "rille.test.database"
 local example = require "rille.test.example"
 local lifecycle = require "rille.lifecycle"
 local options = require "rille.test.options"
+local orders = require "rille.test.orders"
 local place = require "rille.test.place"
 local suite = require "rille.test.suite"
 local tasks = require "rille.task"
@@ -37,7 +39,9 @@ and without DATABASE_URL there is a database for the run, in .rille/spec, migrat
   -p, --pattern PATTERN  files whose name matches this, instead of _spec
   -o, --output NAME      how it is told: utfTerminal (the usual), plainTerminal, TAP, json, junit
   -l, --list             name the examples, run none
-  --shuffle              in an order by chance; --seed N repeats that of an earlier run
+  --shuffle K            each example K times, its tasks in another order each time
+  --shuffle-tests        the examples of a file in an order by chance; --shuffle-files: the files
+  --seed N               repeats the orders and the random numbers of an earlier run
   --repeat N             N times
   --no-keep-going        end at the first failure
   -C, --directory DIR    from there
@@ -59,8 +63,9 @@ local function intercept_exit()
 end
 
 -- busted asks for every example twice: with its hooks, and for its body alone.
-local function run_examples_as_tasks(busted)
+local function run_examples_as_tasks(busted, given)
   local safe = busted.safe
+  local run_in_orders = orders.runner(busted, given)
   function busted.safe(descriptor, run, element)
     if descriptor ~= "it" or element.descriptor ~= "it" then
       return safe(descriptor, run, element)
@@ -68,7 +73,9 @@ local function run_examples_as_tasks(busted)
     if run == element.run then
       return tasks.spawn(safe, descriptor, example.body(run, element.trace), element):await()
     end
-    return tasks.spawn(example.around, function() return safe(descriptor, run, element) end):await()
+    return run_in_orders(element, function(seed)
+      return tasks.spawn(example.around, function() return safe(descriptor, run, element) end, seed):await()
+    end)
   end
 end
 
@@ -114,7 +121,7 @@ end
 local function run_here(given)
   place.chosen = given.app
   math.randomseed(given.seed)
-  on_new_busted(run_examples_as_tasks)
+  on_new_busted(function(busted) run_examples_as_tasks(busted, given) end)
   _G.coroutine = require "rille.coroutine"
   local status = run_busted(given:words_for_one())
   lifecycle "stop"
@@ -171,7 +178,8 @@ return function(...)
   end
   if not given.report and (status ~= 0 or given.shuffles) and not given.is_direct then
     io.stdout:flush()
-    io.stderr:write(("# seed %d: `rille spec --seed=%d` repeats this run\n"):format(given.seed, given.seed))
+    local shuffle = given.orders and (" --shuffle=%d"):format(given.orders) or ""
+    io.stderr:write(("# seed %d: `rille spec%s --seed=%d` repeats this run\n"):format(given.seed, shuffle, given.seed))
   end
   return status
 end

@@ -38,13 +38,19 @@ end
 
 --- Run an example with its hooks, in a task of its own. **Yields.**
 -- @tparam function run
+-- @tparam[opt] integer seed of its random numbers, and of the order in which its tasks run; else those of any run
 -- @return what `run` returns
-function example.around(run)
+function example.around(run, seed)
   local results
   core.test_enter()
   isolation.around(function(broken)
     running = { faults = {}, broken = broken }
+    if seed then
+      math.randomseed(seed)
+      core.test_shuffle(seed)
+    end
     local ok, err = pcall(function() results = { run() } end)
+    core.test_shuffle(0)
     settle()
     core.test_thaw()
     running = nil

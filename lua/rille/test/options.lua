@@ -41,13 +41,14 @@ local OURS = {
   ["--app"] = "app",       -- the folder of the app that rille.test() is about
   ["--report"] = "report", -- the file to report to: we are one file's process
   ["--seed"] = "seed",
+  ["--shuffle"] = "orders", -- how many an example's tasks run in; examples are shuffled by busted's --shuffle-tests
   ["-C"] = "directory", ["--directory"] = "directory", -- busted's: we go there before it
 }
 
 local function take_flag(self, word)
-  if word == "--shuffle" or word == "--sort" then
-    note(self, "file", word .. "-tests")
-    note(self, "all", word .. "-files")
+  if word == "--sort" then
+    note(self, "file", "--sort-tests")
+    note(self, "all", "--sort-files")
   else
     note(self, FLAGS[word] or "both", DIRECT[word] or word)
   end
@@ -67,7 +68,7 @@ local function take_valued(self, words, i)
   local took = value and 1 or 2
   value = value or words[i + 1]
   if value == nil then
-    error(("%s takes a value"):format(name), 0)
+    error(("%s takes a %s"):format(name, name == "--shuffle" and "number, as in --shuffle 20" or "value"), 0)
   elseif ours then
     self[ours] = value
   elseif took == 1 then
@@ -81,6 +82,11 @@ local function take_valued(self, words, i)
     table.insert(self.excludes, value)
   end
   return took
+end
+
+local function whole(text)
+  local number = text:match "^%d+$" and tonumber(text)
+  return number and number > 0 and number or nil
 end
 
 local function parse(words)
@@ -102,6 +108,11 @@ local function parse(words)
   if #self.patterns == 0 then
     self.patterns[1] = "_spec"
   end
+  self.orders = self.orders and (whole(self.orders) or false)
+  if self.orders == false then
+    error("--shuffle takes how many orders to run each example's tasks in, as in --shuffle 20: examples and files are "
+      .. "shuffled by --shuffle-tests and --shuffle-files", 0)
+  end
   self.seed = self.seed == nil and random_seed() or tonumber(self.seed)
   if not self.seed then
     error("--seed takes a number", 0)
@@ -111,7 +122,7 @@ end
 
 --- Read the words.
 -- @tparam {string,...} words
--- @treturn table|nil paths, patterns, excludes, seed, app, report, directory;
+-- @treturn table|nil paths, patterns, excludes, seed, orders, app, report, directory;
 -- is_direct: busted is asked something else than to run specs; wants_help
 -- @treturn string what is wrong
 function options.parse(words)
@@ -170,6 +181,9 @@ function Options:words_for_file(path, report)
   local words = collect(self, "both", "file")
   words[#words + 1] = "--report=" .. report
   words[#words + 1] = ("--seed=%d"):format(self.seed)
+  if self.orders then
+    words[#words + 1] = ("--shuffle=%d"):format(self.orders)
+  end
   if self.app then
     words[#words + 1] = "--app=" .. self.app
   end

@@ -86,6 +86,34 @@ static void one_turn_resumes_a_bounded_number_of_tasks(void **state) {
     rig_free(r);
 }
 
+/* Eight tasks that become ready one behind the other, in the order in which they run. */
+static const char *order_of_eight(rig *r, uint64_t seed) {
+    rl_sched_shuffle(r->vm->sched, seed);
+    start(r, "order = ''; for i = 1, 8 do core.spawn(true, function() order = order .. i end) end");
+    drive(r, 100);
+    return global(r, "order");
+}
+
+static void a_seed_draws_the_order_in_which_tasks_run(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    assert_string_equal(order_of_eight(r, 0), "12345678");
+    char first[16], drawn[16];
+    snprintf(first, sizeof first, "%s", order_of_eight(r, 1));
+    assert_int_equal(strlen(first), 8);
+    int others = 0;
+    for (uint64_t seed = 2; seed < 12; seed++) {
+        snprintf(drawn, sizeof drawn, "%s", order_of_eight(r, seed));
+        for (char task = '1'; task <= '8'; task++)
+            assert_non_null(strchr(drawn, task));
+        others += strcmp(drawn, first) != 0;
+    }
+    assert_in_range(others, 9, 10);
+    assert_string_equal(order_of_eight(r, 1), first);
+    assert_string_equal(order_of_eight(r, 0), "12345678");
+    rig_free(r);
+}
+
 static void an_abandoned_coroutine_is_never_resumed(void **state) {
     (void)state;
     rig *r = rig_opened();
@@ -195,6 +223,7 @@ int main(void) {
         cmocka_unit_test(coroutine_yield_in_a_task_is_an_error_that_says_so),
         cmocka_unit_test(two_tasks_that_wake_each_other_do_not_starve_a_timer),
         cmocka_unit_test(one_turn_resumes_a_bounded_number_of_tasks),
+        cmocka_unit_test(a_seed_draws_the_order_in_which_tasks_run),
         cmocka_unit_test(an_abandoned_coroutine_is_never_resumed),
         cmocka_unit_test(a_task_may_be_abandoned_before_its_first_resume),
         cmocka_unit_test(a_task_may_be_abandoned_in_the_run_queue),

@@ -107,6 +107,33 @@ describe("rille spec", function()
     assert.matches("no start", (run "-o TAP spec"), 1, true)
   end)
 
+  it("runs an example's tasks in other orders, and names the seed of the one that fails", function()
+    write("spec/a_spec.lua", [[
+      local rille = require "rille"
+      local seen = 0
+      it('relies', function()
+        local order = ''
+        for i = 1, 6 do rille.spawn(function() order = order .. i end) end
+        rille.sleep(0.001)
+        io.stderr:write('# ', order, ' ', math.random(1e9), '\n')
+        assert.equal('123456', order)
+      end)
+      it('does not', function() seen = seen + 1 end)
+      it('counts', function() assert.is_true(seen == 20 or seen == 1) end)]])
+    local usual, status = run "-o TAP"
+    assert.equal(0, status)
+    assert.matches("# 123456 .*\n1..3\n$", usual)
+    local output, failures = run "-o TAP --shuffle=20"
+    assert.equal(1, failures)
+    assert.matches("\nnot ok 1 %- relies\n.*\nok 2 %- does not\nok 3 %- counts\n1..3\n", output)
+    local seed = output:match "# relies: failed in order %d+ of 20, which %-%-shuffle=1 %-%-seed=(%d+) repeats\n"
+    local last_order
+    for order in output:gmatch "# (%d+ %d+)\n" do last_order = order end
+    local again = run("-o TAP --shuffle=1 --seed=" .. seed)
+    assert.equal(last_order, again:match "# (%d+ %d+)\n")
+    assert.matches("not ok 1 - relies", again, 1, true)
+  end)
+
   it("passes busted's options on", function()
     write("spec/a_spec.lua", "it('one', function() end) it('two', function() error 'x' end)")
     write("spec/b_spec.lua", "it('three #slow', function() error 'x' end)")
