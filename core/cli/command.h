@@ -36,6 +36,8 @@ int rl_status(const rl_command *command);
 int rl_ask_reload(const rl_command *command);
 int rl_ask_upgrade(const rl_command *command);
 int rl_ask_stop(const rl_command *command);
+/* Print the script that completes commands and settings in a shell. */
+int rl_complete(const rl_command *command);
 /* Run `require("rille.command." .. name)(words...)` as a task. Returns the exit status. */
 int rl_run_tool(const rl_command *command);
 

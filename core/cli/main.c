@@ -9,65 +9,38 @@
 #endif
 
 #include "base/buf.h"
-#include "cli/command.h"
+#include "cli/commands.h"
 #include "cli/setting.h"
 
 enum { MOST_WORDS = 256, TEXT_MOST = 256 * 1024, EXIT_USAGE = 2 };
 
-enum trait {
-    HAS_APP = 1,       /* its first word is an app's folder */
-    MAY_LACK_APP = 2,  /* or there is no such word */
-    HAS_OWN_FLAGS = 4, /* flags that are no settings' are its own */
-    TELLS_ALL = 8,     /* wrong settings do not end it: it tells of them among all that is wrong */
-    WATCHES = 16       /* each change of the app's files is a reload */
-};
-
-typedef struct command_row {
-    const char *name, *arguments, *help;
-    unsigned traits;
-    int (*run)(const rl_command *command);
-} command_row;
-
-static const command_row COMMANDS[] = {
-    {"new", "NAME", "a project to begin with, in a new folder NAME", HAS_OWN_FLAGS, rl_run_tool},
-    {"serve", "APP", "serve the app in folder APP (its app.lua)", HAS_APP, rl_serve},
-    {"dev", "APP", "serve it while you write it: a save counts at once", HAS_APP | WATCHES, rl_dev},
-    {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options", HAS_OWN_FLAGS, rl_run_tool},
-    {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", HAS_APP | HAS_OWN_FLAGS | TELLS_ALL,
-     rl_run_tool},
-    {"routes", "APP [--json]", "its routes: method, path, name, handler, middleware", HAS_APP | HAS_OWN_FLAGS | TELLS_ALL,
-     rl_run_tool},
-    {"migrate", "[COMMAND]", "bring the database to the version in migrations/", HAS_OWN_FLAGS, rl_run_tool},
-    {"db", "COMMAND", "a private PostgreSQL cluster in .rille/pg", HAS_OWN_FLAGS, rl_run_tool},
-    {"exec", "APP FILE", "run a Lua script with the app's modules and database", HAS_APP | HAS_OWN_FLAGS, rl_run_tool},
-    {"status", "[APP] [--json]", "how the server on --host and --port does", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS,
-     rl_status},
-    {"reload", "[APP]", "have that server serve the app's files as they are now", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS,
-     rl_ask_reload},
-    {"upgrade", "[APP]", "have that server run the binary that is installed now", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS,
-     rl_ask_upgrade},
-    {"stop", "[APP]", "have that server end, and wait for it", HAS_APP | MAY_LACK_APP | HAS_OWN_FLAGS, rl_ask_stop},
-};
-enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
-
-static int help(FILE *out) {
+/* Print the help of one command, or of all. Returns the exit status. */
+static int help(const rl_command_row *row, FILE *out) {
     rl_buf text;
     rl_buf_init(&text, TEXT_MOST);
-    fprintf(out, "usage: rille COMMAND [arguments] [settings]\n\ncommands:\n");
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-8s%-24s%s\n", COMMANDS[i].name, COMMANDS[i].arguments, COMMANDS[i].help);
-    fprintf(out, "  --version, --help\n\n");
-    if (rl_setting_help(&text) == RL_OK)
+    if ((row == NULL ? rl_commands_help(&text) : rl_commands_help_one(row, &text)) == RL_OK)
         fwrite(rl_buf_live(&text).ptr, 1, rl_buf_len(&text), out);
     rl_buf_clear(&text);
     return out == stdout ? 0 : EXIT_USAGE;
 }
 
-static const command_row *find_command(const char *name) {
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(COMMANDS[i].name, name) == 0)
-            return &COMMANDS[i];
-    return NULL;
+static int refuse_command(const char *name) {
+    const rl_command_row *meant = rl_commands_nearest(name);
+    if (meant != NULL)
+        fprintf(stderr, "rille: there is no command '%s': did you mean '%s'?\n", name, meant->name);
+    else
+        fprintf(stderr, "rille: there is no command '%s': see rille --help\n", name);
+    return EXIT_USAGE;
+}
+
+static bool asks_for_help(const rl_command_row *row, char **args, size_t count) {
+    for (size_t i = 0; i < count && strcmp(args[i], "--") != 0; i++) {
+        if (strcmp(args[i], "--help") == 0 || strcmp(args[i], "-h") == 0)
+            return true;
+        if (row->traits & RL_PASSES_WORDS)
+            return false;
+    }
+    return false;
 }
 
 /* Whether `arg`, which begins with "--", names a setting. */
@@ -80,7 +53,7 @@ static bool is_setting(const char *arg) {
 
 /* Take the words that are no flags of settings out of `args`. A lone "--" ends
  * the settings: what follows belongs to the command. */
-static size_t split(const command_row *row, const char **args, size_t count, const char **words, const char **flags,
+static size_t split(const rl_command_row *row, const char **args, size_t count, const char **words, const char **flags,
                     size_t *flag_count) {
     size_t word_count = 0;
     *flag_count = 0;
@@ -91,7 +64,7 @@ static size_t split(const command_row *row, const char **args, size_t count, con
             break;
         }
         size_t len = rl_settings_flag_len(args + i, count - i);
-        if (len > 0 && (row->traits & HAS_OWN_FLAGS) && !is_setting(args[i]))
+        if (len > 0 && (row->traits & RL_HAS_OWN_FLAGS) && !is_setting(args[i]))
             len = 0;
         if (len == 0)
             words[word_count++] = args[i++];
@@ -140,31 +113,34 @@ _Noreturn void rl_leave(int status) {
 
 int main(int argc, char **argv) {
     if (argc < 2)
-        return help(stderr);
+        return help(NULL, stderr);
     if (strcmp(argv[1], "--version") == 0)
         return printf("rille %s\n", RILLE_VERSION) < 0;
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-        return help(stdout);
-    const command_row *row = find_command(argv[1]);
-    if (row == NULL || argc > MOST_WORDS) {
-        fprintf(stderr, "rille: there is no command '%s': see rille --help\n", argv[1]);
+        return help(NULL, stdout);
+    const rl_command_row *row = rl_commands_find(argv[1]);
+    if (row == NULL)
+        return refuse_command(argv[1]);
+    if (argc > MOST_WORDS) {
+        fprintf(stderr, "rille %s: more than %d words\n", row->name, MOST_WORDS);
         return EXIT_USAGE;
     }
-    if (argc > 2 && strcmp(argv[2], "--help") == 0 && row->run != rl_run_tool)
-        return help(stdout);
+    bool helps = asks_for_help(row, argv + 2, (size_t)argc - 2);
+    if (helps && !(row->traits & RL_HAS_OWN_HELP))
+        return help(row, stdout);
     const char *words[MOST_WORDS], *flags[MOST_WORDS];
     size_t flag_count;
     size_t word_count = split(row, (const char **)(argv + 2), (size_t)argc - 2, words, flags, &flag_count);
-    const char *app_dir = row->traits & HAS_APP ? first_name(words, word_count) : NULL;
-    if ((row->traits & HAS_APP) && !(row->traits & MAY_LACK_APP) && app_dir == NULL) {
+    const char *app_dir = row->traits & RL_HAS_APP && !helps ? first_name(words, word_count) : NULL;
+    if ((row->traits & RL_HAS_APP) && !(row->traits & RL_MAY_LACK_APP) && app_dir == NULL && !helps) {
         fprintf(stderr, "usage: rille %s %s [settings]\n", row->name, row->arguments);
         return EXIT_USAGE;
     }
     rl_command command = {.name = row->name,
                           .argv = argv,
                           .app_dir = app_dir,
-                          .watches = row->traits & WATCHES,
-                          .has_routes = row->traits & TELLS_ALL,
+                          .watches = row->traits & RL_WATCHES,
+                          .has_routes = row->traits & RL_TELLS_ALL,
                           .words = words,
                           .word_count = word_count,
                           .lua_dir = getenv("RILLE_LUA")};
@@ -176,12 +152,12 @@ int main(int argc, char **argv) {
                              .flag_count = flag_count,
                              .cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
                              .descriptor_limit = raise_descriptor_limit(),
-                             .goes_on = row->traits & TELLS_ALL};
+                             .goes_on = row->traits & RL_TELLS_ALL};
     rl_settings *settings;
     rl_buf complaints;
     rl_buf_init(&complaints, TEXT_MOST);
     rl_err err = rl_settings_load(&from, &complaints, &settings);
-    if (rl_buf_len(&complaints) > 0 && (err != RL_OK || !(row->traits & TELLS_ALL)))
+    if (rl_buf_len(&complaints) > 0 && (err != RL_OK || !(row->traits & RL_TELLS_ALL)))
         fwrite(rl_buf_live(&complaints).ptr, 1, rl_buf_len(&complaints), stderr);
     rl_buf_clear(&complaints);
     if (err != RL_OK)

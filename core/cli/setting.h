@@ -7,6 +7,7 @@
 
 #include "base/slice.h"
 #include "cli/settings.h"
+#include "cli/slip.h"
 
 typedef enum rl_setting_type {
     RL_SETTING_TEXT,
@@ -19,7 +20,7 @@ typedef enum rl_setting_type {
     RL_SETTING_DURATION
 } rl_setting_type;
 
-enum { RL_SETTING_NAME_MOST = 32 /* bytes of the longest name, with room to spare */ };
+enum { RL_SETTING_NAME_MOST = RL_SLIP_NAME_MOST /* bytes of the longest name, with room to spare */ };
 
 typedef struct rl_setting {
     const char *name;

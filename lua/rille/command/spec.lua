@@ -51,6 +51,11 @@ It is busted (https://lunarmodules.github.io/busted) that runs them; what else i
 --help-all tells it. Settings are those of `rille --help`, such as --database-url URL.
 
 The exit status is the number of failures and errors, 0 when all is well.
+
+examples:
+  rille spec
+  rille spec spec/posts_spec.lua --filter "have comments"
+  rille spec -o junit --seed 7
 ]]
 
 -- busted ends the process when it has finished; here only the command ends.
