@@ -62,7 +62,7 @@ describe("the annotations", function()
     has_functions("Notifications:", "recv iter close")
     has_functions("Schema:", "optional nullable default partial refine describe parse check json_schema mask")
     has_functions("Test:", "client")
-    has_functions("Test.", "create create_list build factory stub expect_fault require")
+    has_functions("Test.", "create create_list build factory stub expect_fault expect_leak require")
     has_functions("Client:", "get head post put patch delete options submit")
   end)
 

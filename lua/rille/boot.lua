@@ -4,6 +4,7 @@ local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
 local guard = require "rille.guard"
+local leaks = require "rille.leaks"
 local migrate = require "rille.migrate"
 local repeated = require "rille.repeated"
 
@@ -28,9 +29,10 @@ return function(root)
   check_database()
   local app = App.load(root)
   config.current:finish()
-  app:build()
   if core.settings.env == "development" then
     repeated.watch()
+    leaks.watch(function(text, request_id) core.log("warn", text, "request_id", request_id) end)
   end
+  app:build()
   return 0
 end

@@ -18,10 +18,10 @@ local stock = require "rille.stock"
 local tasks = require "rille.task"
 local unit = require "rille.unit"
 
-local resources = {}
-
 local Resources = { __name = "rille.resources" }
 Resources.__index = Resources
+
+local resources = { class = Resources }
 
 local KINDS = {
   create = option.fn(), destroy = option.fn(), check = option.fn(),
@@ -130,12 +130,22 @@ local function take_back(self, entry, is_well)
   end
 end
 
+--- Told the line that took a resource when its request or task ends with it.
+-- @treturn boolean whether that is told to people elsewhere (rille.leaks)
+-- @local
+function resources.on_left()
+  return false
+end
+
 -- Its request or task is over, and these are lent still.
 local function take_back_left(self, held)
   for entry in pairs(held) do
     self.counts.left = self.counts.left + 1
-    core.log("warn", "a request or task ended with a resource that it had not given back", "taken_at",
-      stock.taken_at(entry), "pool", self.made_at)
+    local taken_at = stock.taken_at(entry)
+    if not resources.on_left(taken_at) then
+      core.log("warn", "a request or task ended with a resource that it had not given back", "taken_at", taken_at, "pool",
+        self.made_at)
+    end
     take_back(self, entry, false)
   end
 end

@@ -20,6 +20,7 @@ local example = require "rille.test.example"
 local factory = require "rille.test.factory"
 local guard = require "rille.guard"
 local isolation = require "rille.test.isolation"
+local leaks = require "rille.leaks"
 local leader = require "rille.leader"
 local lifecycle = require "rille.lifecycle"
 local module = require "rille.module"
@@ -93,6 +94,7 @@ local built = setmetatable({}, { __mode = "k" })
 local function build(app)
   if not built[app] then
     local number = core.test_app(core.settings or {})
+    leaks.watch(example.meet_leak)
     app:build()
     built[app] = number
     lifecycle "start"
@@ -144,7 +146,7 @@ function T:client(options)
   return client
 end
 
-slip.guard(T, "t", "client factory create create_list build stub expect_fault require clock as session", "")
+slip.guard(T, "t", "client factory create create_list build stub expect_fault expect_leak require clock as session", "")
 
 -- What is called as t.create(…): functions that know their t.
 local function functions_of(t, loader, dir)
@@ -203,6 +205,11 @@ local function functions_of(t, loader, dir)
   --- This example is about a fault: an answer of 500 does not fail it, and none does.
   function t.expect_fault()
     example.expect_fault()
+  end
+
+  --- A request of this example leaves something open: that does not fail it, and that none does, does.
+  function t.expect_leak()
+    example.expect_leak()
   end
 
   --- A module of the app, as the app itself requires it.

@@ -5,13 +5,16 @@
 -- start is below the first of them, and is cancelled when it is over.
 local core = require "rille.core"
 local isolation = require "rille.test.isolation"
+local leaks = require "rille.leaks"
 local wait = require "rille.wait"
 
 local example = {}
 
 local SETTLE_MS = 2000 -- for what an example left running to notice that it was cancelled
 
-local running -- { faults by request id, last_fault, expects_fault, had_fault, broken }
+local END_MS = 100      -- for the requests that were answered to be over
+
+local running -- { faults by request id, last_fault, expects_fault, had_fault, broken, leaks, expects_leak }
 
 -- A fault is told by the client's call that met it: no log line beside it.
 local log = core.log
@@ -44,7 +47,7 @@ function example.around(run, seed)
   local results
   core.test_enter()
   isolation.around(function(broken)
-    running = { faults = {}, broken = broken }
+    running = { faults = {}, broken = broken, leaks = {} }
     if seed then
       math.randomseed(seed)
       core.test_shuffle(seed)
@@ -59,6 +62,26 @@ function example.around(run, seed)
     end
   end)
   return unpack(results)
+end
+
+-- A request is over a moment after its answer is there.
+local function await_ends()
+  for _ = 1, END_MS do
+    if leaks.pending() == 0 then
+      return
+    end
+    wait.won(core.sleep(1))
+  end
+end
+
+local function check_leaks(where)
+  await_ends()
+  local left = running.leaks
+  if running.expects_leak and #left == 0 then
+    error(where .. "t.expect_leak(): no request of this example left anything open", 0)
+  elseif not running.expects_leak and #left > 0 then
+    error(("%s%s (t.expect_leak() says that it should)"):format(where, table.concat(left, "\n")), 0)
+  end
 end
 
 --- An example's body, with what holds around it.
@@ -77,6 +100,9 @@ function example.body(body, trace)
     if running and running.expects_fault and not running.had_fault then
       error(where .. "t.expect_fault(): no request of this example was answered 500", 0)
     end
+    if running then
+      check_leaks(where)
+    end
   end
 end
 
@@ -91,6 +117,25 @@ function example.expect_fault()
     error("t.expect_fault() belongs inside an example: it holds for that one", 3)
   end
   running.expects_fault = true
+end
+
+--- A request that leaves something open is what this example wants.
+function example.expect_leak()
+  if not running then
+    error("t.expect_leak() belongs inside an example: it holds for that one", 3)
+  end
+  running.expects_leak = true
+end
+
+--- A request left something open.
+-- @tparam string text what, and from where
+-- @tparam string request_id
+function example.meet_leak(text, request_id)
+  if running then
+    table.insert(running.leaks, text)
+  else
+    core.log("warn", text, "request_id", request_id)
+  end
 end
 
 --- A request was answered 500.
