@@ -21,10 +21,10 @@ Try it:
 Where `DATABASE_URL` is set, that database is used, and migrated by nobody but you:
 
     rille migrate new "add tags to posts"     writes migrations/0002_add_tags_to_posts.sql, for you to fill in
-    rille migrate                             applies what is new; `rille dev` does at its start
+    rille migrate                             applies what is new
 
-Without it, `rille dev` keeps its data in `.rille/pg`. `rille db psql` speaks to that, and
-`export DATABASE_URL=$(rille db start)` has the other commands use it, too.
+Without it, `rille dev` keeps its data in `.rille/pg` and applies what is new at its start. While it runs, `rille migrate`
+and `rille db psql` speak to that database, too; `export DATABASE_URL=$(rille db start)` has it run without `rille dev`.
 
 ## In production
 
