@@ -53,9 +53,13 @@ describe("a channel", function()
   end)
 
   it("serves senders and receivers in the order they came", function()
-    local ch, got = rille.channel(), {}
-    for i = 1, 4 do
-      rille.spawn(function() got[i] = ch:recv() end)
+    local ch, came, got = rille.channel(), 0, {}
+    for _ = 1, 4 do
+      rille.spawn(function()
+        came = came + 1
+        local turn = came
+        got[turn] = ch:recv()
+      end)
     end
     settle()
     for i = 1, 4 do
