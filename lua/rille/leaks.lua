@@ -104,7 +104,8 @@ end
 
 -- ---- what is begun, and ended ------------------------------------------------------------
 
-local function note(thing, kind, is_taken_back, is_open)
+-- `at`: where, if that is known; `is_open(thing)`: for what is not seen to end.
+local function note(thing, kind, is_taken_back, at, is_open)
   local slot, epoch
   if is_taken_back then
     slot, epoch = core.request_here() -- in a task, its end takes it back
@@ -116,7 +117,8 @@ local function note(thing, kind, is_taken_back, is_open)
     return
   end
   local entry = {
-    record = record, thing = thing, kind = kind, at = place.nearest() or "?", is_taken_back = is_taken_back, is_open = is_open,
+    record = record, thing = thing, kind = kind, at = at or place.nearest() or "?", is_taken_back = is_taken_back,
+    is_open = is_open,
   }
   record.held[entry], record.count = true, record.count + 1
   holdings[thing] = holdings[thing] or {}
@@ -190,12 +192,19 @@ local function watch_making(Class, name, kind)
   end
 end
 
+local function is_open_file(file)
+  return io.type(file) == "file"
+end
+
+-- Those that Rille itself opens it closes, or keeps for good, as rille.random does.
 local function watch_files()
   local open = io.open
   function io.open(...) -- luacheck: ignore 122
     local file, why, code = open(...)
-    if file then
-      note(file, FILE, false, function(it) return io.type(it) == "file" end)
+    local taker, line = core.caller(2)
+    local at = file and taker and place.of(taker, line)
+    if at then
+      note(file, FILE, false, at, is_open_file)
     end
     return file, why, code
   end

@@ -462,7 +462,7 @@ end)
 describe("8. tasks", function()
   it("end with their request; what is after it or in the background goes on", function()
     local order = {}
-    local api = client_of(function(app)
+    local api, t = client_of(function(app)
       app:get("/", function(c)
         rille.spawn(function()
           rille.defer(function() order[#order + 1] = "task ended" end)
@@ -478,6 +478,7 @@ describe("8. tasks", function()
         return "x"
       end)
     end)
+    t.expect_leak()
     assert.equal("x", api:get("/").body)
     rille.sleep "20ms"
     table.sort(order)

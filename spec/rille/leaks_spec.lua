@@ -32,6 +32,7 @@ app:get("/resource", function() pool:acquire() return "ok" end)
 app:get("/released", function() pool:release(pool:acquire()) return "ok" end)
 app:get("/file", function() kept = io.open "Makefile" return "ok" end)
 app:get("/file-closed", function() io.open "Makefile":close() return "ok" end)
+app:get("/random", function() return rille.random(4) end)
 app:get("/listener", function() rille.db:listen "news" return "ok" end)
 app:get("/misuse", function() lock:lock "soon" end)
 app:get("/unlocked", function() lock:unlock() end)
@@ -112,7 +113,7 @@ describe("a request", function()
   end)
 
   for _, path in ipairs {
-    "/awaited", "/cancelled", "/background", "/several", "/closed", "/inside", "/with", "/deferred", "/released", "/file-closed",
+    "/awaited", "/cancelled", "/background", "/several", "/closed", "/inside", "/with", "/deferred", "/released", "/file-closed", "/random",
   } do
     it("is not told of by " .. path, function() assert.same({}, left_by(path)) end)
   end
