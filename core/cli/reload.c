@@ -82,12 +82,19 @@ static size_t count_in(const rl_reload *reload, rl_worker_next state) {
     return count;
 }
 
+/* For who saves files; whoever asks in production is told otherwise. */
+static void show(const rl_reload *reload, const char *text) {
+    for (size_t i = 0; i < reload->of.count && reload->watch != NULL; i++)
+        rl_notice_send(rl_worker_notice(reload->of.workers[i]), text);
+}
+
 static void fail(rl_reload *reload, const char *why) {
     reload->phase = IDLE;
     reload->attempts++;
     rl_buf_reset(&reload->failure);
     (void)!rl_buf_append(&reload->failure, rl_slice_str(why));
     (void)!rl_buf_append(&reload->failure, RL_LIT("\0"));
+    show(reload, why);
     rl_log_printf(reload->of.log, RL_LOG_ERROR, "not reloaded, generation %llu goes on: %s",
                   (unsigned long long)reload->of.edition->number, why);
 }
@@ -107,6 +114,7 @@ static void find_unchanged(rl_reload *reload) {
         return;
     rl_buf_reset(&reload->failure);
     reload->attempts++;
+    show(reload, NULL);
     rl_log_printf(reload->of.log, RL_LOG_INFO, "%s is as generation %llu has it again", reload->name,
                   (unsigned long long)reload->of.edition->number);
 }

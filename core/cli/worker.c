@@ -34,6 +34,7 @@ struct rl_worker {
     rl_databases databases;  /* whose connections outlive a generation */
     rl_list draining;        /* those that were replaced, the oldest first */
     rl_post stop, serve, load, flip, begin, discard;
+    rl_notice notice; /* for its present generation */
     rl_timer stop_delay, drain_look;
     uint64_t drain_since_ms;
     rl_bulletin_row *row;    /* NULL without a bulletin */
@@ -235,6 +236,18 @@ bool rl_worker_is_hung(const rl_worker *worker) {
     return worker->row != NULL && atomic_load(&worker->row->is_hung) && rl_worker_read_state(worker) != RL_WORKER_ENDED;
 }
 
+static void on_notice(rl_notice *notice, char *text) {
+    const rl_worker *at = RL_CONTAINER(notice, rl_worker, notice);
+    if (at->current != NULL)
+        rl_app_set_notice_take(at->current->app, text);
+    else
+        rl_mem_free(text);
+}
+
+rl_notice *rl_worker_notice(rl_worker *worker) {
+    return &worker->notice;
+}
+
 /* ---- serving --------------------------------------------------------------- */
 
 static void on_serve(rl_post *post) {
@@ -330,6 +343,7 @@ rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, size_t 
     at->flip.run = on_switch;
     at->begin.run = on_begin;
     at->discard.run = on_discard;
+    rl_notice_init(&at->notice, at->loop, on_notice);
     rl_pulse_init(&at->pulse, at->loop);
     rl_timer_init(&at->stop_delay, begin_drain);
     rl_timer_init(&at->drain_look, on_drain_look);
@@ -393,5 +407,6 @@ void rl_worker_join(rl_worker *worker) {
     rl_edition_drop(worker->edition);
     rl_mem_free(worker->failure);
     rl_mem_free(worker->next_failure);
+    rl_notice_clear(&worker->notice);
     rl_mem_free(worker);
 }

@@ -17,6 +17,7 @@
 #include "base/board.h"
 #include "base/bulletin.h"
 #include "cli/edition.h"
+#include "cli/notice.h"
 #include "cli/pulse.h"
 #include "http/server.h"
 #include "pg/budget.h"
@@ -68,6 +69,10 @@ void rl_worker_switch(rl_worker *worker);
 void rl_worker_begin(rl_worker *worker);
 /* Some worker's FAILED: this one's is given up, too. */
 void rl_worker_discard(rl_worker *worker);
+
+/* What its present generation shows browsers instead of pages, until the next one serves; NULL ends it. For who
+ * develops. */
+rl_notice *rl_worker_notice(rl_worker *worker);
 
 /* Of its loop. */
 rl_pulse *rl_worker_pulse(rl_worker *worker);

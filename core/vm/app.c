@@ -24,6 +24,7 @@ struct rl_app {
     int hooks[RL_HOOK_COUNT]; /* in the registry; LUA_NOREF until the framework sets them */
     rl_list free_calls;
     rl_answerer answerer;
+    char *notice; /* what browsers are shown instead, or NULL */
 };
 
 rl_err rl_app_new(rl_vm *vm, const rl_app_limits *limits, rl_app **out) {
@@ -46,7 +47,13 @@ rl_err rl_app_new(rl_vm *vm, const rl_app_limits *limits, rl_app **out) {
     return RL_OK;
 }
 
+void rl_app_set_notice_take(rl_app *app, char *text) {
+    rl_mem_free(app->notice);
+    app->notice = text;
+}
+
 void rl_app_free(rl_app *app) {
+    rl_mem_free(app->notice);
     rl_call_free_all(&app->free_calls);
     rl_routes_clear(&app->routes);
     rl_answerer_clear(&app->answerer);
@@ -94,12 +101,12 @@ rl_call *rl_app_call(rl_request *request) {
 
 static rl_miss miss_of(rl_request *request, rl_routing routing) {
     if (routing == RL_ROUTE_BAD_PATH)
-        return (rl_miss){400, "bad_request", "the path is malformed"};
+        return (rl_miss){400, "bad_request", "the path is malformed", RL_HOOK_MISS};
     if (routing == RL_ROUTE_NOT_FOUND)
-        return (rl_miss){404, "not_found", "there is nothing here"};
+        return (rl_miss){404, "not_found", "there is nothing here", RL_HOOK_MISS};
     if (request->head.method == RL_OPTIONS)
-        return (rl_miss){204, "options", ""};
-    return (rl_miss){405, "method_not_allowed", "this resource has other methods: see Allow"};
+        return (rl_miss){204, "options", "", RL_HOOK_MISS};
+    return (rl_miss){405, "method_not_allowed", "this resource has other methods: see Allow", RL_HOOK_MISS};
 }
 
 static bool set_allow(rl_request *request) {
@@ -115,7 +122,7 @@ static void answer_miss(rl_app *app, rl_request *request, rl_routing routing) {
     rl_miss miss = miss_of(request, routing);
     request->match.count = 0;
     if (routing == RL_ROUTE_METHOD && !set_allow(request))
-        miss = (rl_miss){503, "overloaded", "out of memory: try again soon"};
+        miss = (rl_miss){503, "overloaded", "out of memory: try again soon", RL_HOOK_MISS};
     if (app->hooks[RL_HOOK_MISS] != LUA_NOREF) {
         rl_call_start(app, request, -1, &miss);
         return;
@@ -131,7 +138,7 @@ static bool on_refused(void *owner, rl_request *request, int status, const char 
     rl_app *app = owner;
     if (app->hooks[RL_HOOK_MISS] == LUA_NOREF)
         return false;
-    rl_call_start(app, request, -1, &(rl_miss){status, code, message});
+    rl_call_start(app, request, -1, &(rl_miss){status, code, message, RL_HOOK_MISS});
     return true;
 }
 
@@ -158,8 +165,20 @@ static bool is_short_of_memory(rl_app *app) {
     return memory->used >= enough;
 }
 
+/* A browser that wants a page: only the one who writes the app has it open. */
+static bool shows_notice(const rl_app *app, const rl_request *request) {
+    if (app->hooks[RL_HOOK_NOTICE] == LUA_NOREF || request->head.method != RL_GET)
+        return false;
+    rl_slice accept = rl_head_find(&request->head, RL_LIT("accept"));
+    return accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", sizeof "text/html" - 1) != NULL;
+}
+
 static void on_request(void *owner, rl_request *request) {
     rl_app *app = owner;
+    if (RL_UNLIKELY(app->notice != NULL) && shows_notice(app, request)) {
+        rl_call_start(app, request, -1, &(rl_miss){500, "not_reloaded", app->notice, RL_HOOK_NOTICE});
+        return;
+    }
     if (request->head.asterisk) {
         request->match.allow = RL_METHOD_ALL;
         answer_miss(app, request, RL_ROUTE_METHOD);
@@ -229,10 +248,11 @@ static int add_route(lua_State *L) {
     return rl_routes_add(L, &app_of(L)->routes);
 }
 
-/* hook("fault" | "miss" | "stream", fn): see rl_hook */
+/* hook("fault" | "miss" | "notice" | "stream", fn): see rl_hook */
 static int set_hook(lua_State *L) {
     static const char *const names[] = {
-        [RL_HOOK_FAULT] = "fault", [RL_HOOK_MISS] = "miss", [RL_HOOK_STREAM] = "stream", [RL_HOOK_COUNT] = NULL};
+        [RL_HOOK_MISS] = "miss", [RL_HOOK_NOTICE] = "notice", [RL_HOOK_FAULT] = "fault", [RL_HOOK_STREAM] = "stream",
+        [RL_HOOK_COUNT] = NULL};
     rl_app *app = app_of(L);
     int hook = luaL_checkoption(L, 1, NULL, names);
     luaL_checktype(L, 2, LUA_TFUNCTION);

@@ -27,6 +27,9 @@ RL_MUST_USE rl_err rl_app_new(rl_vm *vm, const rl_app_limits *limits, rl_app **o
 void rl_app_free(rl_app *app);
 /* What a server is given: the app as whose the requests are. */
 rl_tenant *rl_app_tenant(rl_app *app);
+/* What browsers are shown in place of pages, for a while: why the code that should serve now does not. `text` is freed by
+ * rl_mem_free; NULL ends it. */
+void rl_app_set_notice_take(rl_app *app, char *text);
 /* The server whose requests come here; before the first one. */
 void rl_app_attach(rl_app *app, rl_server *server);
 
@@ -36,8 +39,9 @@ typedef struct rl_call rl_call;
 
 /* Functions that the framework sets while the app loads. */
 typedef enum rl_hook {
-    RL_HOOK_FAULT,  /* (slot, epoch, error, coroutine or nil, route): answers a failed request */
     RL_HOOK_MISS,   /* (slot, epoch, status, code, message): answers one that no route took; may be unset */
+    RL_HOOK_NOTICE, /* the same: answers a browser while there is a notice; may be unset */
+    RL_HOOK_FAULT,  /* (slot, epoch, error, coroutine or nil, route): answers a failed request */
     RL_HOOK_STREAM, /* (slot, epoch, answer, status, headers, route): sends an answer that has a function `run`;
                        status and headers are those returned behind it, or nil */
     RL_HOOK_COUNT

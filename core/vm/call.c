@@ -276,7 +276,7 @@ void rl_call_start(rl_app *app, rl_request *request, int route, const rl_miss *m
     }
     init(call, app, request, route);
     lua_State *co = call->task.co;
-    lua_rawgeti(co, LUA_REGISTRYINDEX, route >= 0 ? rl_app_route(app, route) : rl_app_hook(app, RL_HOOK_MISS));
+    lua_rawgeti(co, LUA_REGISTRYINDEX, route >= 0 ? rl_app_route(app, route) : rl_app_hook(app, miss->hook));
     lua_pushinteger(co, (lua_Integer)request->slot);
     lua_pushinteger(co, (lua_Integer)request->epoch);
     int argc = 2;

@@ -33,6 +33,7 @@ typedef struct rl_call {
 typedef struct rl_miss {
     int status;
     const char *code, *message;
+    rl_hook hook; /* who answers */
 } rl_miss;
 
 /* Run `request` through route `route`; with -1, and a miss, through the app's

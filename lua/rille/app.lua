@@ -1,8 +1,10 @@
 --- An app: its routes, and what happens around every one of them.
+local answers = require "rille.answer"
 local compose = require "rille.compose"
 local config = require "rille.config"
 local core = require "rille.core"
 local elsewhere = require "rille.elsewhere"
+local error_page = require "rille.error_page"
 local fault = require "rille.fault"
 local Group = require "rille.group"
 local lifecycle = require "rille.lifecycle"
@@ -270,6 +272,11 @@ local function add_preflights(routes, steps)
   end
 end
 
+-- What C shows a browser while the files as they are now do not load (rille dev).
+local function notice(_, _, status, _, why)
+  return answers.new { body = error_page.not_reloaded(why), status = status, type = "text/html; charset=utf-8" }
+end
+
 --- Hand all routes to the server; called once, after the app's file has run.
 -- @local
 function App:build()
@@ -290,6 +297,7 @@ function App:build()
   end
   lifecycle.add(apps)
   local on_fault = fault.handler(registered, self)
+  core.hook("notice", notice)
   core.hook("fault", on_fault)
   core.hook("stream", stream.handler(on_fault, registered, self))
   if proxy.is_trusting() or miss.is_heard(apps) then

@@ -4,6 +4,7 @@
 -- Everything on it is escaped. What is named like a secret is left out, of headers, fields and locals alike.
 local escape = require "rille.escape"
 local frames = require "rille.frames"
+local place = require "rille.place"
 local program = require "rille.program"
 
 local error_page = {}
@@ -127,6 +128,24 @@ local function request_html(c)
   return table_html(list)
 end
 
+local function page_html(title, what, ...)
+  return table.concat {
+    '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n<title>',
+    escape.html(what:match "^[^\n]*"), "</title>\n<style>", STYLE, "</style>\n<h1>", escape.html(title),
+    '</h1>\n<p class="what">', escape.html(what), "</p>\n", table.concat { ... }, "</html>\n",
+  }
+end
+
+--- The page while the app's files, as they are now, do not load. It looks again by itself.
+-- @tparam string why
+-- @treturn string HTML
+function error_page.not_reloaded(why)
+  local at = why:match "^([^\n]-:%d+):" or why:match "([^%s]+%.lua:%d+)"
+  local source = at and place.excerpt(at)
+  return page_html("this save does not load: what ran before goes on, for all but browsers", why,
+    source and "<pre>" .. source_html(source) .. "</pre>\n" or "", '<meta http-equiv="refresh" content="1">\n')
+end
+
 --- The page for a fault.
 -- @tparam Context c
 -- @tparam table fault what report made of it
@@ -136,18 +155,14 @@ function error_page.of(c, fault)
   for i, frame in ipairs(fault.frames) do
     parts[i] = frame_html(frame, i == 1)
   end
-  return table.concat {
-    '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n<title>',
-    escape.html(fault.error:match "^[^\n]*"), "</title>\n<style>", STYLE, "</style>\n<h1>", escape.html(fault.message),
-    '</h1>\n<p class="what">', escape.html(fault.error), "</p>\n",
+  return page_html(fault.message, fault.error,
     #parts == 0 and fault.source and "<pre>" .. source_html(fault.source) .. "</pre>\n" or "",
     section("Statement", pre(fault.sql)),
     section("Where", table.concat(parts, "\n")),
     section("Request " .. escape.html(c.request_id), pre(c.method .. " " .. target) .. request_html(c)),
     section("Again, with curl", pre(curl_of(c, target, body))),
     section("Again, as a spec", pre(spec_of(c, target, body))),
-    section("The whole stack", pre(fault.trace)), "</html>\n",
-  }
+    section("The whole stack", pre(fault.trace)))
 end
 
 return error_page
