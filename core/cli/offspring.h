@@ -17,6 +17,7 @@ typedef struct rl_offspring {
     rl_stage stage;
     uint64_t since_ms; /* of the stage */
     int link;
+    bool has_failed; /* the app in it could not begin: it has said why */
     rl_bulletin *bulletin; /* shared with it */
 } rl_offspring;
 

@@ -200,7 +200,7 @@ static size_t count_hung(const process *at) {
 static int end_all(process *at, int status) {
     at->is_ending = true;
     for (size_t i = 0; i < at->count; i++)
-        rl_worker_stop(at->workers[i]);
+        rl_worker_order(at->workers[i], RL_DO_STOP);
     /* A handler that never waits cannot be cancelled, nor its worker joined. */
     uint64_t most_ms = at->settings->stop_delay_ms + at->settings->drain_timeout_ms + END_GRACE_MS;
     uint64_t began_ms = rl_clock_ns() / 1000000;
@@ -259,7 +259,7 @@ static int run(process *at) {
     int signal_number = wait_for_all(at, RL_WORKER_READY);
     if (signal_number == 0 && !has_failed(at)) {
         for (size_t i = 0; i < at->count; i++)
-            rl_worker_serve(at->workers[i]);
+            rl_worker_order(at->workers[i], RL_DO_SERVE);
         signal_number = wait_for_all(at, RL_WORKER_SERVING);
     }
     bool serves = signal_number == 0 && !has_failed(at);
@@ -272,6 +272,7 @@ static int run(process *at) {
         signal_number = serve_on(at);
     if (signal_number == 0) {
         print_failure(at);
+        tell_supervisor(at, RL_SAY_FAILS);
         return end_all(at, 1);
     }
     rl_log_printf(at->serving.log, RL_LOG_INFO, "%s: stopping",

@@ -1,7 +1,7 @@
 /* process -- one server process: its workers, and the order in which they start and stop.
  *
  *    supervisor --'r' reload, 's' stop, the end: stop--> process
- *    supervisor <--'R' it serves, 'H' a worker hangs---- process
+ *    supervisor <--'R' it serves, 'H' a worker hangs, 'F' the app could not begin-- process
  *
  * It binds nothing: sockets come from whoever starts it, and outlive it there. */
 #ifndef RL_CLI_PROCESS_H
@@ -13,7 +13,7 @@
 #include "base/bulletin.h"
 #include "cli/command.h"
 
-enum { RL_SAY_RELOAD = 'r', RL_SAY_STOP = 's', RL_SAY_SERVES = 'R', RL_SAY_HANGS = 'H' };
+enum { RL_SAY_RELOAD = 'r', RL_SAY_STOP = 's', RL_SAY_SERVES = 'R', RL_SAY_HANGS = 'H', RL_SAY_FAILS = 'F' };
 
 typedef struct rl_inheritance {
     const int *fds; /* bound sockets, one a worker; the process's own from here on */

@@ -70,9 +70,9 @@ int rl_reload_fd(const rl_reload *reload) {
 
 /* ---- one attempt -------------------------------------------------------------- */
 
-static void all(const rl_reload *reload, void (*act)(rl_worker *worker)) {
+static void all(const rl_reload *reload, rl_worker_do what) {
     for (size_t i = 0; i < reload->of.count; i++)
-        act(reload->of.workers[i]);
+        rl_worker_order(reload->of.workers[i], what);
 }
 
 static size_t count_in(const rl_reload *reload, rl_worker_next state) {
@@ -158,13 +158,13 @@ static void give_up(rl_reload *reload, const char *why) {
     rl_edition_drop(reload->next);
     reload->next = NULL;
     reload->phase = DISCARDING;
-    all(reload, rl_worker_discard);
+    all(reload, RL_DO_DISCARD);
 }
 
 static void look_at_loading(rl_reload *reload) {
     if (count_in(reload, RL_NEXT_READY) == reload->of.count) {
         reload->phase = SWITCHING;
-        all(reload, rl_worker_switch);
+        all(reload, RL_DO_SWITCH);
     } else if (count_in(reload, RL_NEXT_FAILED) > 0) {
         give_up(reload, failure_of(reload));
     } else if (now_ms() - reload->began_ms >= LOAD_MOST_MS) {
@@ -178,7 +178,7 @@ static void look_at_switching(rl_reload *reload) {
     rl_edition_drop(reload->of.edition);
     reload->of.edition = reload->next;
     reload->next = NULL;
-    all(reload, rl_worker_begin);
+    all(reload, RL_DO_BEGIN);
     succeed(reload);
 }
 

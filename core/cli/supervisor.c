@@ -183,11 +183,11 @@ static void on_hangs(supervisor *at, rl_offspring *one) {
 }
 
 static void hear(supervisor *at, rl_offspring *one) {
-    char word = rl_offspring_hear(one); /* its end is told by SIGCHLD */
-    if (word == RL_SAY_SERVES)
-        on_serves(at, one);
-    else if (word == RL_SAY_HANGS)
-        on_hangs(at, one);
+    for (char word; (word = rl_offspring_hear(one)) != 0; one->has_failed |= word == RL_SAY_FAILS)
+        if (word == RL_SAY_SERVES)
+            on_serves(at, one);
+        else if (word == RL_SAY_HANGS)
+            on_hangs(at, one);
 }
 
 /* ---- their ends -------------------------------------------------------------------- */
@@ -208,8 +208,7 @@ static int status_of(int wait_status) {
 static void tell_end(supervisor *at, const rl_offspring *one, int wait_status) {
     /* Killed from outside: no route is to blame for that. */
     int number = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
-    bool is_fault = number != SIGKILL && number != SIGTERM;
-    const char *route = is_fault ? blame(at, one, false) : "";
+    const char *route = number != SIGKILL && number != SIGTERM ? blame(at, one, false) : "";
     const rl_log_field fields[] = {
         rl_log_str("ended", rl_slice_str(WIFSIGNALED(wait_status) ? strsignal(WTERMSIG(wait_status)) : "by itself")),
         rl_log_int("status", status_of(wait_status)), rl_log_str("route", rl_slice_str(route))};
@@ -218,12 +217,13 @@ static void tell_end(supervisor *at, const rl_offspring *one, int wait_status) {
 }
 
 static void on_end(supervisor *at, rl_offspring *one, int wait_status) {
+    hear(at, one); /* its last words */
     rl_stage was = one->stage;
     uint64_t lasted_ms = now_ms() - one->since_ms;
     if (at->is_stopping) {
         if (at->status == 0)
             at->status = status_of(wait_status);
-    } else if (was == RL_STARTING && !at->has_served) {
+    } else if ((was == RL_STARTING && !at->has_served) || (one->has_failed && at->restarts == 0)) {
         at->is_stopping = true; /* it has said why it cannot start */
         at->status = status_of(wait_status);
     } else if (was != RL_STOPPING) {

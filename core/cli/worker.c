@@ -33,7 +33,7 @@ struct rl_worker {
     rl_generation *next;     /* which loads */
     rl_databases databases;  /* whose connections outlive a generation */
     rl_list draining;        /* those that were replaced, the oldest first */
-    rl_post stop, serve, load, flip, begin, discard;
+    rl_post load, orders[RL_DO_COUNT];
     rl_notice notice; /* for its present generation */
     rl_timer stop_delay, drain_look;
     uint64_t drain_since_ms;
@@ -148,7 +148,7 @@ static void begin_drain(rl_timer *timer) {
 }
 
 static void on_stop(rl_post *post) {
-    rl_worker *at = RL_CONTAINER(post, rl_worker, stop);
+    rl_worker *at = RL_CONTAINER(post, rl_worker, orders[RL_DO_STOP]);
     if (!at->is_serving)
         rl_loop_stop(at->loop);
     else
@@ -180,7 +180,7 @@ static void on_load(rl_post *post) {
 }
 
 static void on_switch(rl_post *post) {
-    rl_worker *at = RL_CONTAINER(post, rl_worker, flip);
+    rl_worker *at = RL_CONTAINER(post, rl_worker, orders[RL_DO_SWITCH]);
     if (at->is_retiring)
         return;
     rl_server_switch(at->server, rl_app_tenant(at->next->app));
@@ -192,7 +192,7 @@ static void on_switch(rl_post *post) {
 
 /* The newest MOST_DRAINING have their time, those before them no more. */
 static void on_begin(rl_post *post) {
-    rl_worker *at = RL_CONTAINER(post, rl_worker, begin);
+    rl_worker *at = RL_CONTAINER(post, rl_worker, orders[RL_DO_BEGIN]);
     size_t count = 0;
     if (at->is_retiring)
         return;
@@ -204,7 +204,7 @@ static void on_begin(rl_post *post) {
 }
 
 static void on_discard(rl_post *post) {
-    rl_worker *at = RL_CONTAINER(post, rl_worker, discard);
+    rl_worker *at = RL_CONTAINER(post, rl_worker, orders[RL_DO_DISCARD]);
     if (at->next != NULL) {
         rl_list_push_back(&at->draining, &at->next->link);
         rl_generation_retire(at->next, 0);
@@ -251,7 +251,7 @@ rl_notice *rl_worker_notice(rl_worker *worker) {
 /* ---- serving --------------------------------------------------------------- */
 
 static void on_serve(rl_post *post) {
-    rl_worker *at = RL_CONTAINER(post, rl_worker, serve);
+    rl_worker *at = RL_CONTAINER(post, rl_worker, orders[RL_DO_SERVE]);
     int fd = at->fd;
     at->fd = -1;
     if (rl_listener_open(at->loop, fd, rl_server_accept, at->server, &at->listener) != RL_OK)
@@ -318,6 +318,12 @@ static void *run_worker(void *arg) {
     return NULL;
 }
 
+static void (*const ORDERS[])(rl_post *post) = {[RL_DO_SERVE] = on_serve,
+                                                [RL_DO_SWITCH] = on_switch,
+                                                [RL_DO_BEGIN] = on_begin,
+                                                [RL_DO_DISCARD] = on_discard,
+                                                [RL_DO_STOP] = on_stop};
+
 /* ---- from the thread that starts it ---------------------------------------------------- */
 
 rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, size_t number, rl_worker **out) {
@@ -337,12 +343,9 @@ rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, size_t 
     atomic_init(&at->next_state, RL_NEXT_NONE);
     rl_list_init(&at->databases.list);
     rl_list_init(&at->draining);
-    at->stop.run = on_stop;
-    at->serve.run = on_serve;
     at->load.run = on_load;
-    at->flip.run = on_switch;
-    at->begin.run = on_begin;
-    at->discard.run = on_discard;
+    for (size_t i = 0; i < RL_DO_COUNT; i++)
+        at->orders[i].run = ORDERS[i];
     rl_notice_init(&at->notice, at->loop, on_notice);
     rl_pulse_init(&at->pulse, at->loop);
     rl_timer_init(&at->stop_delay, begin_drain);
@@ -366,10 +369,6 @@ const char *rl_worker_failure(const rl_worker *worker) {
     return atomic_load(&worker->state) == RL_WORKER_LOADING ? NULL : worker->failure;
 }
 
-void rl_worker_serve(rl_worker *worker) {
-    rl_loop_post(worker->loop, &worker->serve);
-}
-
 void rl_worker_load(rl_worker *worker, rl_edition *edition) {
     worker->edition = rl_edition_share(edition);
     atomic_store(&worker->next_state, RL_NEXT_LOADING);
@@ -384,20 +383,8 @@ const char *rl_worker_next_failure(const rl_worker *worker) {
     return atomic_load(&worker->next_state) == RL_NEXT_FAILED ? worker->next_failure : NULL;
 }
 
-void rl_worker_switch(rl_worker *worker) {
-    rl_loop_post(worker->loop, &worker->flip);
-}
-
-void rl_worker_begin(rl_worker *worker) {
-    rl_loop_post(worker->loop, &worker->begin);
-}
-
-void rl_worker_discard(rl_worker *worker) {
-    rl_loop_post(worker->loop, &worker->discard);
-}
-
-void rl_worker_stop(rl_worker *worker) {
-    rl_loop_post(worker->loop, &worker->stop);
+void rl_worker_order(rl_worker *worker, rl_worker_do what) {
+    rl_loop_post(worker->loop, &worker->orders[what]);
 }
 
 void rl_worker_join(rl_worker *worker) {

@@ -53,8 +53,17 @@ RL_MUST_USE rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int
 rl_worker_state rl_worker_read_state(const rl_worker *worker);
 /* Why it FAILED; NULL when it has not. */
 const char *rl_worker_failure(const rl_worker *worker);
-/* All have loaded: accept connections, and be SERVING. Once, when READY. */
-void rl_worker_serve(rl_worker *worker);
+
+/* What it can be told; each order is carried out before it may come again. */
+typedef enum rl_worker_do {
+    RL_DO_SERVE,   /* all have loaded: accept connections, and be SERVING. Once, when READY */
+    RL_DO_SWITCH,  /* requests go to the next generation from the next turn on; when that is READY, and then it is NONE */
+    RL_DO_BEGIN,   /* all workers have switched: the old one ends its services, and the new one begins them */
+    RL_DO_DISCARD, /* some worker's next FAILED: this one's is given up, too */
+    RL_DO_STOP,    /* drain and end; once, in any state */
+    RL_DO_COUNT
+} rl_worker_do;
+void rl_worker_order(rl_worker *worker, rl_worker_do what);
 
 /* ---- the next generation, of a worker that is SERVING ---- */
 
@@ -63,12 +72,6 @@ void rl_worker_load(rl_worker *worker, rl_edition *edition);
 rl_worker_next rl_worker_read_next(const rl_worker *worker);
 /* Why that FAILED. */
 const char *rl_worker_next_failure(const rl_worker *worker);
-/* Requests go to it from the next turn on; when READY, and then it is NONE. */
-void rl_worker_switch(rl_worker *worker);
-/* All workers have switched: the old one ends its services, and the new one begins them. */
-void rl_worker_begin(rl_worker *worker);
-/* Some worker's FAILED: this one's is given up, too. */
-void rl_worker_discard(rl_worker *worker);
 
 /* What its present generation shows browsers instead of pages, until the next one serves; NULL ends it. For who
  * develops. */
@@ -83,8 +86,6 @@ bool rl_worker_tell_hung(rl_worker *worker);
 /* It was found to hang, and has not ended since. */
 bool rl_worker_is_hung(const rl_worker *worker);
 
-/* Drain and end; once, in any state. */
-void rl_worker_stop(rl_worker *worker);
 /* Waits for its thread and frees it. */
 void rl_worker_join(rl_worker *worker);
 
