@@ -1,8 +1,7 @@
 /* heritage -- what a supervisor leaves to the binary that takes its place, in one
- * variable of the environment; or a service manager to the first one.
+ * variable of the environment.
  *
  *     RILLE_HERITAGE="port=8080 control=5 process=4711 link=7 restarts=0 sockets=3,4"
- *     LISTEN_PID, LISTEN_FDS   sockets from 3 on (sd_listen_fds(3))
  */
 #ifndef RL_CLI_HERITAGE_H
 #define RL_CLI_HERITAGE_H
