@@ -4,7 +4,6 @@
  *
  * What this does before and after serving are Rille's own commands. A database that somebody
  * else named is his: nothing is migrated there. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -28,24 +28,28 @@ static void complain(const rl_command *command, rl_err err) {
                 (unsigned long long)settings->port, rl_err_name(err));
 }
 
+/* What the server said is in `answer`; NULL with RL_OK: that is no JSON. */
+static cJSON *ask(const rl_command *command, rl_buf *answer, rl_err *err) {
+    rl_buf_init(answer, RL_INQUIRY_MOST);
+    *err = rl_control_ask(command->settings->host, (uint16_t)command->settings->port, answer);
+    return *err == RL_OK ? cJSON_ParseWithLength(rl_buf_live(answer).ptr, rl_buf_len(answer)) : NULL;
+}
+
 cJSON *rl_inquire_quietly(const rl_command *command) {
     rl_buf answer;
-    rl_buf_init(&answer, RL_INQUIRY_MOST);
-    cJSON *all = NULL;
-    if (rl_control_ask(command->settings->host, (uint16_t)command->settings->port, &answer) == RL_OK)
-        all = cJSON_ParseWithLength(rl_buf_live(&answer).ptr, rl_buf_len(&answer));
+    rl_err err;
+    cJSON *all = ask(command, &answer, &err);
     rl_buf_clear(&answer);
     return all;
 }
 
 cJSON *rl_inquire(const rl_command *command, rl_buf *text) {
     rl_buf answer;
-    rl_buf_init(&answer, RL_INQUIRY_MOST);
-    rl_err err = rl_control_ask(command->settings->host, (uint16_t)command->settings->port, &answer);
-    cJSON *all = NULL;
+    rl_err err;
+    cJSON *all = ask(command, &answer, &err);
     if (err != RL_OK)
         complain(command, err);
-    else if ((all = cJSON_ParseWithLength(rl_buf_live(&answer).ptr, rl_buf_len(&answer))) == NULL)
+    else if (all == NULL)
         fprintf(stderr, "rille %s: the answer is no JSON\n", command->name);
     else if (text != NULL && rl_buf_append(text, rl_buf_live(&answer)) != RL_OK)
         fprintf(stderr, "rille %s: out of memory\n", command->name);

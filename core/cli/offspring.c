@@ -31,7 +31,7 @@ _Noreturn static void be_it(const rl_command *command, const rl_inheritance *fro
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0); /* the terminal's Ctrl-C is the supervisor's: it would come twice */
-    if (strcmp(command->settings->env, "development") != 0)
+    if (!rl_settings_is_development(command->settings))
         prctl(PR_SET_DUMPABLE, 0);
     rl_leave(become_user(command->settings->user) ? rl_process_run(command, from) : 1);
 }

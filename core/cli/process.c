@@ -17,7 +17,6 @@
 #include "cli/control.h"
 #include "cli/reload.h"
 #include "cli/worker.h"
-#include "loop/tcp.h"
 
 enum {
     TOLD_TO = 1024, /* beside the numbers of signals: the supervisor says so */
@@ -295,10 +294,6 @@ static bool open_descriptors(process *at) {
     return at->signals >= 0 && at->serving.news >= 0;
 }
 
-static bool is_production(const rl_settings *settings) {
-    return strcmp(settings->env, "development") != 0;
-}
-
 static void warn_of_clamp(const process *at) {
     rl_layer layer;
     const char *place;
@@ -312,7 +307,7 @@ static void warn_of_clamp(const process *at) {
 }
 
 static int start_and_run(process *at) {
-    rl_log_format format = is_production(at->settings) ? RL_LOG_JSON : RL_LOG_READABLE;
+    rl_log_format format = rl_settings_is_development(at->settings) ? RL_LOG_READABLE : RL_LOG_JSON;
     if (rl_log_open(STDERR_FILENO, format, at->settings->log_level, &at->serving.log) != RL_OK) {
         fprintf(stderr, "rille: cannot start the log\n");
         return 1;

@@ -158,6 +158,10 @@ static rl_err give_environment(holder *h, const char *const *environment) {
     return err;
 }
 
+bool rl_settings_is_development(const rl_settings *settings) {
+    return strcmp(settings->env, "development") == 0;
+}
+
 size_t rl_settings_flag_len(const char *const *args, size_t count) {
     if (strncmp(args[0], "--", 2) != 0 || args[0][2] == '\0')
         return 0;

@@ -116,6 +116,9 @@ void rl_settings_free(rl_settings *settings);
  * rl_settings_load will complain of. 0 when args[0] is no flag at all. */
 size_t rl_settings_flag_len(const char *const *args, size_t count);
 
+/* Any other env is run as production is. */
+bool rl_settings_is_development(const rl_settings *settings);
+
 /* The layer that set `name`, and the place there: "config/production.lua:3",
  * "RILLE_MAX_BODY", "--max-body" ("" for a default). RL_ENOTFOUND when there is
  * no such setting. */

@@ -116,7 +116,7 @@ static void pause_log(supervisor *at) {
 
 static void resume_log(supervisor *at) {
     const rl_settings *settings = at->command->settings;
-    rl_log_format format = strcmp(settings->env, "development") != 0 ? RL_LOG_JSON : RL_LOG_READABLE;
+    rl_log_format format = rl_settings_is_development(settings) ? RL_LOG_READABLE : RL_LOG_JSON;
     if (rl_log_open(STDERR_FILENO, format, settings->log_level, &at->log) != RL_OK)
         at->log = NULL; /* then nothing is told */
 }

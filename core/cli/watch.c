@@ -47,11 +47,6 @@ int rl_watch_fd(const rl_watch *watch) {
     return watch->fd;
 }
 
-static bool is_lua(const char *name) {
-    size_t len = strlen(name);
-    return len > 4 && name[0] != '.' && strcmp(name + len - 4, ".lua") == 0;
-}
-
 static void note(rl_watch *watch, const char *path, const char *file) {
     if (!watch->has_news && watch->name != NULL)
         snprintf(watch->name, RL_WATCH_NAME_CAP, "%s%s", path, file);
@@ -116,7 +111,7 @@ static rl_err add(rl_watch *watch, const char *path, int depth) {
         char below[4096];
         if (rl_sources_skip(entry->d_name))
             continue;
-        if (is_lua(entry->d_name))
+        if (rl_sources_is_lua(entry->d_name))
             note(watch, path, entry->d_name);
         if ((size_t)snprintf(below, sizeof below, "%s/%s%s", watch->dir, path, entry->d_name) >= sizeof below ||
             !is_folder(below, entry))
@@ -171,7 +166,7 @@ static void take(rl_watch *watch, const struct inotify_event *event) {
         return;
     char path[4096];
     if (!(event->mask & IN_ISDIR)) {
-        if (is_lua(event->name) && is_written(watch, at, event))
+        if (rl_sources_is_lua(event->name) && is_written(watch, at, event))
             note(watch, at->path, event->name);
     } else if (!rl_sources_skip(event->name) &&
                (size_t)snprintf(path, sizeof path, "%s%s/", at->path, event->name) < sizeof path) {

@@ -35,6 +35,11 @@ const rl_sources *rl_sources_hold(const rl_sources *sources) {
     return sources;
 }
 
+bool rl_sources_is_lua(const char *name) {
+    size_t len = strlen(name);
+    return len > 4 && name[0] != '.' && strcmp(name + len - 4, ".lua") == 0;
+}
+
 void rl_sources_free(const rl_sources *held) {
     rl_sources *sources = (rl_sources *)(uintptr_t)held;
     if (sources == NULL || atomic_fetch_sub(&sources->holders, 1) > 1)
@@ -109,11 +114,6 @@ static rl_err add(rl_sources *sources, const char *path) {
     return RL_OK;
 }
 
-static bool is_lua(const FTSENT *entry) {
-    return entry->fts_namelen > 4 && entry->fts_name[0] != '.' &&
-           strcmp(entry->fts_name + entry->fts_namelen - 4, ".lua") == 0;
-}
-
 static rl_err read_all(rl_sources *sources, char *root, char *message, size_t message_cap) {
     char *const roots[] = {root, NULL};
     FTS *walk = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL);
@@ -123,7 +123,7 @@ static rl_err read_all(rl_sources *sources, char *root, char *message, size_t me
     for (FTSENT *entry; err == RL_OK && (entry = fts_read(walk)) != NULL;) {
         if (entry->fts_info == FTS_D && entry->fts_level > 0 && rl_sources_skip(entry->fts_name))
             fts_set(walk, entry, FTS_SKIP);
-        else if (entry->fts_info == FTS_F && is_lua(entry))
+        else if (entry->fts_info == FTS_F && rl_sources_is_lua(entry->fts_name))
             err = add(sources, entry->fts_path);
         if (err == RL_EFULL)
             snprintf(message, message_cap, "more than %d Lua files or %d MB of them are below %s", MOST_FILES,

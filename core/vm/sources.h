@@ -30,6 +30,8 @@ const rl_slice *rl_sources_find(const rl_sources *sources, rl_slice path);
 /* Whether both hold the same files with the same texts. */
 bool rl_sources_equal(const rl_sources *a, const rl_sources *b);
 
+/* Whether a file of that name is one of an app's Lua files: hidden ones are an editor's. */
+bool rl_sources_is_lua(const char *name);
 /* Whether a folder of that name holds nothing of the app's own. */
 bool rl_sources_skip(const char *name);
 

@@ -9,6 +9,7 @@
 -- trusting 127.0.0.1 would let in every user of the machine. As root the server
 -- runs as another user, because it refuses to be root. All of this blocks: it is
 -- for commands, not for a server's loop.
+local quote = require("rille.program").quoted
 local random = require "rille.random"
 
 local cluster = {}
@@ -19,10 +20,6 @@ local LONGEST_SOCKET = 107   -- bytes that sun_path holds
 local PORT_FROM, PORT_COUNT = 20000, 12000 -- below Linux' own choices for outgoing connections
 
 -- ---- the shell -------------------------------------------------------------------
-
-local function quote(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
 
 -- Run a shell command: whether it succeeded, and what it printed.
 local function sh(...)

@@ -7,6 +7,7 @@
 -- left behind. What a file prints goes straight to the terminal.
 local core = require "rille.core"
 local lfs = require "lfs" -- busted's own need
+local quoted = require("rille.program").quoted
 
 local suite = {}
 
@@ -30,10 +31,6 @@ function suite.files(given)
 end
 
 -- ---- one file's process -------------------------------------------------------------
-
-local function quoted(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
 
 local function read_file(path)
   local file = io.open(path, "rb")
