@@ -9,6 +9,7 @@
 -- trusting 127.0.0.1 would let in every user of the machine. As root the server
 -- runs as another user, because it refuses to be root. All of this blocks: it is
 -- for commands, not for a server's loop.
+local contents = require "rille.contents"
 local quote = require("rille.program").quoted
 local random = require "rille.random"
 
@@ -43,13 +44,8 @@ local function must(what, ...)
 end
 
 local function read(path)
-  local file = io.open(path, "rb")
-  if not file then
-    return nil
-  end
-  local text = file:read "*a"
-  file:close()
-  return text:match "^%s*(.-)%s*$"
+  local text = contents.of(path)
+  return text and text:match "^%s*(.-)%s*$"
 end
 
 -- A file that only we can read, from its first byte on.

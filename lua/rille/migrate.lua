@@ -36,14 +36,6 @@ local function pending(migrations, applied, limit)
   return list
 end
 
-local function names_of(list)
-  local names = {}
-  for i, one in ipairs(list) do
-    names[i] = one.name
-  end
-  return names
-end
-
 -- An edited file was never run as it is now: going on would build on what is not there.
 local function refuse_edited(migrations, applied)
   for _, migration in ipairs(history.edited(migrations, applied)) do
@@ -264,7 +256,7 @@ end
 -- @treturn {string,...} the files' names, in their order
 -- @raise { migrate = … } for a name that is none
 function migrate.pending(handle, dir)
-  return names_of(pending(files.list(dir), history.read(handle)))
+  return files.names(pending(files.list(dir), history.read(handle)))
 end
 
 --- What keeps an app from running on a database: migrations that it has not had. One that has had

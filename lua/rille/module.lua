@@ -4,6 +4,7 @@
 -- an app that is mounted in another keeps its own modules. It is written in Lua,
 -- so a module may wait (query the database) while it loads, which the standard
 -- require cannot. A file's globals are its mistakes: assigning one is an error.
+local contents = require "rille.contents"
 local core = require "rille.core"
 local forwarding = require "rille.coroutine"
 local line = require "rille.line"
@@ -31,13 +32,7 @@ local function read(path)
   if text ~= nil then
     return text or nil
   end
-  local file = io.open(path, "rb")
-  if not file then
-    return nil
-  end
-  text = file:read "*a"
-  file:close()
-  return text
+  return (contents.of(path))
 end
 
 local function exists(path)
@@ -45,11 +40,7 @@ local function exists(path)
   if text ~= nil then
     return text ~= false
   end
-  local file = io.open(path, "r")
-  if file then
-    file:close()
-  end
-  return file ~= nil
+  return contents.exists(path)
 end
 
 local function find(root, name)

@@ -14,6 +14,7 @@
 -- An unknown one raises, with the template's line; `data.x` may be missing.
 local buffer = require "string.buffer"
 local compile = require "rille.template.compile"
+local contents = require "rille.contents"
 local core = require "rille.core"
 local global = require "rille.template.global"
 local nearest = require "rille.nearest"
@@ -88,16 +89,6 @@ function Environment.__newindex(_, key)
 end
 
 -- ---- loading ------------------------------------------------------------------------
-
-local function read_file(path)
-  local file = io.open(path, "rb")
-  if not file then
-    return nil
-  end
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 -- A name may come from outside: it stays in the folder.
 local function is_name(name)
@@ -325,7 +316,7 @@ function template.new(options)
     error("template.new wants the folder: template.new { dir = \"views\" }", 2)
   end
   return setmetatable({
-    dir = options.dir, ext = options.ext or "etlua", read = options.read or read_file, env = options.env or NOTHING,
+    dir = options.dir, ext = options.ext or "etlua", read = options.read or contents.of, env = options.env or NOTHING,
     reload = options.reload or false, label = options.label or options.dir:match "([^/]+)/*$" or options.dir, known = {},
   }, Views)
 end

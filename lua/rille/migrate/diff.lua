@@ -100,14 +100,6 @@ local function run(handle, one, sql)
   end
 end
 
-local function names_of(list)
-  local names = {}
-  for i, one in ipairs(list) do
-    names[i] = one.name
-  end
-  return names
-end
-
 -- The tables as they are declared, and as CREATE TABLE alone makes them.
 local function read_declared(handle, list)
   local made, whole
@@ -118,7 +110,7 @@ local function read_declared(handle, list)
     for _, one in ipairs(list) do
       run(handle, one, one.create)
     end
-    made = tables.read(handle, names_of(list))
+    made = tables.read(handle, files.names(list))
     for _, kind in ipairs { "indexes", "foreign_keys" } do
       for _, one in ipairs(list) do
         for _, sql in ipairs(one[kind]) do
@@ -126,7 +118,7 @@ local function read_declared(handle, list)
         end
       end
     end
-    whole = tables.read(handle, names_of(list))
+    whole = tables.read(handle, files.names(list))
     error(ENOUGH, 0)
   end)
   if not ok and err ~= ENOUGH then
@@ -171,7 +163,7 @@ end
 -- @raise { migrate = … } with the model's line
 function diff.of(handle, models, target_of)
   local list = declared_tables(models, target_of)
-  local had = tables.read(handle, names_of(list))
+  local had = tables.read(handle, files.names(list))
   local wanted, made = read_declared(handle, list)
   local all, remarks, touched, created = {}, {}, {}, {}
   for _, one in ipairs(list) do

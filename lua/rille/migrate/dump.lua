@@ -2,6 +2,7 @@
 --
 -- Written in development alone, by pg_dump. What differs from run to run or from one pg_dump to the
 -- next (versions, session settings, random tokens) is left out, so that the same database gives the same text.
+local contents = require "rille.contents"
 local core = require "rille.core"
 local files = require "rille.migrate.file"
 local history = require "rille.migrate.history"
@@ -71,15 +72,6 @@ local function write(path, text)
   return os.rename(path .. ".new", path)
 end
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "*a"
-  if file then
-    file:close()
-  end
-  return text
-end
-
 --- Write it, in development; where it cannot be, that is said.
 -- @tparam Db handle
 -- @tparam string url of the same database
@@ -97,7 +89,7 @@ function dump.write(handle, url, dir, out)
     why = "there is no pg_dump here (Debian's package postgresql-client)"
   end
   local whole = text and HEAD .. cleaned(text) .. rows_of(history.read(handle), history.place(handle))
-  local is_new = whole and whole ~= read(path)
+  local is_new = whole and whole ~= contents.of(path)
   local ok
   if is_new then
     ok, why = write(path, whole)

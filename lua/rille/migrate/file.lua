@@ -10,7 +10,9 @@
 -- Numbers order them: counted (0007) or the time (20240131120000), gaps do not
 -- matter, 7 and 0007 are one. `-- migrate:up transaction:false` is for what cannot
 -- run in a transaction. The format is dbmate's.
+local contents = require "rille.contents"
 local core = require "rille.core"
+local quoted = require("rille.program").quoted
 local script = require "rille.migrate.script"
 
 local files = {}
@@ -29,6 +31,17 @@ function files.number(version)
   return (version:gsub("^0+(%d)", "%1"))
 end
 
+--- The names of migrations, of tables: of what has one.
+-- @tparam {table,...} list
+-- @treturn {string,...} in its order
+function files.names(list)
+  local names = {}
+  for i, one in ipairs(list) do
+    names[i] = one.name
+  end
+  return names
+end
+
 --- Whether a version comes before another. Numbers of any length, as text: 9 before
 -- 10, 20240101120000 behind both.
 function files.is_before(a, b)
@@ -42,13 +55,8 @@ end
 -- ---- parts ------------------------------------------------------------------------
 
 local function read_file(path)
-  local file, why = io.open(path, "rb")
-  if not file then
-    fail("%s", why)
-  end
-  local text = file:read "*a"
-  file:close()
-  return text
+  local text, why = contents.of(path)
+  return text or fail("%s", why)
 end
 
 local function options_of(migration, rest, number)
@@ -238,7 +246,7 @@ end
 function files.new(dir, name, text)
   local word = folded(name)
   if not core.file_names(dir) then
-    os.execute("mkdir -p -- '" .. dir:gsub("'", "'\\''") .. "'")
+    os.execute("mkdir -p -- " .. quoted(dir))
   end
   local path = ("%s/%s_%s.sql"):format(dir, next_version(files.list(dir)), word)
   local file, why = io.open(path, "wb")

@@ -16,6 +16,7 @@
 -- What a model's row must belong to is made as well, by the factory of that relation's or that
 -- model's name; a field of the relation's name says it in another way: a row, the name of a
 -- factory, fields for it, or false for none.
+local contents = require "rille.contents"
 local core = require "rille.core"
 local db = require "rille.db"
 local nearest = require "rille.nearest"
@@ -235,14 +236,6 @@ end
 
 -- ---- making -------------------------------------------------------------------------
 
-local function exists(path)
-  local file = io.open(path, "r")
-  if file then
-    file:close()
-  end
-  return file ~= nil
-end
-
 local function insert(name, fields)
   local columns, marks, values = {}, {}, {}
   for i, key in ipairs(names_of(fields)) do
@@ -270,7 +263,7 @@ local function model_of(self, line, level)
   end
   local name = line[#line].name
   local path = ("%s/models/%s.lua"):format(self.dir or ".", name)
-  if not model and not exists(path) then
+  if not model and not contents.exists(path) then
     error(('the factory "%s" has no model: there is no %s. Say { model = "models.…" }, or { table = "…" }, behind its fields')
       :format(name, path), level + 1)
   end

@@ -5,17 +5,15 @@
 --     rille.test()                      `rille spec --app DIR`; else ./app.lua; else the mirror of
 --                                       the spec's path: spec/apps/shop_spec.lua and
 --                                       spec/apps/shop/cart_spec.lua are about apps/shop
+local contents = require "rille.contents"
+
 local place = {
   --- The folder that `rille spec --app` named.
   chosen = nil,
 }
 
 local function has_app(dir)
-  local file = io.open(dir .. "/app.lua", "r")
-  if file then
-    file:close()
-  end
-  return file ~= nil
+  return contents.exists(dir .. "/app.lua")
 end
 
 -- The folders that a spec's path may mirror, the longest first.
