@@ -44,6 +44,9 @@ local function command_line(options, log_path)
   elseif not (options.env or {}).RILLE_DB_MIGRATIONS then
     words[2] = "RILLE_DB_MIGRATIONS=" -- most of the apps in specs have other tables than this folder's
   end
+  if options.command == "dev" then
+    words[#words + 1] = "RILLE_ALLOWED_HOSTS=x" -- what spec.wire calls every server
+  end
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = quoted(name .. "=" .. value)
   end

@@ -2,6 +2,7 @@
  *
  *    no DATABASE_URL, and a folder of migrations --> db start, migrate up --> serve --> db stop
  *
+ * Faults are shown with source and values, so it listens beyond this machine only when told to (--expose).
  * What this does before and after serving are Rille's own commands. A database that somebody
  * else named is his: nothing is migrated there. */
 #include <stdio.h>
@@ -89,9 +90,19 @@ static int serve_with(const rl_command *command) {
     return status;
 }
 
+/* Addresses that only this machine reaches. */
+static bool is_loopback(const char *host) {
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
 int rl_dev(const rl_command *command) {
     char migrations[PATH_CAP];
     bool was_running;
+    if (!command->settings->expose && !is_loopback(command->settings->host)) {
+        fprintf(stderr, "rille dev: on %s others could read the app's source and values on its error pages: "
+                "leave --host out, or add --expose\n", command->settings->host);
+        return 2;
+    }
     if (command->settings->database_url[0] != '\0' || !find_migrations(command, migrations))
         return rl_serve(command);
     bool has_started = start_database(migrations, &was_running);

@@ -34,7 +34,8 @@ rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_databases *datab
         at->vm->sources = edition->sources;
         err = rl_vm_settings_apply(at->vm, settings, serving->app_dir);
     }
-    rl_app_limits limits = {.request_timeout_ms = settings->request_timeout_ms, .max_json = settings->max_json};
+    rl_app_limits limits = {.request_timeout_ms = settings->request_timeout_ms, .max_json = settings->max_json,
+                            .hosts = serving->is_dev && !settings->expose ? settings->allowed_hosts : NULL};
     if (err == RL_OK)
         err = rl_app_new(at->vm, &limits, &at->app);
     if (err != RL_OK) {

@@ -30,6 +30,8 @@ typedef struct rl_settings {
     /* The process. Texts are never NULL; an unset one is "". */
     const char *host;
     const char *trusted_proxies; /* "10.0.0.0/8, 127.0.0.1"; "": none */
+    const char *allowed_hosts;   /* "shop.test, 192.168.1.7"; "": none */
+    bool expose;
     uint64_t port;
     uint64_t workers; /* never 0 here: 0 was replaced by the number of cores */
     const char *env;

@@ -43,6 +43,7 @@ typedef struct rl_serving {
     uint32_t started; /* workers, by the thread that starts them */
     int news; /* an eventfd: some worker's state changed */
     rl_bulletin *bulletin; /* a row a worker; NULL: nobody looks after the process */
+    bool is_dev;           /* `rille dev`: for whoever writes the app */
 } rl_serving;
 
 typedef struct rl_worker rl_worker;

@@ -56,3 +56,31 @@ bool rl_host_is_valid(rl_slice host) {
         return len > 0;
     return host.ptr[len] == ':' && is_port(rl_slice_of(host.ptr + len + 1, host.len - len - 1));
 }
+
+/* Without the port. */
+static rl_slice name_of(rl_slice host) {
+    size_t len = host.len > 0 && host.ptr[0] == '[' ? ip_literal_len(host) : reg_name_len(host);
+    return rl_slice_of(host.ptr, len);
+}
+
+bool rl_host_is_local(rl_slice host) {
+    static const rl_slice BELOW = {".localhost", 10};
+    rl_slice name = name_of(host);
+    if (rl_slice_ieq(name, RL_LIT("localhost")) || rl_slice_eq(name, RL_LIT("127.0.0.1")) ||
+        rl_slice_eq(name, RL_LIT("[::1]")))
+        return true;
+    return name.len > BELOW.len &&
+           rl_slice_ieq(rl_slice_of(name.ptr + name.len - BELOW.len, BELOW.len), BELOW);
+}
+
+bool rl_host_is_listed(rl_slice host, const char *list) {
+    static const char BETWEEN[] = " ,\t";
+    rl_slice name = name_of(host);
+    for (list += strspn(list, BETWEEN); *list != '\0'; list += strspn(list, BETWEEN)) {
+        size_t len = strcspn(list, BETWEEN);
+        if (rl_slice_ieq(name, rl_slice_of(list, len)))
+            return true;
+        list += len;
+    }
+    return false;
+}

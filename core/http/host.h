@@ -15,4 +15,10 @@
  * comes to mean another host than it seems to. */
 bool rl_host_is_valid(rl_slice host);
 
+/* Of a valid one, with whatever port: whether it is what this machine calls itself, localhost or a name below it,
+ * 127.0.0.1, [::1]. */
+bool rl_host_is_local(rl_slice host);
+/* The same: whether it is one of the names in `list`, which stand apart by spaces and commas. */
+bool rl_host_is_listed(rl_slice host, const char *list);
+
 #endif

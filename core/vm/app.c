@@ -3,6 +3,7 @@
 #include "base/board.h"
 #include "base/bulletin.h"
 #include "base/mem.h"
+#include "http/host.h"
 #include "http/lines.h"
 #include "vm/answer.h"
 #include "vm/call.h"
@@ -165,6 +166,13 @@ static bool is_short_of_memory(rl_app *app) {
     return memory->used >= enough;
 }
 
+/* A page of somebody else's whose name suddenly leads to this machine (DNS rebinding) is told apart by the name that it
+ * asks for: its browser takes both for one site, and would hand it what we answer. */
+static bool is_for_us(const rl_app *app, const rl_request *request) {
+    rl_slice host = rl_head_host(&request->head);
+    return rl_host_is_local(host) || rl_host_is_listed(host, app->limits.hosts);
+}
+
 /* A browser that wants a page: only the one who writes the app has it open. */
 static bool shows_notice(const rl_app *app, const rl_request *request) {
     if (app->hooks[RL_HOOK_NOTICE] == LUA_NOREF || request->head.method != RL_GET)
@@ -175,6 +183,12 @@ static bool shows_notice(const rl_app *app, const rl_request *request) {
 
 static void on_request(void *owner, rl_request *request) {
     rl_app *app = owner;
+    if (RL_UNLIKELY(app->limits.hosts != NULL) && !is_for_us(app, request)) {
+        (void)rl_request_fail(request, 421, "other_host", "while it is being written this app answers to localhost, and to "
+                              "the names in the setting allowed_hosts; with --expose it answers to any");
+        rl_request_release(request);
+        return;
+    }
     if (RL_UNLIKELY(app->notice != NULL) && shows_notice(app, request)) {
         rl_call_start(app, request, -1, &(rl_miss){500, "not_reloaded", app->notice, RL_HOOK_NOTICE});
         return;

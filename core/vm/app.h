@@ -19,6 +19,8 @@ typedef struct rl_app rl_app;
 typedef struct rl_app_limits {
     uint64_t request_timeout_ms;
     size_t max_json;
+    const char *hosts; /* only those asked for by a local name, or one listed here, are served; NULL: all are.
+                          Lives as long as the app */
 } rl_app_limits;
 
 /* Serves with `vm` from now on. */

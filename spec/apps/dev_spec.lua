@@ -47,4 +47,34 @@ describe("rille dev", function()
     assert.matches("applying 0001_create_words.sql", log, 1, true)
     assert.equal("stopped", db "status")
   end)
+
+  it("answers by local names and those that are listed, and listens for other machines only when told to", function()
+    local running = server.start { app = "apps/hello", command = "dev", env = { DATABASE_URL = "", RILLE_ALLOWED_HOSTS = "shop.test" } }
+    finally(function() running:stop() end)
+    local function status_as(host)
+      local conn = wire.connect(running.port)
+      conn:send(("GET / HTTP/1.1\r\nHost: %s\r\n\r\n"):format(host))
+      local status = assert(conn:answer()).status
+      conn:close()
+      return status
+    end
+    for _, host in ipairs { "localhost", "127.0.0.1:" .. running.port, "a.localhost:1", "[::1]", "shop.test" } do
+      assert.equal(200, status_as(host), host)
+    end
+    assert.equal(421, status_as "evil.test")
+    local said = shell.run(shell.quoted(shell.rille()) .. " dev apps/hello --host 0.0.0.0 2>&1; true")
+    assert.matches("rille dev: on 0.0.0.0 others could read", said, 1, true)
+    assert.matches("--expose", said, 1, true)
+  end)
+
+  it("answers by any name when it is exposed", function()
+    local running = server.start {
+      app = "apps/hello", command = "dev", env = { DATABASE_URL = "", RILLE_ALLOWED_HOSTS = "" }, args = { "--expose" },
+    }
+    finally(function() running:stop() end)
+    local conn = wire.connect(running.port)
+    conn:send(wire.get "/")
+    assert.equal(200, assert(conn:answer()).status)
+    conn:close()
+  end)
 end)

@@ -69,11 +69,41 @@ static void never_reads_past_the_end(void **state) {
     assert_false(rl_host_is_valid(rl_slice_of("[::1]", 4)));
 }
 
+static void knows_the_names_of_this_machine(void **state) {
+    static const char *const local[] = {"localhost", "LocalHost:8080", "shop.localhost", "127.0.0.1:1", "[::1]", "[::1]:80"};
+    static const char *const others[] = {"", "x", "localhost.evil.test", "notlocalhost", ".localhost", "127.0.0.1.evil.test",
+                                         "127.0.0.2", "[::2]", "192.168.1.7:8080", "[::1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+        if (!rl_host_is_local(rl_slice_str(local[i])))
+            fail_msg("not local: %s", local[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (rl_host_is_local(rl_slice_str(others[i])))
+            fail_msg("local: %s", others[i]);
+}
+
+static void finds_a_name_in_a_list(void **state) {
+    static const char list[] = "shop.test, 192.168.1.7,[fe80::1] b";
+    static const char *const in[] = {"shop.test", "SHOP.test:8080", "192.168.1.7:1", "[fe80::1]:80", "b"};
+    static const char *const out[] = {"", "shop", "test", "a.shop.test", "192.168.1.70", "x"};
+    (void)state;
+    for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+        if (!rl_host_is_listed(rl_slice_str(in[i]), list))
+            fail_msg("not listed: %s", in[i]);
+    for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+        if (rl_host_is_listed(rl_slice_str(out[i]), list))
+            fail_msg("listed: %s", out[i]);
+    assert_false(rl_host_is_listed(RL_LIT("x"), ""));
+    assert_false(rl_host_is_listed(RL_LIT(""), " , "));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_names_addresses_and_ports),
         cmocka_unit_test(refuses_anything_else),
         cmocka_unit_test(never_reads_past_the_end),
+        cmocka_unit_test(knows_the_names_of_this_machine),
+        cmocka_unit_test(finds_a_name_in_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,22 @@ static void what_no_route_takes_is_answered_without_lua(void **state) {
     served_free(s);
 }
 
+static void who_asks_by_another_name_is_turned_away(void **state) {
+    (void)state;
+    served *s = served_new();
+    s->limits.hosts = "shop.test";
+    assert_true(served_open(s, RIG_CEILING, "route('GET', '/', function() return 'hello' end)"));
+    feed(s->w, "GET / HTTP/1.1\r\nHost: localhost:8080\r\n\r\nGET / HTTP/1.1\r\nHost: shop.test\r\n\r\n");
+    assert_int_equal(times(s->w, "hello"), 2);
+    forget(s->w);
+    feed(s->w, "GET / HTTP/1.1\r\nHost: evil.test\r\n\r\nGET /nowhere HTTP/1.1\r\nHost: evil.test\r\n\r\n"
+               "GET http://evil.test/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_int_equal(times(s->w, "421 Misdirected Request"), 3);
+    assert_true(has(s->w, "allowed_hosts") && !has(s->w, "hello"));
+    assert_int_equal(rl_server_live(s->w->server), 0);
+    served_free(s);
+}
+
 static void handlers_that_wait_answer_in_order(void **state) {
     (void)state;
     served *s = served_opened("route('GET', '/slow', function() core.sleep(5) return 'slow' end)\n"
@@ -332,6 +348,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_route_answers_with_what_its_function_returns),
         cmocka_unit_test(what_no_route_takes_is_answered_without_lua),
+        cmocka_unit_test(who_asks_by_another_name_is_turned_away),
         cmocka_unit_test(handlers_that_wait_answer_in_order),
         cmocka_unit_test(a_fault_is_answered_by_the_fault_function),
         cmocka_unit_test(a_fault_in_the_fault_function_is_500),
