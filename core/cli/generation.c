@@ -27,6 +27,7 @@ rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_databases *datab
     if (err == RL_OK) {
         at->vm->log = serving->log;
         at->vm->board = serving->board;
+        at->vm->journal = serving->journal;
         at->vm->budgets = serving->database_budgets;
         at->vm->databases = databases;
         at->vm->listeners = serving->database_listeners;

@@ -343,16 +343,19 @@ int rl_process_run(const rl_command *command, const rl_inheritance *from) {
     at.serving.limits = limits_of(at.settings);
     at.serving.limits.connections = &at.serving.connections;
     at.workers = rl_mem_zalloc(at.count, sizeof *at.workers);
+    bool keeps_journal = at.settings->timeline || rl_settings_is_development(at.settings);
     int status = 1;
     if (at.workers == NULL || !open_descriptors(&at) || rl_board_new(&at.serving.board) != RL_OK ||
         rl_budgets_new(&at.serving.database_budgets) != RL_OK ||
-        rl_pg_listeners_new(&at.serving.database_listeners) != RL_OK || rl_commons_new(&at.serving.commons) != RL_OK)
+        rl_pg_listeners_new(&at.serving.database_listeners) != RL_OK || rl_commons_new(&at.serving.commons) != RL_OK ||
+        (keeps_journal && rl_journal_new(&at.serving.journal) != RL_OK))
         fprintf(stderr, "rille: out of memory or descriptors\n");
     else if (read_edition(&at))
         status = start_and_run(&at);
     rl_reload_close(at.reload);
     rl_edition_drop(at.edition);
     rl_board_free(at.serving.board);
+    rl_journal_free(at.serving.journal);
     rl_budgets_free(at.serving.database_budgets);
     rl_pg_listeners_free(at.serving.database_listeners);
     rl_commons_free(at.serving.commons);

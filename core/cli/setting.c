@@ -32,6 +32,7 @@ const rl_setting rl_setting_table[] = {
     TEXT(user, "", "who the server process becomes; started by root"),
     {"supervise", RL_SETTING_BOOL, FIELD(supervise), "true", 0, 0, "replace the process when it fails", false},
     {"access_log", RL_SETTING_BOOL, FIELD(access_log), "true", 0, 0, "a line a request", false},
+    {"timeline", RL_SETTING_BOOL, FIELD(timeline), "false", 0, 0, "keep what requests do, as in development", false},
     {"log_level", RL_SETTING_LEVEL, FIELD(log_level), "info", 0, 0, "the least level that is logged", false},
 
     SIZE(max_request_line, "8K", 256, M, "longest request line"),

@@ -38,6 +38,7 @@ typedef struct rl_settings {
     const char *user; /* who the server process is; "": who started it */
     bool supervise;
     bool access_log;
+    bool timeline; /* keep a journal of requests, as development always does */
     rl_log_level log_level;
 
     /* What one request may be. Sizes in bytes. */

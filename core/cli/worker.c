@@ -254,6 +254,7 @@ static void on_serve(rl_post *post) {
     rl_worker *at = RL_CONTAINER(post, rl_worker, orders[RL_DO_SERVE]);
     int fd = at->fd;
     at->fd = -1;
+    rl_server_set_journal(at->server, at->serving->journal, at->number);
     if (rl_listener_open(at->loop, fd, rl_server_accept, at->server, &at->listener) != RL_OK)
         fail(at, "cannot listen on the bound socket");
     else

@@ -35,6 +35,7 @@ typedef struct rl_serving {
     rl_log *log;
     rl_body_budget body_budget;
     rl_board *board; /* for `rille status` */
+    rl_journal *journal; /* NULL: none is kept */
     rl_budgets *database_budgets;
     rl_pg_listeners *database_listeners;
     rl_commons *commons;

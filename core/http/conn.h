@@ -122,9 +122,14 @@ struct rl_server {
     uint64_t date_ms;   /* the loop's time when `date` was last looked at */
     int64_t date_s;     /* the second that it shows */
     char date[RL_DATE_LEN + 1];
+    rl_journal *journal; /* NULL: none is kept */
+    uint32_t worker;     /* as it says there whose requests these are */
     bool access_log;
     bool is_draining;
 };
+
+/* The request's entry in the journal, of a server that keeps one. */
+void rl_server_begin_entry(rl_server *server, rl_request *request);
 
 /* `request` is the present tenant's from here on. */
 static inline void rl_server_give(rl_server *server, rl_request *request) {
@@ -132,6 +137,8 @@ static inline void rl_server_give(rl_server *server, rl_request *request) {
     request->tenant = server->tenant;
     server->tenant->live++;
     server->live++;
+    if (RL_UNLIKELY(server->journal != NULL))
+        rl_server_begin_entry(server, request);
 }
 
 /* An empty buffer from the pool; NULL without memory. */
@@ -139,6 +146,7 @@ rl_buf *rl_server_take_buf(rl_server *server);
 void rl_server_give_buf(rl_server *server, rl_buf *buf);
 /* The Server and Date lines of this second, RL_DATE_LEN bytes. */
 const char *rl_server_date(rl_server *server);
+void rl_server_end_entry(rl_request *request);
 /* The access log's line, of a server that keeps one. */
 void rl_server_log_request(const rl_request *request);
 

@@ -100,6 +100,8 @@ bool rl_request_settle(rl_request *request) {
     request->tenant->live--;
     if (request->server->access_log)
         rl_server_log_request(request);
+    if (RL_UNLIKELY(request->entry != NULL))
+        rl_server_end_entry(request);
     recycle(request);
     return true;
 }

@@ -14,6 +14,7 @@
 #define RL_HTTP_REQUEST_H
 
 #include "base/arena.h"
+#include "base/journal.h"
 #include "base/list.h"
 #include "http/body.h"
 #include "http/head.h"
@@ -37,6 +38,7 @@ struct rl_request {
     rl_buf *held;   /* what is to be sent once the requests before this one are answered */
     struct rl_tenant *tenant; /* who it was given to, once dispatched */
     void *handling; /* the handler's own */
+    rl_entry *entry;   /* in the journal; NULL: none */
     const char *route; /* the pattern that matched, for the log; NULL: none did */
     uint64_t number;   /* of this server; its id is made of it: http/request_id.h */
     rl_slice given_id; /* its id instead, in the arena; empty: none was given */

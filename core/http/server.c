@@ -53,6 +53,11 @@ rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budg
     return RL_OK;
 }
 
+void rl_server_set_journal(rl_server *server, rl_journal *journal, uint32_t worker) {
+    server->journal = journal;
+    server->worker = worker;
+}
+
 void rl_server_switch(rl_server *server, rl_tenant *tenant) {
     server->tenant = tenant;
 }

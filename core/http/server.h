@@ -8,6 +8,7 @@
 #ifndef RL_HTTP_SERVER_H
 #define RL_HTTP_SERVER_H
 
+#include "base/journal.h"
 #include "base/log.h"
 #include "http/parser.h"
 #include "http/request.h"
@@ -60,6 +61,8 @@ typedef struct rl_server_stats {
  * each request gets a line. */
 RL_MUST_USE rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budget *budget,
                                  rl_tenant *tenant, rl_log *log, bool access_log, rl_server **out);
+/* Keep a journal of its requests from now on, as those of that worker; NULL: none. It outlives the server. */
+void rl_server_set_journal(rl_server *server, rl_journal *journal, uint32_t worker);
 /* Requests that come from now on are `tenant`'s. */
 void rl_server_switch(rl_server *server, rl_tenant *tenant);
 /* All connections must have ended (rl_server_is_idle). */

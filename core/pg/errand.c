@@ -288,6 +288,7 @@ void rl_errand_seek_place(rl_errand *errand) {
         is_shared = rl_batch_run_shared(errand->batch, errand->lane);
     else if (errand->may_share)
         is_shared = rl_lane_run(errand->lane, &errand->query, errand->lesson);
+    errand->was_shared = is_shared;
     if (is_shared)
         errand->state = RL_ERRAND_SHARED;
     else

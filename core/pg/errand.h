@@ -84,6 +84,7 @@ struct rl_errand {
     uint8_t tries;
     bool orphan;
     bool may_share; /* the lane may be asked */
+    bool was_shared; /* it ran there, at last */
     bool writes;    /* at home, perhaps, where there are replicas: its scope's reads must see it */
     void (*done)(rl_errand *errand);  /* on the loop, or from within start; then DONE */
     void (*freed)(rl_errand *errand); /* frees the memory it is part of */

@@ -195,6 +195,7 @@ static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const cha
     call->running++;
     call->follow_over = false;
     call->follow.name = call->request->route;
+    call->follow.entry = call->request->entry;
     call->follow.scope.emptied = on_follow_emptied;
     if (step != RL_FOLLOW_STREAM) /* which may take as long as its client reads: write_timeout bounds it */
         rl_scope_set_deadline(&call->follow.scope, rl_app_read_limits(call->app)->request_timeout_ms);
@@ -257,6 +258,9 @@ static void init(rl_call *call, rl_app *app, rl_request *request, int route) {
     call->task_over = false;
     call->task.scope.emptied = on_task_emptied;
     call->task.name = request->route;
+    call->task.entry = request->entry;
+    if (RL_UNLIKELY(request->entry != NULL && request->route != NULL))
+        rl_entry_set_route(request->entry, request->route);
     rl_signal_init(&call->body_news);
     rl_signal_init(&call->drained);
     rl_list_init(&call->link);

@@ -132,7 +132,7 @@ static int run(lua_State *L, rl_op *op, void (*work)(rl_job *job)) {
     op->is_busy = true;
     op->vm = task->vm;
     op->vm->jobs++;
-    return rl_signal_wait(L, task, &op->done, UINT64_MAX);
+    return rl_signal_wait(L, task, &op->done, UINT64_MAX, "file");
 }
 
 /* file_open(handle) -> case; then file_about */

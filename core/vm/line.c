@@ -68,7 +68,7 @@ static int wait_in_line(lua_State *L) {
     rl_task *task = rl_task_may_wait(L);
     limit_wait(L, 2, task, CASE_TIMEOUT);
     rl_signal_join(signal, task);
-    return lua_gettop(L) == 4 ? rl_task_wait_bringing(L, task) : rl_task_wait(L, task);
+    return lua_gettop(L) == 4 ? rl_task_wait_bringing(L, task, RL_WAIT_OF_LUA) : rl_task_wait(L, task, RL_WAIT_OF_LUA);
 }
 
 /* ---- several lines ------------------------------------------------------------- */
@@ -130,13 +130,28 @@ static int wait_in_any(lua_State *L) {
     limit_wait(L, 2, task, count + 1);
     if (count > 0)
         join_many(L, task, all, count);
-    return seat != NULL ? lua_yield(L, 2) : rl_task_wait_bringing(L, task);
+    return seat != NULL ? rl_task_yield_bringing(L, task, RL_WAIT_OF_LUA) : rl_task_wait_bringing(L, task, RL_WAIT_OF_LUA);
 }
 
 /* ---- waking --------------------------------------------------------------------- */
 
 static rl_task *task_of(const rl_place *place) {
     return RL_CONTAINER(place->one.waiter, rl_task, waiter);
+}
+
+/* Its own coroutine is, always but where the wait was made in one whose owner went on without it: then nothing can be
+ * handed over. */
+static bool is_suspended(const rl_task *task) {
+    return lua_status(task->co) == LUA_YIELD;
+}
+
+/* The task, claimed for that case and not woken yet, gets the value on the top of L's stack as the second result of its
+ * wait. */
+static void give_to(lua_State *L, rl_task *task, uint32_t number) {
+    lua_settop(task->co, 0);
+    lua_pushinteger(task->co, (lua_Integer)number);
+    lua_xmove(L, task->co, 1);
+    task->has_gift = true;
 }
 
 /* Onto L's stack, what the task brought to that place. */
@@ -156,7 +171,7 @@ static void push_brought(lua_State *L, const rl_place *place) {
 static void drop_stranded(rl_signal *signal) {
     while (!rl_list_is_empty(&signal->waiting)) {
         rl_place *place = RL_CONTAINER(signal->waiting.next, rl_place, link);
-        if (RL_LIKELY(rl_task_is_suspended(task_of(place)) && rl_waiter_is_parked(place->one.waiter)))
+        if (RL_LIKELY(is_suspended(task_of(place)) && rl_waiter_is_parked(place->one.waiter)))
             return;
         rl_list_remove(&place->link);
     }
@@ -183,7 +198,7 @@ static int give(lua_State *L) {
     rl_place *place = rl_signal_claim(signal);
     if (place != NULL) {
         lua_settop(L, 2);
-        rl_task_give(L, task_of(place), place->one.number);
+        give_to(L, task_of(place), place->one.number);
         rl_waiter_wake(place->one.waiter);
     }
     lua_pushboolean(L, place != NULL);

@@ -1,5 +1,7 @@
 #include "vm/pg_call.h"
 
+#include "vm/waits.h"
+
 #include <lauxlib.h>
 
 #include "vm/pg_row.h"
@@ -47,6 +49,9 @@ void rl_pg_call_tell(rl_pg_call *call) {
     if (!call->is_waiting || !rl_waiter_claim(call->one.waiter, RL_PG_CASE_ANSWER))
         return;
     call->is_told = true;
+    const rl_task *task = RL_CONTAINER(call->one.waiter, rl_task, waiter);
+    if (RL_UNLIKELY(task->event != 0))
+        rl_waits_answer_statement(task, &call->errand);
     rl_waiter_wake(call->one.waiter);
 }
 
@@ -71,7 +76,9 @@ int rl_pg_call_wait(lua_State *L, rl_task *task, rl_pg_call *call) {
     call->is_waiting = true;
     call->is_told = false;
     rl_waiter_add(&task->waiter, &call->one, RL_PG_CASE_ANSWER, unlink_call);
-    return rl_task_wait(L, task);
+    if (RL_UNLIKELY(task->entry != NULL))
+        rl_waits_begin_statement(L, task, &call->errand);
+    return rl_task_wait(L, task, "sql");
 }
 
 int rl_pg_call_start(lua_State *L, rl_task *task, rl_pg_call *call) {

@@ -97,7 +97,7 @@ static int wait_for_news(lua_State *L) {
         return 1;
     }
     bool is_limited = timeout_ms >= 0 && timeout_ms < 1e15;
-    return rl_signal_wait(L, task, &at->news, is_limited ? (uint64_t)timeout_ms : UINT64_MAX);
+    return rl_signal_wait(L, task, &at->news, is_limited ? (uint64_t)timeout_ms : UINT64_MAX, "notes");
 }
 
 /* pg_ear_take(ear) -> payload, pid, how many were dropped before it; or true when

@@ -243,7 +243,7 @@ static int body_wait(lua_State *L) {
         lua_pushinteger(L, CASE_NEWS);
         return 1;
     }
-    return rl_signal_wait(L, task, &rl_app_call(request)->body_news, UINT64_MAX);
+    return rl_signal_wait(L, task, &rl_app_call(request)->body_news, UINT64_MAX, "body");
 }
 
 static bool has_come(const rl_body *body) {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "vm/ids.h"
+#include "vm/waits.h"
 #include "vm/pin.h"
 #include "vm/refusal.h"
 #include "vm/shuffle.h"
@@ -167,8 +168,9 @@ rl_err rl_task_init_late(rl_task *task, rl_vm *vm, rl_scope *parent, int (*begin
     rl_waiter_init(&task->waiter, vm->loop, on_woken);
     rl_list_init(&task->run_link);
     task->ended = ended;
-    task->name = NULL;
-    task->won = 0;
+    task->name = task->waits_for = NULL;
+    task->entry = NULL;
+    task->won = task->under = task->event = 0;
     task->has_gift = task->is_fresh = task->is_shielded = task->has_had_grace = false;
     task->refusals = 0;
     rl_timer_init(&task->shield, on_shield_over);
@@ -285,6 +287,8 @@ void rl_task_abandon(rl_task *task) {
 
 static void continue_in_turn(rl_task *task) {
     lua_State *co = task->co;
+    if (RL_UNLIKELY(task->event != 0))
+        rl_waits_end(task);
     if (task->has_gift) {
         task->has_gift = false;
         resume(task, 2);
@@ -365,28 +369,23 @@ rl_task *rl_task_may_wait(lua_State *L) {
     return task;
 }
 
-int rl_task_yield(lua_State *L) {
+int rl_task_yield(lua_State *L, rl_task *task, const char *what) {
+    rl_waits_note(L, task, what);
     lua_pushlightuserdata(L, (void *)(uintptr_t)&PARK);
     return lua_yield(L, 1);
 }
 
-int rl_task_wait(lua_State *L, rl_task *task) {
-    rl_waiter_park(&task->waiter);
-    return rl_task_yield(L);
-}
-
-int rl_task_wait_bringing(lua_State *L, rl_task *task) {
-    rl_waiter_park(&task->waiter);
+int rl_task_yield_bringing(lua_State *L, rl_task *task, const char *what) {
+    rl_waits_note(L, task, what);
     return lua_yield(L, 2);
 }
 
-bool rl_task_is_suspended(const rl_task *task) {
-    return lua_status(task->co) == LUA_YIELD;
+int rl_task_wait(lua_State *L, rl_task *task, const char *what) {
+    rl_waiter_park(&task->waiter);
+    return rl_task_yield(L, task, what);
 }
 
-void rl_task_give(lua_State *L, rl_task *task, uint32_t number) {
-    lua_settop(task->co, 0);
-    lua_pushinteger(task->co, (lua_Integer)number);
-    lua_xmove(L, task->co, 1);
-    task->has_gift = true;
+int rl_task_wait_bringing(lua_State *L, rl_task *task, const char *what) {
+    rl_waiter_park(&task->waiter);
+    return rl_task_yield_bringing(L, task, what);
 }

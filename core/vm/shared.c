@@ -262,7 +262,7 @@ static int park(lua_State *L) {
     }
     if (timeout_ms >= 0 && timeout_ms < MOST_MS)
         rl_task_limit_wait(task, CASE_TIMEOUT, (uint64_t)ceil(timeout_ms));
-    return rl_task_yield(L);
+    return rl_task_yield(L, task, "channel");
 }
 
 /* shared_end(seat, i) -> of the party that won: true when it sent, or the value; or nil: closed.
@@ -295,7 +295,7 @@ static int give_way(lua_State *L) {
     rl_waiter_park(&task->waiter);
     if (rl_waiter_claim(&task->waiter, CASE_TIMEOUT))
         rl_waiter_wake(&task->waiter);
-    return rl_task_yield(L);
+    return rl_task_yield(L, task, "turn");
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */

@@ -15,11 +15,11 @@ void rl_signal_join(rl_signal *signal, rl_task *task) {
     rl_waiter_add(&task->waiter, &task->place.one, CASE_SIGNAL, leave_signal);
 }
 
-int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms) {
+int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms, const char *what) {
     rl_signal_join(signal, task);
     if (timeout_ms < UINT64_MAX)
         rl_task_limit_wait(task, CASE_TIMEOUT, timeout_ms);
-    return rl_task_wait(L, task);
+    return rl_task_wait(L, task, what);
 }
 
 rl_place *rl_signal_claim(rl_signal *signal) {

@@ -45,7 +45,7 @@ static int wait_for_room(lua_State *L) {
         return 1;
     }
     rl_task *task = rl_task_may_wait(L);
-    return rl_signal_wait(L, task, &rl_app_call(request)->drained, UINT64_MAX);
+    return rl_signal_wait(L, task, &rl_app_call(request)->drained, UINT64_MAX, "drain");
 }
 
 void rl_vm_open_stream(lua_State *L) {

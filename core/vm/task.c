@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "vm/waits.h"
 #include "vm/sched.h"
 
 #define MOST_MS 1e15 /* no timer is due then: 30,000 years */
@@ -88,6 +89,8 @@ static void on_ended(rl_task *task, int status, int count) {
         tell_broken(task);
     spawned *one = RL_CONTAINER(task, spawned, task);
     forget(task);
+    if (RL_UNLIKELY(task->entry != NULL))
+        rl_waits_end_task(task);
     one->has_ended = true;
     rl_scope_cancel_children(&task->scope, RL_ECANCELLED);
     try_free(one);
@@ -141,6 +144,8 @@ static int spawn(lua_State *L) {
         return luaL_error(L, "not enough memory");
     }
     one->task.scope.emptied = on_emptied;
+    if (RL_UNLIKELY(current != NULL && current->entry != NULL && !detached))
+        rl_waits_begin_task(L, current, &one->task);
     rl_task_start(&one->task, 0);
     lua_pushnumber(L, rl_task_id(&one->task));
     return level < 0 ? 1 : 1 + push_caller(L, level);

@@ -10,7 +10,7 @@
  *     rl_task *task = rl_task_may_wait(L);       // raises where it cannot
  *     rl_waiter_add(&task->waiter, &one, 1, unlink);
  *     ... hand `one` to whoever will claim it ...
- *     return rl_task_wait(L, task);              // yields
+ *     return rl_task_wait(L, task, "sleep");     // yields
  *
  * and in Lua the call's result is the number of the case that won, after
  * lua/rille/wait.lua has turned RL_CASE_CANCEL into the raised cancellation.
@@ -35,6 +35,9 @@ typedef struct rl_place {
     rl_case one;
 } rl_place;
 
+/* What Lua's channels, locks and groups wait with. */
+#define RL_WAIT_OF_LUA "line"
+
 typedef struct rl_task rl_task;
 struct rl_task {
     rl_scope scope; /* deadline, lent things, children */
@@ -53,6 +56,11 @@ struct rl_task {
     rl_timer shield;    /* running from the cancellation on */
     bool has_had_grace; /* that was it: further shields do nothing */
     uint32_t refusals;  /* waits that it tried although it was cancelled */
+    const char *waits_for;  /* the word for what its latest wait is, or was, for */
+    struct rl_entry *entry; /* in the journal: its request's; NULL: none */
+    uint32_t under;         /* the event there that its waits are under, */
+    uint32_t event;         /* and the one that its wait is; 0: it does not wait */
+    uint64_t parked_ns;     /* when it began to; told only where a journal is kept */
     /* For waits of bindings: a task waits in one place at a time. */
     rl_place place;
     rl_case other;
@@ -76,23 +84,19 @@ rl_task *rl_task_of_id(rl_vm *vm, lua_Number id);
  * when the task's scope is cancelled already. A task that catches that again and
  * again is given up: an error that no pcall keeps ends it, and its scope with it. */
 rl_task *rl_task_may_wait(lua_State *L);
-/* Parks the task and yields: `return rl_task_wait(L, task)`. */
-int rl_task_wait(lua_State *L, rl_task *task);
+/* Parks the task and yields: `return rl_task_wait(L, task, "sleep")`. The last says what it waits for: a word, or
+ * RL_WAIT_OF_LUA when Lua's own line is all that is known. */
+int rl_task_wait(lua_State *L, rl_task *task, const char *what);
 /* The same, for a wait that brings the value on the top of the stack, with PARK below it: whoever wakes the task
  * finds it at index RL_BROUGHT of the task's coroutine. */
-int rl_task_wait_bringing(lua_State *L, rl_task *task);
-/* Whether the task's own coroutine is suspended in its wait, as it always is but where the wait was made in
- * a coroutine whose owner went on without it: then nothing can be handed over. */
-bool rl_task_is_suspended(const rl_task *task);
-/* The task, claimed for that case and not woken yet, gets the value on the top of L's stack as the second result of its
- * wait. */
-void rl_task_give(lua_State *L, rl_task *task, uint32_t number);
+int rl_task_wait_bringing(lua_State *L, rl_task *task, const char *what);
 /* Let the task's waits go on after a cancellation, for `most_ms` at most; all shields
  * that it puts up then share the time of the first. */
 void rl_task_shield(rl_task *task, uint32_t most_ms);
 void rl_task_unshield(rl_task *task);
-/* The same for a waiter that was parked before it was shown to other threads. */
-int rl_task_yield(lua_State *L);
+/* The same two for a waiter that was parked before it was shown to other threads. */
+int rl_task_yield(lua_State *L, rl_task *task, const char *what);
+int rl_task_yield_bringing(lua_State *L, rl_task *task, const char *what);
 /* Raises the error table for `why`: timeout, cancelled, ... Does not return. */
 int rl_task_raise(lua_State *L, rl_err why);
 
@@ -110,7 +114,7 @@ void rl_signal_init(rl_signal *signal);
 void rl_signal_join(rl_signal *signal, rl_task *task);
 /* Park the task there: `return rl_signal_wait(L, task, signal)`; case 1 is the
  * signal. A `timeout_ms` below UINT64_MAX adds case 2, its passing. */
-int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms);
+int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms, const char *what);
 /* Claim the one that has waited longest, for the caller to wake by rl_waiter_wake; NULL when nobody waits. */
 rl_place *rl_signal_claim(rl_signal *signal);
 /* Wake the one that has waited longest; false when nobody waits. */
@@ -133,6 +137,7 @@ void rl_vm_open_stream(lua_State *L);
 void rl_vm_open_file(lua_State *L);
 void rl_vm_open_source(lua_State *L);
 void rl_vm_open_threads(lua_State *L);
+void rl_vm_open_journal(lua_State *L);
 void rl_vm_open_shared(lua_State *L);
 
 #endif

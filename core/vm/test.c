@@ -168,6 +168,7 @@ static bench *open_bench(lua_State *L, rl_vm *vm) {
         rl_mem_free(b);
         luaL_error(L, "not enough memory");
     }
+    rl_server_set_journal(b->server, vm->journal, vm->worker);
     rl_scope_lend(&vm->scope, &b->lent, "test server", close_bench);
     lua_pushlightuserdata(L, b);
     lua_setfield(L, LUA_REGISTRYINDEX, BENCH);
@@ -264,7 +265,7 @@ static int take_bytes(lua_State *L) {
 /* test_wait(wire) -> case: until there is more to get */
 static int wait_for_news(lua_State *L) {
     wire *w = check_wire(L);
-    return rl_signal_wait(L, rl_task_may_wait(L), &w->news, UINT64_MAX);
+    return rl_signal_wait(L, rl_task_may_wait(L), &w->news, UINT64_MAX, "answer");
 }
 
 static int close_handle(lua_State *L) {

@@ -93,7 +93,7 @@ static int run_job(lua_State *L) {
 static int wait_for_news(lua_State *L) {
     hand *at = check_hand(L);
     lua_Number ms = luaL_optnumber(L, 2, -1);
-    return rl_signal_wait(L, rl_task_may_wait(L), &at->news, ms >= 0 ? (uint64_t)ms : UINT64_MAX);
+    return rl_signal_wait(L, rl_task_may_wait(L), &at->news, ms >= 0 ? (uint64_t)ms : UINT64_MAX, "thread");
 }
 
 /* thread_news(thread) -> "progress" or "end", bytes; nil: there is none */

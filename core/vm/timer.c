@@ -30,7 +30,7 @@ static int sleep_ms(lua_State *L) {
     luaL_argcheck(L, ms >= 0 && ms < 1e15, 1, "a time from 0 on, in milliseconds");
     rl_task *task = rl_task_may_wait(L);
     rl_task_limit_wait(task, CASE_DUE, (uint64_t)ceil(ms));
-    return rl_task_wait(L, task);
+    return rl_task_wait(L, task, "sleep");
 }
 
 /* A finalizer may ask for the time while the VM closes: then there is no VM to be found. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/journal.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/commons.h"
@@ -122,6 +123,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_source(L);
     rl_vm_open_threads(L);
     rl_vm_open_shared(L);
+    rl_vm_open_journal(L);
     return 1;
 }
 
@@ -213,6 +215,7 @@ void rl_vm_detach(rl_vm *vm) {
 void rl_vm_close(rl_vm *vm) {
     lua_close(vm->L);
     rl_commons_free(vm->own_commons);
+    rl_journal_free(vm->own_journal);
     rl_mem_free(vm);
 }
 

@@ -42,6 +42,8 @@ struct rl_vm {
     uint32_t jobs; /* of its files, under way on other threads: it may not be freed */
     struct rl_commons *commons; /* of the process; NULL: what this VM makes for itself, when it wants some */
     struct rl_commons *own_commons;
+    struct rl_journal *journal; /* of the process; NULL: none is kept */
+    struct rl_journal *own_journal;
 };
 
 /* A VM with the standard libraries and Rille's primitives (`require "rille.core"`),

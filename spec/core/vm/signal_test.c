@@ -3,7 +3,7 @@
 
 static int wait_at(lua_State *L) {
     rl_signal *signal = lua_touserdata(L, lua_upvalueindex(1));
-    return rl_signal_wait(L, rl_task_may_wait(L), signal, (uint64_t)luaL_optnumber(L, 1, 1e18));
+    return rl_signal_wait(L, rl_task_may_wait(L), signal, (uint64_t)luaL_optnumber(L, 1, 1e18), "news");
 }
 
 static int set_wait(lua_State *L, void *arg) {
