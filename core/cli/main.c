@@ -1,4 +1,5 @@
 /* main -- the `rille` program: which command, with which settings. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -83,6 +84,14 @@ static uint64_t raise_descriptor_limit(void) {
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
+/* Whoever started us may have kept signals from itself, as a thread of ours does that runs a command:
+ * we would inherit that, and could be neither interrupted nor stopped. */
+static void unblock_signals(void) {
+    sigset_t none;
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* The first of the words that is no flag; NULL when there is none. */
 static const char *first_name(const char *const *words, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -112,6 +121,7 @@ _Noreturn void rl_leave(int status) {
 }
 
 int main(int argc, char **argv) {
+    unblock_signals();
     if (argc < 2)
         return help(NULL, stderr);
     if (strcmp(argv[1], "--version") == 0)

@@ -2,6 +2,7 @@
 --
 --     rille spec                  every spec file below spec/, each in a process of its own
 --     rille spec spec/apps -o TAP busted's own options hold
+--     rille spec --parallel 4     four files at a time, each with a database of its own
 --     rille spec --app apps/shop  what rille.test() is about
 --     rille spec --seed 7         the order and the random numbers of an earlier run
 --     rille spec --shuffle 20     each example twenty times, its tasks in other orders
@@ -9,14 +10,19 @@
 -- Each example runs as a task of its own, so it may wait: sleep, query, spawn.
 -- What it leaves behind ends with it. A single file runs in this process; for
 -- several this one only collects (see rille.test.suite).
+local asserts = require "rille.test.assert"
 local clone = require "rille.test.clone"
 local core = require "rille.core"
 local database = require "rille.test.database"
 local example = require "rille.test.example"
+local failures = require "rille.test.failures"
 local lifecycle = require "rille.lifecycle"
 local options = require "rille.test.options"
 local orders = require "rille.test.orders"
+local output = require "rille.test.output"
+local parallel = require "rille.test.parallel"
 local place = require "rille.test.place"
+local process = require "rille.test.process"
 local suite = require "rille.test.suite"
 local tasks = require "rille.task"
 local lfs = require "lfs"
@@ -37,7 +43,12 @@ and without DATABASE_URL there is a database for the run, in .rille/spec, migrat
   --filter-out PATTERN   all but those
   -t, --tags TAGS        only examples with one of these #tags; --exclude-tags: all but those
   -p, --pattern PATTERN  files whose name matches this, instead of _spec
-  -o, --output NAME      how it is told: utfTerminal (the usual), plainTerminal, TAP, json, junit
+  --name TEXT            only examples whose full name has this in it, as it is
+  --only-failures        only what failed when it ran last
+  --parallel N           N files at a time, each with a copy of the database to itself
+  -o, --output NAME      how it is told: utfTerminal (the usual), plainTerminal, TAP, json, junit;
+                         NAME:FILE into a file, beside the terminal; any number of times
+  --slowest N            the N examples that took longest, at the end
   -l, --list             name the examples, run none
   --shuffle K            each example K times, its tasks in another order each time
   --shuffle-tests        the examples of a file in an order by chance; --shuffle-files: the files
@@ -55,7 +66,8 @@ The exit status is the number of failures and errors, 0 when all is well.
 examples:
   rille spec
   rille spec spec/posts_spec.lua --filter "have comments"
-  rille spec -o junit --seed 7
+  rille spec --parallel 4 --slowest 10 -o junit:report.xml
+  rille spec --only-failures --seed 7
 ]]
 
 -- busted ends the process when it has finished; here only the command ends.
@@ -95,6 +107,13 @@ local function place_every_error(busted)
   end
 end
 
+local function tell(busted, given)
+  package.loaded["busted.outputHandlers.rille"] = output.handler(busted, given.opened, given.slowest)
+  if not given.is_direct then
+    failures.keep(busted, given)
+  end
+end
+
 local function on_new_busted(change)
   local new_core = require "busted.core"
   package.loaded["busted.core"] = function(...)
@@ -126,7 +145,13 @@ end
 local function run_here(given)
   place.chosen = given.app
   math.randomseed(given.seed)
-  on_new_busted(function(busted) run_examples_as_tasks(busted, given) end)
+  on_new_busted(function(busted)
+    run_examples_as_tasks(busted, given)
+    asserts.install()
+    if not given.report then
+      tell(busted, given)
+    end
+  end)
   _G.coroutine = require "rille.coroutine"
   local status = run_busted(given:words_for_one())
   lifecycle "stop"
@@ -137,11 +162,12 @@ local function run_here(given)
   return status
 end
 
-local function run_each_file(given, files)
+local function run_each(given, files, run_file)
   local stopped = { by_signal = nil }
   on_new_busted(function(busted)
+    tell(busted, given)
     suite.replay(busted, function(path)
-      local report = suite.run_file(given, path)
+      local report = run_file(path)
       stopped.by_signal = stopped.by_signal or report.interrupted
       busted.skipAll = busted.skipAll or stopped.by_signal
       return report
@@ -151,9 +177,24 @@ local function run_each_file(given, files)
   return stopped.by_signal and 130 or status
 end
 
+local function run_each_file(given, files)
+  if not given.parallel or #files < 2 then
+    return run_each(given, files, function(path) return process.run(given, path) end)
+  end
+  return parallel.with(given, files, database.url(given.app), function(run_file) return run_each(given, files, run_file) end)
+end
+
 -- The exit status; nil and what is wrong when there is no database.
 local function run(given)
   local files = given.is_direct and {} or suite.files(given)
+  if given.only_failures then
+    files = failures.choose(given, files)
+    if #files == 0 then
+      io.stderr:write "rille spec: nothing failed when it ran last\n"
+      return 0
+    end
+    given.paths = files
+  end
   if #files > 0 and database.is_wanted() then
     local ok, status = pcall(database.with, function() return run_each_file(given, files) end)
     return ok and status or nil, status
@@ -175,6 +216,12 @@ return function(...)
   if given.directory then
     assert(lfs.chdir(given.directory))
   end
+  local ok, outputs = pcall(output.open, given)
+  if not ok then
+    io.stderr:write("rille spec: ", outputs, "\n")
+    return 2
+  end
+  given.opened = outputs
   package.path = "./?.lua;./?/init.lua;" .. package.path
   local status, err = run(given)
   if not status then

@@ -15,7 +15,7 @@ local PATIENCE = 2 -- seconds: of a process that has just ended, the server may 
 local POLL = 0.1
 local MOST_NAMED = 5
 
-local current -- { url: of the original, name, copy_url }
+local current -- the copy of `make`: original (its URL), name, url
 
 local function split_url(url)
   local before, name, after = url:match "^(%w+://[^/]*/)([^?]*)(.*)$"
@@ -101,22 +101,38 @@ end
 --- Where the copy is; nil when there is none.
 -- @treturn ?string
 function clone.url()
-  return current and current.copy_url
+  return current and current.url
+end
+
+--- A copy of the database at `url`. **Yields.**
+-- @tparam string url
+-- @treturn table `url` of the copy; for `remove`
+-- @raise who is connected to the original, and keeps it from being copied
+function clone.of(url)
+  local before, name, after = split_url(url)
+  local copy = unique_name(name)
+  as_admin(url, function(admin) create(admin, copy, name) end)
+  return { original = url, name = copy, url = before .. copy .. after }
+end
+
+--- Drop a copy, whoever is connected to it. **Yields.**
+-- @tparam table copy
+function clone.remove(copy)
+  as_admin(copy.original, function(admin)
+    admin:script(("drop database if exists %s with (force)"):format(db.quote_ident(copy.name)))
+  end)
 end
 
 --- Copy the database of the settings, and use the copy from now on; once. **Yields.**
--- @raise who is connected to it, and keeps it from being copied
+-- @raise as `of` does
 function clone.make()
   if current then
     return
   end
-  local url = core.settings.database_url
-  local before, name, after = split_url(url)
-  local copy = unique_name(name)
   db:close() -- we are somebody, too
-  as_admin(url, function(admin) create(admin, copy, name) end)
-  current = { url = url, name = copy, copy_url = before .. copy .. after }
-  use_url(current.copy_url)
+  local copy = clone.of(core.settings.database_url)
+  current = copy
+  use_url(copy.url)
 end
 
 --- Drop the copy, and use the original again. **Yields.**
@@ -126,10 +142,8 @@ function clone.drop()
   end
   local gone = current
   current = nil
-  use_url(gone.url)
-  as_admin(gone.url, function(admin)
-    admin:script(("drop database if exists %s with (force)"):format(db.quote_ident(gone.name)))
-  end)
+  use_url(gone.original)
+  clone.remove(gone)
 end
 
 return clone

@@ -7,6 +7,7 @@ local cluster = require "rille.cluster"
 local core = require "rille.core"
 local db = require "rille.db"
 local migrate = require "rille.migrate"
+local place = require "rille.test.place"
 local ffi = require "ffi"
 local lfs = require "lfs"
 
@@ -44,6 +45,17 @@ function database.is_wanted()
   local settings = core.settings_of "."
   return settings ~= nil and settings.database_url == "" and settings.db_migrations ~= ""
     and lfs.attributes(settings.db_migrations, "mode") == "directory"
+end
+
+--- The database of the settings, and else that of the app's own.
+-- @tparam[opt] string dir of the app; the one here
+-- @treturn ?string nil when there is none
+function database.url(dir)
+  local url = core.settings.database_url or ""
+  if url == "" and place.has_app(dir or ".") then
+    url = (core.settings_of(dir or ".") or {}).database_url or ""
+  end
+  return url ~= "" and url or nil
 end
 
 --- Run `fn()` with that database, which the processes it starts find in DATABASE_URL. **Blocks and yields.**

@@ -142,4 +142,44 @@ function diff.of(wanted, got)
   return nil
 end
 
+-- ---- in colours ---------------------------------------------------------------------
+
+local WORDS = { -- of a line of `compare`: what is before the value, the value's colour, and the value
+  { "^(  .-: missing, wanted )(.*)$", "green" }, { "^(  .-: not wanted, but )(.*)$", "red" },
+}
+
+local function coloured_line(line, colours)
+  local before, wanted, got = line:match "^(  .-: wanted )(.-), got (.*)$"
+  if before then
+    return before .. colours.green(wanted) .. ", got " .. colours.red(got)
+  elseif line:sub(1, 4) == "  - " then
+    return colours.green(line)
+  elseif line:sub(1, 4) == "  + " then
+    return colours.red(line)
+  end
+  for _, form in ipairs(WORDS) do
+    local start, value = line:match(form[1])
+    if start then
+      return start .. colours[form[2]](value)
+    end
+  end
+  return line
+end
+
+--- A failure's message with its difference in colours: green what was wanted, red what came.
+-- @tparam string message
+-- @tparam table colours functions `green` and `red`, from a text to one
+-- @treturn string
+function diff.coloured(message, colours)
+  local lines, is_inside = {}, false
+  for i, line in ipairs(lines_of(message)) do
+    if is_inside and line:sub(1, 2) == "  " then
+      lines[i] = coloured_line(line, colours)
+    else
+      lines[i], is_inside = line, line:find "They differ[^:]*:$" ~= nil
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
 return diff

@@ -9,7 +9,7 @@ local options = {}
 -- or only the one that collects ("all").
 local VALUED = {
   ["-p"] = "both", ["--pattern"] = "both", ["--exclude-pattern"] = "both", ["-e"] = "file",
-  ["-o"] = "all", ["--output"] = "all", ["-Xoutput"] = "all", ["--lang"] = "both",
+  ["-Xoutput"] = "all", ["--lang"] = "both",
   ["-f"] = "both", ["--config-file"] = "both",
   ["--coverage-config-file"] = "file", ["-t"] = "file", ["--tags"] = "file", ["--exclude-tags"] = "file",
   ["--filter"] = "file", ["--filter-out"] = "file", ["-m"] = "both", ["--lpath"] = "both", ["--cpath"] = "both",
@@ -37,15 +37,44 @@ local function note(self, kind, ...)
   table.insert(self.given, { kind = kind, ... })
 end
 
+-- A name's own characters, for busted, which takes patterns.
+local function escaped(name)
+  return (name:gsub("[^%w%s\128-\255]", "%%%0"))
+end
+
+-- "junit:build/report.xml": how, and into which file.
+local function add_output(self, value)
+  local name, file = value:match "^([^:]+):(.+)$"
+  table.insert(self.outputs, { name = name or value, file = file })
+end
+
+-- What takes a value, and is no option of busted's.
 local OURS = {
   ["--app"] = "app",       -- the folder of the app that rille.test() is about
   ["--report"] = "report", -- the file to report to: we are one file's process
   ["--seed"] = "seed",
   ["--shuffle"] = "orders", -- how many an example's tasks run in; examples are shuffled by busted's --shuffle-tests
   ["-C"] = "directory", ["--directory"] = "directory", -- busted's: we go there before it
+  ["-o"] = add_output, ["--output"] = add_output,
+  ["--name"] = function(self, value) note(self, "file", "--filter=" .. escaped(value)) end,
+  ["--slowest"] = "slowest", ["--parallel"] = "parallel",
 }
 
+local OUR_FLAGS = { ["--only-failures"] = "only_failures" }
+
+local EXAMPLES = { ["--shuffle"] = "number, as in --shuffle 20", ["--slowest"] = "number, as in --slowest 10",
+  ["--parallel"] = "number, as in --parallel 4", ["-o"] = "name, as in -o TAP or -o junit:report.xml" }
+EXAMPLES["--output"] = EXAMPLES["-o"]
+
+-- With which not all examples of a file run.
+local PARTS = { ["--filter"] = true, ["--filter-out"] = true, ["--name"] = true, ["-t"] = true, ["--tags"] = true,
+  ["--exclude-tags"] = true, ["--no-keep-going"] = true }
+
 local function take_flag(self, word)
+  if OUR_FLAGS[word] then
+    self[OUR_FLAGS[word]] = true
+    return
+  end
   if word == "--sort" then
     note(self, "file", "--sort-tests")
     note(self, "all", "--sort-files")
@@ -68,7 +97,9 @@ local function take_valued(self, words, i)
   local took = value and 1 or 2
   value = value or words[i + 1]
   if value == nil then
-    error(("%s takes a %s"):format(name, name == "--shuffle" and "number, as in --shuffle 20" or "value"), 0)
+    error(("%s takes a %s"):format(name, EXAMPLES[name] or "value"), 0)
+  elseif type(ours) == "function" then
+    ours(self, value)
   elseif ours then
     self[ours] = value
   elseif took == 1 then
@@ -89,8 +120,16 @@ local function whole(text)
   return number and number > 0 and number or nil
 end
 
+local function read_count(self, name)
+  local text = self[name]
+  self[name] = text and (whole(text) or error(("--%s takes a number from 1 on: got %s"):format(name, text), 0))
+end
+
 local function parse(words)
-  local self = setmetatable({ words = words, given = {}, paths = {}, patterns = {}, excludes = {}, is_recursive = true }, Options)
+  local self = setmetatable({
+    words = words, given = {}, paths = {}, patterns = {}, excludes = {}, outputs = {}, is_recursive = true,
+    is_partial = false,
+  }, Options)
   local i = 1
   while i <= #words do
     local took = take_valued(self, words, i)
@@ -100,6 +139,7 @@ local function parse(words)
       table.insert(self.paths, words[i])
     end
     self.is_recursive = self.is_recursive and words[i] ~= "--no-recursive"
+    self.is_partial = self.is_partial or PARTS[words[i]:match "^[^=]*"] == true
     i = i + math.max(took, 1)
   end
   if #self.paths == 0 then
@@ -113,6 +153,8 @@ local function parse(words)
     error("--shuffle takes how many orders to run each example's tasks in, as in --shuffle 20: examples and files are "
       .. "shuffled by --shuffle-tests and --shuffle-files", 0)
   end
+  read_count(self, "slowest")
+  read_count(self, "parallel")
   self.seed = self.seed == nil and random_seed() or tonumber(self.seed)
   if not self.seed then
     error("--seed takes a number", 0)
@@ -122,8 +164,9 @@ end
 
 --- Read the words.
 -- @tparam {string,...} words
--- @treturn table|nil paths, patterns, excludes, seed, orders, app, report, directory;
--- is_direct: busted is asked something else than to run specs; wants_help
+-- @treturn table|nil paths, patterns, excludes, seed, orders, app, report, directory, slowest, parallel, only_failures;
+-- outputs: { name, file }; is_direct: busted is asked something else than to run specs; is_partial: a file's
+-- examples do not all run; wants_help
 -- @treturn string what is wrong
 function options.parse(words)
   local ok, result = pcall(parse, words)
@@ -154,6 +197,23 @@ local function with_paths(words, paths)
   return words
 end
 
+--- Of a file, run these examples alone.
+-- @tparam string path
+-- @tparam {string,...} names in full
+function Options:choose(path, names)
+  self.chosen = self.chosen or {}
+  self.chosen[path] = {}
+  for i, name in ipairs(names) do
+    self.chosen[path][i] = ("--filter=^%s$"):format(escaped(name))
+  end
+end
+
+local function add_chosen(self, words, path)
+  for _, word in ipairs(self.chosen and self.chosen[path] or {}) do
+    words[#words + 1] = word
+  end
+end
+
 --- busted's words where the files run here.
 function Options:words_for_one()
   local words
@@ -164,7 +224,9 @@ function Options:words_for_one()
     words[#words + 1] = self.report
   else
     words = collect(self, "both", "file", "all")
+    words[#words + 1] = "--output=rille"
   end
+  add_chosen(self, words, self.paths[1])
   words[#words + 1] = ("--seed=%d"):format(self.seed)
   return with_paths(words, self.paths)
 end
@@ -172,6 +234,7 @@ end
 --- busted's words where this process collects what others run.
 function Options:words_for_all(files)
   local words = collect(self, "both", "all")
+  words[#words + 1] = "--output=rille"
   words[#words + 1] = ("--seed=%d"):format(self.seed)
   return with_paths(words, files)
 end
@@ -187,6 +250,7 @@ function Options:words_for_file(path, report)
   if self.app then
     words[#words + 1] = "--app=" .. self.app
   end
+  add_chosen(self, words, path)
   words[#words + 1] = path
   return words
 end

@@ -1,34 +1,23 @@
 --- `rille spec` itself: what it runs, how it reports, how it ends.
 local private = require "spec.rille.db.private"
-local rille_path = require("lfs").symlinkattributes("/proc/self/exe", "target")
+local project = require "spec.project"
+local shell = require "spec.shell"
 
 describe("rille spec", function()
-  local dir
+  local here
 
   local function write(name, text)
-    os.execute("mkdir -p '" .. (dir .. "/" .. name):match "^(.*)/" .. "'")
-    local file = assert(io.open(dir .. "/" .. name, "w"))
-    file:write(text)
-    file:close()
+    here:write(name, text)
   end
 
   -- Its output and its exit status.
   local function run(words)
-    local pipe = io.popen(("cd '%s' && %s spec %s 2>&1 </dev/null; echo $?"):format(dir, rille_path, words))
-    local output, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
-    pipe:close()
-    return output, tonumber(status)
+    return here:run("spec " .. words)
   end
 
-  before_each(function()
-    local name = io.popen "mktemp -d /tmp/rille-spec.XXXXXX"
-    dir = name:read "*l"
-    name:close()
-  end)
+  before_each(function() here = project.new() end)
 
-  after_each(function()
-    os.execute("rm -rf '" .. dir .. "'")
-  end)
+  after_each(function() here:remove() end)
 
   it("gives each file a fresh VM, and tells one run", function()
     write("spec/a_spec.lua", "x_of_a = 1 string.of_a = true it('a', function() assert.is_true(string.of_a) end)")
@@ -134,6 +123,72 @@ describe("rille spec", function()
     assert.matches("not ok 1 - relies", again, 1, true)
   end)
 
+  local MIXED = [[
+    describe("a - (b)", function()
+      it("fails", function() assert.same({ items = { { qty = 3 } } }, { items = { { qty = 4 } } }) end)
+      it("works", function() require("rille").sleep "20ms" end)
+      it("is too long", function() require("rille").sleep "40ms" end)
+    end)]]
+
+  it("tells a run on the terminal and into files, and which examples took longest", function()
+    write("spec/a_spec.lua", MIXED)
+    local output, status = run "-o TAP -o junit:report.xml --output=TAP:run.tap --slowest 2"
+    assert.equal(1, status)
+    assert.matches("not ok 1 - a - (b) fails\n# spec/a_spec.lua @ 2\n# Failure message: spec/a_spec.lua:2: They differ:\n"
+      .. "#   items[1].qty: wanted 3, got 4\n", output, 1, true)
+    assert.matches("\n# slowest examples:\n# +0%.0%d+ s  a %- %(b%) is too long %(spec/a_spec.lua:4%)\n# +0%.0%d+ s  a %- %(b%) works",
+      output)
+    assert.equal(output:match "^(.*)\n# slowest" .. "\n", here:read "run.tap")
+    local report = here:read "report.xml"
+    assert.matches("tests='3'", report, 1, true)
+    assert.matches("name='a - (b) fails'", report, 1, true)
+    assert.matches("classname='spec/a_spec.lua:2'", report, 1, true)
+    assert.matches("items[1].qty: wanted 3, got 4", report, 1, true)
+  end)
+
+  it("uses colours on a terminal, and in no file", function()
+    write("spec/a_spec.lua", MIXED)
+    local output = shell.run(("script -qec %s /dev/null || true"):format(
+      shell.quoted(here:command "spec -o junit:report.xml")))
+    assert.matches("items[1].qty: wanted \27[32m3\27[0m, got \27[31m4\27[0m", output, 1, true)
+    assert.matches("items[1].qty: wanted 3, got 4", here:read "report.xml", 1, true)
+    assert.is_nil(here:read("report.xml"):find("\27", 1, true))
+    assert.is_nil((run ""):find("\27", 1, true))
+  end)
+
+  it("refuses an output that it cannot give", function()
+    assert.same({ "rille spec: there is no output 'tap', did you mean 'TAP'?: there are utfTerminal, plainTerminal, TAP, json, "
+      .. "junit, gtest, and modules and files that you write\n", 2 }, { run "-o tap" })
+    assert.same({ "rille spec: cannot write the output TAP: none/x: No such file or directory\n", 2 }, { run "-o TAP:none/x" })
+  end)
+
+  it("runs what has a text in its name, and again what failed, until it passes", function()
+    write("spec/a_spec.lua", MIXED)
+    write("spec/b_spec.lua", "it('fails', function() end) it('works', function() end) setup(function() error 'no' end)")
+    assert.equal("ok 1 - a - (b) works\n1..1\n", (run "-o TAP --name '(b) wor' spec/a_spec.lua"))
+    assert.same({ "rille spec: nothing failed when it ran last\n", 0 }, { run "--only-failures" })
+    local _, count = run "-o TAP"
+    assert.equal(2, count)
+    local again = run "-o TAP --only-failures"
+    assert.matches("^not ok 1 %- a %- %(b%) fails\n.-\nnot ok 2 %- setup\n.*\n1%.%.2\n", again)
+    write("spec/b_spec.lua", "it('fails', function() end)")
+    run "-o TAP spec/b_spec.lua"
+    write("spec/a_spec.lua", (MIXED:gsub("qty = 4", "qty = 3")))
+    run "-o TAP --name works" -- which leaves the one that failed as it was
+    assert.equal("ok 1 - a - (b) fails\n1..1\n", (run "-o TAP --only-failures"))
+    assert.same({ "rille spec: nothing failed when it ran last\n", 0 }, { run "--only-failures" })
+  end)
+
+  it("ends at the first failure, of several files at a time too", function()
+    write("spec/a_spec.lua", "it('fails', function() error 'no' end)")
+    for _, name in ipairs { "b", "c", "d" } do
+      write(("spec/%s_spec.lua"):format(name), "it('works', function() end)")
+    end
+    local output, status = run "-o TAP --parallel 2 --no-keep-going"
+    assert.matches("^not ok 1 %- fails\n.*\n1%.%.1\n", output)
+    assert.equal(1, status)
+  end)
+
   it("passes busted's options on", function()
     write("spec/a_spec.lua", "it('one', function() end) it('two', function() error 'x' end)")
     write("spec/b_spec.lua", "it('three #slow', function() error 'x' end)")
@@ -154,12 +209,45 @@ describe("rille spec", function()
     end
   end)
 
-  it("does not complain of its own hold of a connection when an example moves the clock", function()
-    local db, close = private.start()
-    finally(close)
-    write("app.lua", "return require('rille').app()")
-    write("spec/a_spec.lua", "local t = require('rille').test() it('moves', function() t.clock.advance '2h' end)")
-    assert.equal("ok 1 - moves\n1..1\n", (run("-o TAP --database-url '" .. db.options.url .. "'")))
+  describe("with a database", function()
+    local db, close
+
+    setup(function() db, close = private.start() end)
+
+    teardown(function() close() end)
+
+    it("does not complain of its own hold of a connection when an example moves the clock", function()
+      db:close()
+      write("app.lua", "return require('rille').app()")
+      write("spec/a_spec.lua", "local t = require('rille').test() it('moves', function() t.clock.advance '2h' end)")
+      assert.equal("ok 1 - moves\n1..1\n", (run("-o TAP --database-url '" .. db.options.url .. "'")))
+    end)
+
+    it("runs several files at a time, each with a database of its own, and tells them in order", function()
+      db:exec "create table notes (text text)"
+      db:exec "insert into notes values ('of the original')"
+      db:close()
+      -- Each waits until the other is there, which it never is for files one after the other.
+      local spec = [[
+        local rille = require "rille"
+        local function exists(name) local file = io.open(name) if file then file:close() end return file ~= nil end
+        it("%s", function()
+          print "%s was here"
+          io.open("%s.there", "w"):close()
+          local tries = 0
+          while not exists "%s.there" and tries < 2000 do tries = tries + 1 rille.sleep "5ms" end
+          assert.is_true(exists "%s.there")
+          rille.db:exec "update notes set text = 'changed'"
+          print(rille.db:one("select text || ' in ' || (current_database() ~ '_spec_')::text as text from notes").text)
+        end)]]
+      write("spec/a_spec.lua", spec:format("a", "a", "a", "b", "b"))
+      write("spec/b_spec.lua", spec:format("b", "b", "b", "a", "a"))
+      local output, status = run("-o TAP --parallel 2 --database-url '" .. db.options.url .. "'")
+      assert.equal("a was here\nchanged in true\nok 1 - a\nb was here\nchanged in true\nok 2 - b\n1..2\n", output)
+      assert.equal(0, status)
+      local left = db:query "select (select text from notes) as text, count(*)::int as n from pg_database where datname ~ '_spec_'"
+      assert.same({ "of the original", 0 }, { left[1].text, left[1].n })
+    end)
   end)
 
   it("says once that the database cannot be reached, and runs what needs none", function()

@@ -23,6 +23,18 @@ describe("diff.of", function()
     assert.is_nil(diff.of({}, 1))
   end)
 
+  it("is coloured where it stands, and nowhere else in a message", function()
+    local colours = { green = function(text) return "<g " .. text .. ">" end, red = function(text) return "<r " .. text .. ">" end }
+    local function coloured(wanted, got)
+      return diff.coloured("a_spec.lua:1: " .. diff.of(wanted, got) .. "\nPassed in:\n  - x", colours)
+    end
+    assert.equal("a_spec.lua:1: They differ:\n  a: wanted <g 1>, got <r 2>\n  b: missing, wanted <g true>\n  c: not wanted, but <r {}>\n"
+      .. "Passed in:\n  - x", coloured({ a = 1, b = true }, { a = 2, c = {} }))
+    assert.equal("a_spec.lua:1: They differ (- wanted, + got):\n    a\n<g   - b>\n<r   + c>\nPassed in:\n  - x",
+      coloured("a\nb", "a\nc"))
+    assert.equal("  - no difference", diff.coloured("  - no difference", colours))
+  end)
+
   it("ends, also with tables that hold themselves, and with many differences", function()
     local a, b = { x = 1 }, { x = 2 }
     a.self, b.self = a, b
