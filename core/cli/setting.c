@@ -74,6 +74,7 @@ const rl_setting rl_setting_table[] = {
     TIME(db_max_lifetime, "30m", SECOND, 30 * DAY, "any connection is replaced after it"),
     TIME(db_leak_after, "60s", 0, DAY, "a loan longer than it is logged; 0: none"),
     NUMBER(db_statements, "256", 0, 100000, "prepared statements of a connection"),
+    SIZE(db_max_result, "64M", 64 * K, 64 * G, "one statement's answer; larger ones by db:each"),
     LIST(db_replicas, "URLs of servers that follow it, for reads", true),
     TIME(db_max_lag, "5s", 100, DAY, "a replica further behind is not read"),
     TEXT(db_migrations, "migrations", "folder of those it must have had"),

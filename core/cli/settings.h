@@ -86,6 +86,7 @@ typedef struct rl_settings {
     uint64_t db_max_lifetime_ms;
     uint64_t db_leak_after_ms; /* 0: never */
     uint64_t db_statements; /* prepared ones kept on a connection */
+    uint64_t db_max_result; /* bytes of one statement's answer */
     const char *db_replicas; /* URLs; "": none */
     uint64_t db_max_lag_ms;
     bool db_prepared;       /* false: a pooler lends a session for one transaction */

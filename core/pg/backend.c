@@ -7,6 +7,7 @@
 #include "loop/clock.h"
 #include "pg/backend_state.h"
 #include "pg/copy.h"
+#include "pg/intake.h"
 #include "pg/sql.h"
 
 enum { RECANCEL_LEAST_MS = 20 /* then doubling: a server that works has begun the statement by then */ };
@@ -253,25 +254,22 @@ void rl_backend_flush(rl_backend *backend) {
         rl_timer_start(backend->loop, &backend->timer, 0);
 }
 
-/* Notifications are for the listener's own connection: none is expected. */
-static void drop_notifications(rl_backend *backend) {
-    for (PGnotify *one; (one = PQnotifies(backend->pg)) != NULL;)
-        PQfreemem(one);
-}
-
 static void on_ready(void *owner, int ready) {
     rl_backend *backend = owner;
     bool alive = true;
     backend->telling = true;
     if (ready & RL_POLL_READ)
-        alive = PQconsumeInput(backend->pg) == 1;
+        alive = rl_intake_read(backend);
     bool understood = rl_dispatch_receive(backend);
-    drop_notifications(backend); /* parses what came unasked, too */
+    rl_intake_drop_unasked(backend);
+    bool is_full = rl_intake_is_full(backend);
+    if (is_full)
+        rl_dispatch_refuse(backend);
     if (alive && understood)
         flush(backend);
     if (!understood)
         lose(backend, RL_EINVAL);
-    else if (!alive || backend->broken || PQstatus(backend->pg) == CONNECTION_BAD)
+    else if (is_full || !alive || backend->broken || PQstatus(backend->pg) == CONNECTION_BAD)
         lose(backend, RL_ERESET);
     backend->telling = false;
     tell(backend);

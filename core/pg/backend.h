@@ -14,6 +14,9 @@
  * nobody hears of a neighbour's failure. Scripts (several statements in one text,
  * for migrations only) leave the mode for their run.
  *
+ * An answer larger than max_result fails its query with 54000, and ends the
+ * connection: the rest of it would come all the same.
+ *
  * `quiet`: nothing in flight and no cancel on its way. A cancel that is still
  * under way would hit the *next* statement (seen in half of all tries), so a
  * connection changes hands only when quiet, and one that does not become so
@@ -38,6 +41,7 @@ typedef struct rl_backend_events {
 
 typedef struct rl_backend_options {
     uint32_t max_statements;
+    uint64_t max_result; /* bytes of one answer, which libpq gathers whole; 0: no bound */
     uint64_t cancel_grace_ms;
     rl_crew *canceller; /* outlives the connection */
     bool is_sessionless; /* a pooler stands between: nothing is prepared, and no session is ours to reset */

@@ -27,6 +27,8 @@ struct rl_backend {
     const rl_backend_events *events;
     void *owner;
     rl_backend_options options;
+    uint64_t head_bytes; /* of the answer at the head of the line, about: as far as counted */
+    uint32_t head_reads; /* since it came to the head */
     uint64_t host;    /* a sum of its server's address */
     uint64_t session; /* a sum of what the server reported of the session when it began */
     uint64_t runs;    /* statements, since they were last taken */
@@ -56,6 +58,9 @@ bool rl_dispatch_is_executing(const rl_query *query);
 /* Read every answer that has arrived; settles queries. Returns false when the
  * protocol got where this file cannot follow (COPY). */
 bool rl_dispatch_receive(rl_backend *backend);
+/* The answer that is coming is too large: its query fails. What comes of it further
+ * is for nobody, so that the connection must go. */
+void rl_dispatch_refuse(rl_backend *backend);
 /* The query takes the last place in line. */
 void rl_dispatch_queue(rl_backend *backend, rl_query *query);
 /* Take the query out of the connection, remember what it taught. */

@@ -15,10 +15,10 @@ static rl_err add_text(rl_buf *key, const char *text) {
 static rl_err write_key(rl_buf *key, const rl_pool_options *o, const rl_replicas_options *replicas) {
     char numbers[512];
     snprintf(numbers, sizeof numbers,
-             "%u %u %u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+             "%u %u %u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
              " %d %d %" PRIu64,
-             o->exclusive, o->shared, o->depth, o->min_idle, o->max_waiters, o->max_statements, o->connect_timeout_ms,
-             o->acquire_timeout_ms, o->query_timeout_ms, o->cancel_grace_ms, o->idle_timeout_ms, o->max_lifetime_ms,
+             o->exclusive, o->shared, o->depth, o->min_idle, o->max_waiters, o->max_statements, o->max_result,
+             o->connect_timeout_ms, o->acquire_timeout_ms, o->query_timeout_ms, o->cancel_grace_ms, o->idle_timeout_ms, o->max_lifetime_ms,
              o->leak_after_ms, o->is_sessionless, o->looks_at_sessions, replicas->max_lag_ms);
     rl_err err = add_text(key, numbers);
     if (err == RL_OK)

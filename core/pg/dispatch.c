@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <string.h>
 
 #include "pg/copy.h"
@@ -41,6 +42,8 @@ static void release_statement(rl_backend *backend, rl_query *query) {
 
 /* Who comes to the head of the line is what the server works on from now. */
 static void note_head(rl_backend *backend) {
+    backend->head_reads = 0;
+    backend->head_bytes = 0;
     if (!rl_list_is_empty(&backend->in_flight))
         RL_CONTAINER(backend->in_flight.next, rl_query, link)->since_ns = rl_loop_turn_ns(backend->loop);
 }
@@ -96,6 +99,16 @@ static void retire_stale(rl_backend *backend, rl_query *query) {
 static void settle(rl_backend *backend, rl_query *query) {
     rl_dispatch_detach(backend, query);
     query->done(query);
+}
+
+void rl_dispatch_refuse(rl_backend *backend) {
+    rl_query *query = RL_CONTAINER(backend->in_flight.next, rl_query, link);
+    rl_query_fail(query, RL_EINVAL, "54000",
+                  "the answer is larger than db_max_result (%" PRIu64 " bytes): read it in pieces with db:each, or "
+                  "ask for less",
+                  backend->options.max_result);
+    query->failure.sent = true;
+    settle(backend, query);
 }
 
 /* After another round for the same query was sent, or was not. */

@@ -15,6 +15,7 @@ rl_lane_options rl_lane_defaults(void) {
         .depth = 32,
         .max_waiting = 1024,
         .max_statements = 256,
+        .max_result = 64 << 20,
         .connect_timeout_ms = 5000,
         .lock_timeout_ms = 100,
         .statement_timeout_ms = 1000,

@@ -51,6 +51,7 @@ typedef struct rl_lane_options {
     uint32_t depth;  /* statements in flight on each */
     uint32_t max_waiting;
     uint32_t max_statements; /* prepared, per wire */
+    uint64_t max_result;     /* bytes of one statement's answer; 0: no bound */
     uint64_t connect_timeout_ms;
     uint64_t lock_timeout_ms, statement_timeout_ms; /* of the sessions */
     uint64_t dead_after_ms; /* of silence past statement_timeout_ms, which the server itself would have kept */

@@ -19,6 +19,7 @@ rl_pool_options rl_pool_defaults(void) {
         .min_idle = 2,
         .max_waiters = 1024,
         .max_statements = 256,
+        .max_result = 64 << 20,
         .connect_timeout_ms = 5000,
         .acquire_timeout_ms = 3000,
         .query_timeout_ms = 30000,
@@ -35,9 +36,9 @@ static char *new_key(const rl_pool_options *o, const char *url, bool is_replica)
     size_t cap = strlen(url) + 256;
     char *key = rl_mem_alloc(cap);
     if (key != NULL)
-        snprintf(key, cap, "%d %d %u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s", o->is_sessionless,
-                 is_replica, o->exclusive, o->min_idle, o->max_waiters, o->max_statements, o->query_timeout_ms,
-                 o->cancel_grace_ms, o->idle_timeout_ms, o->max_lifetime_ms, url);
+        snprintf(key, cap, "%d %d %u %u %u %u %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s",
+                 o->is_sessionless, is_replica, o->exclusive, o->min_idle, o->max_waiters, o->max_statements,
+                 o->max_result, o->query_timeout_ms, o->cancel_grace_ms, o->idle_timeout_ms, o->max_lifetime_ms, url);
     return key;
 }
 
@@ -69,6 +70,7 @@ static rl_err open_lane(rl_pool *pool, const rl_pool_options *options) {
     lane.depth = options->depth;
     lane.max_waiting = options->max_waiters;
     lane.max_statements = options->max_statements;
+    lane.max_result = options->max_result;
     lane.connect_timeout_ms = options->connect_timeout_ms;
     lane.max_lifetime_ms = options->max_lifetime_ms;
     lane.is_replica = options->follows != NULL;

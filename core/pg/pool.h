@@ -39,6 +39,7 @@ typedef struct rl_pool_options {
     uint32_t min_idle;  /* exclusive ones that stay open when nobody asks */
     uint32_t max_waiters;
     uint32_t max_statements;     /* prepared, per connection */
+    uint64_t max_result;         /* bytes of one statement's answer; 0: no bound */
     uint64_t connect_timeout_ms; /* per host; libpq counts whole seconds, 2 at least */
     uint64_t acquire_timeout_ms;
     uint64_t query_timeout_ms; /* 0: none */

@@ -50,6 +50,7 @@ static const rl_backend_events backend_events = {.quiet = on_quiet, .lost = on_l
 
 static rl_err seat_connection(rl_pool *pool, PGconn *pg, rl_seat **out) {
     rl_backend_options options = {.max_statements = pool->options.max_statements,
+                                  .max_result = pool->options.max_result,
                                   .cancel_grace_ms = pool->options.cancel_grace_ms,
                                   .canceller = pool->canceller,
                                   .is_sessionless = pool->options.is_sessionless};

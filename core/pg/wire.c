@@ -77,7 +77,8 @@ static rl_err string_wire(rl_lane *lane, PGconn *pg) {
     }
     self->lane = lane;
     rl_session_init(&self->session);
-    const rl_backend_options options = {.max_statements = lane->options.max_statements};
+    const rl_backend_options options = {.max_statements = lane->options.max_statements,
+                                        .max_result = lane->options.max_result};
     rl_err err = rl_backend_open_take(lane->loop, pg, &options, &backend_events, self, &self->backend);
     if (err != RL_OK) {
         rl_mem_free(self);

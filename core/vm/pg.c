@@ -70,6 +70,7 @@ static rl_pool_options read_options(lua_State *L) {
     o.min_idle = (uint32_t)option(L, "min_idle", o.min_idle);
     o.max_waiters = (uint32_t)option(L, "max_waiters", o.max_waiters);
     o.max_statements = (uint32_t)option(L, "statements", o.max_statements);
+    o.max_result = option(L, "max_result", o.max_result);
     o.connect_timeout_ms = option(L, "connect_timeout_ms", o.connect_timeout_ms);
     o.acquire_timeout_ms = option(L, "acquire_timeout_ms", o.acquire_timeout_ms);
     o.query_timeout_ms = option(L, "query_timeout_ms", o.query_timeout_ms);
@@ -88,7 +89,7 @@ static rl_pool_options read_options(lua_State *L) {
     return o;
 }
 
-/* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, prepared, ..._timeout_ms, replicas,
+/* pg_open{ url, exclusive, shared, depth, min_idle, max_waiters, statements, max_result, prepared, ..._timeout_ms, replicas,
  * max_lag_ms, looks_at_sessions } -> pool; or nil and which option is no URL: "url" or "replicas". Connects to nothing yet. */
 static int open_pool(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);

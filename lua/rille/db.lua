@@ -42,7 +42,7 @@ local NO_DATABASE = "no database is configured: set DATABASE_URL, or start a pri
 -- Options of the pool, and the settings that hold their defaults.
 local OPTIONS = {
   exclusive = "db_exclusive", shared = "db_shared", depth = "db_depth", min_idle = "db_min_idle",
-  max_waiters = "db_max_waiters", statements = "db_statements",
+  max_waiters = "db_max_waiters", statements = "db_statements", max_result = "db_max_result",
 }
 local DURATIONS = {
   connect_timeout = "db_connect_timeout", acquire_timeout = "db_acquire_timeout",

@@ -111,6 +111,7 @@ static void defaults_are_safe_and_complete(void **state) {
     assert_int_equal(s->db_acquire_timeout_ms, 3000);
     assert_int_equal(s->db_query_timeout_ms, 30000);
     assert_int_equal(s->db_cancel_grace_ms, 2000);
+    assert_int_equal(s->db_max_result, 64 << 20);
     assert_int_equal(s->db_idle_timeout_ms, 10 * 60 * 1000);
     assert_int_equal(s->db_max_lifetime_ms, 30 * 60 * 1000);
     assert_int_equal(s->db_leak_after_ms, 60000);

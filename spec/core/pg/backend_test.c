@@ -497,6 +497,46 @@ static void run_some(void) {
     }
 }
 
+/* The bound is far below what comes, and above what a socket holds at once. */
+static void refuses_an_answer_that_is_too_large(void **state) {
+    (void)state;
+    bench b;
+    open_bench(&b, 8);
+    b.backend->options.max_result = 1 << 20;
+    run(&b, "select repeat('x', 1000) from generate_series(1, 900)");
+    assert_int_equal(b.query.failure.err, RL_OK);
+    assert_false(b.lost);
+
+    run(&b, "select repeat('x', 1000) from generate_series(1, 1000000)");
+    assert_string_equal(b.query.failure.sqlstate, "54000");
+    assert_non_null(strstr(rl_failure_message(&b.query.failure), "db:each"));
+    assert_false(b.query.failure.lost); /* or it would be tried again */
+    assert_true(b.lost);
+    close_bench(&b);
+}
+
+static void counts_rows_larger_than_libpqs_buffer(void **state) {
+    (void)state;
+    bench b;
+    open_bench(&b, 8);
+    b.backend->options.max_result = 1 << 20;
+    run(&b, "select repeat('x', 1000000) from generate_series(1, 1000)");
+    assert_string_equal(b.query.failure.sqlstate, "54000");
+    close_bench(&b);
+}
+
+static void counts_each_answer_by_itself(void **state) {
+    (void)state;
+    bench b;
+    open_bench(&b, 8);
+    b.backend->options.max_result = 1 << 20;
+    for (int i = 0; i < 5; i++) {
+        run(&b, "select repeat('x', 1000) from generate_series(1, 900)");
+        assert_int_equal(b.query.failure.err, RL_OK);
+    }
+    close_bench(&b);
+}
+
 static void run_on_a_fresh_backend(void) {
     bench b = {.loop = refused->loop, .canceller = refused->canceller};
     bench *outer = refused;
@@ -537,6 +577,9 @@ int main(void) {
         cmocka_unit_test(knows_transaction_and_traces),
         cmocka_unit_test(runs_a_script),
         cmocka_unit_test(refuses_copy_and_gives_the_connection_up),
+        cmocka_unit_test(refuses_an_answer_that_is_too_large),
+        cmocka_unit_test(counts_rows_larger_than_libpqs_buffer),
+        cmocka_unit_test(counts_each_answer_by_itself),
         cmocka_unit_test(notices_that_an_idle_connection_died),
         cmocka_unit_test(fails_what_runs_when_the_server_process_ends),
         cmocka_unit_test(cancels_what_runs),
