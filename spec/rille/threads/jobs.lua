@@ -93,7 +93,7 @@ end
 
 function jobs.blocking(args, job)
   job:progress "running"
-  os.execute("sleep " .. args.seconds)
+  io.open(args.fifo):close() -- until somebody opens its other end
 end
 
 function jobs.hungry()
