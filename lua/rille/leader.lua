@@ -14,14 +14,20 @@ local leader = {
 }
 
 local ASK_SECONDS = 10
+local TRY_LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0)) as mine"
 
 local keeper, questions -- its task; nil when there is none
+local has_resigned = false
 
 -- Asking for a lock that this session has succeeds again: nothing needs to be noted here.
 local function keep(handle, asked)
   handle:hold(function()
     for question in asked:iter() do
-      local row = handle:one("select pg_try_advisory_lock(hashtextextended($1, 0)) as mine", "rille.schedule:" .. question.name)
+      local ok, row = pcall(handle.one, handle, TRY_LOCK, "rille.schedule:" .. question.name)
+      if not ok then
+        question.answer:close()
+        error(row, 0)
+      end
       question.answer:send(row.mine)
     end
   end)
@@ -58,17 +64,23 @@ function leader.leads(name)
   if leader.is_alone then
     return true
   end
+  if has_resigned then
+    return false -- a keeper that is made now would keep the server from stopping
+  end
   local answer = channel.new(1)
   ensure_keeper():send({ name = name, answer = answer }, ASK_SECONDS)
   local mine = answer:recv(ASK_SECONDS)
-  if mine == nil then
+  if mine == nil and has_resigned then
+    return false
+  elseif mine == nil then
     error(errors.new { code = "overloaded", status = 503, message = "the database did not say who leads" }, 0)
   end
   return mine
 end
 
---- Lead nothing any more: another node may.
+--- Lead nothing from now on: another node may.
 function leader.resign()
+  has_resigned = true
   if keeper then
     keeper:cancel()
   end
