@@ -24,7 +24,8 @@ select w.name,
   (select json_agg(json_build_object('name', x.relname, 'is_primary', i.indisprimary,
       'expressions', pg_get_expr(i.indexprs, i.indrelid), 'columns',
       (select json_agg(a.attname order by k.place) from unnest(i.indkey::int2[]) with ordinality as k(number, place)
-        left join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number and k.number > 0)) order by x.relname)
+        left join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number and k.number > 0
+        where k.place <= i.indnkeyatts)) order by x.relname)
     from pg_index i join pg_class x on x.oid = i.indexrelid where i.indrelid = c.oid and i.indisunique) as uniques,
   (select json_agg(json_build_object('name', n.conname, 'kind', n.contype, 'columns',
       (select json_agg(a.attname order by a.attnum) from pg_attribute a where a.attrelid = c.oid and a.attnum = any(n.conkey))))
@@ -35,17 +36,18 @@ local models = {} -- that have been declared, in order
 
 -- The columns of a unique index; of lower(email), those that it speaks of.
 local function columns_of_index(index, columns)
-  local list = {}
-  for _, name in ipairs(index.columns) do
-    if name ~= core.null then
-      list[#list + 1] = name
+  local list, known = {}, {}
+  local function add(name)
+    if columns[name] and not known[name] then
+      known[name], list[#list + 1] = true, name
     end
+  end
+  for _, name in ipairs(index.columns) do
+    add(name) -- null stands for an expression
   end
   if index.expressions and index.expressions ~= core.null then
     for word in index.expressions:gmatch '[^%s"(),:]+' do
-      if columns[word] then
-        list[#list + 1] = word
-      end
+      add(word)
     end
   end
   return list

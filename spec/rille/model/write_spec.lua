@@ -79,6 +79,27 @@ describe("rille.model's writing", function()
       private.fails("db.22P02", person.try_create, person, { name = "b", age = "old" })
     end)
 
+    it("names each column of what they violate together", function()
+      db:script [[create table lets (id int primary key, flat text, room int, since int, till int, note text,
+          check (since < till), foreign key (flat, room) references seats (hall, number));
+        create unique index on lets (flat, room, since) include (note); create unique index on lets ((flat || lower(flat)), id)]]
+      finally(function() db:exec "drop table lets" end)
+      db:exec "insert into seats values ('a', 1)"
+      local let = rille.model("lets", { db = db })
+      let:create { id = 1, flat = "a", room = 1, since = 1 }
+      local problems = select(2, let:try_create { id = 2, flat = "a", room = 1, since = 1, note = "x" })
+      assert.equal("flat taken, room taken, since taken", listed(problems))
+      assert.equal("is taken already together with flat, since", problems[2].message)
+      assert.equal("flat unknown, room unknown", listed(select(2, let:try_create { id = 2, flat = "z", room = 9 })))
+      assert.equal("since check, till check", listed(select(2, let:try_create { id = 2, since = 5, till = 4 })))
+      assert.equal("id taken", listed(select(2, let:try_create { id = 1 })))
+      let:create { id = 3, flat = "a" }
+      db:exec "create unique index on lets ((flat || lower(flat))) where id > 3"
+      let:create { id = 4, flat = "a" }
+      private.fails("db.23505", let.create, let, { id = 5, flat = "a" }) -- by what nobody knew of yet
+      assert.equal("flat taken", listed(private.fails("db.23505", let.create, let, { id = 5, flat = "a" }).details))
+    end)
+
     it("tries inside of a transaction without spoiling it", function()
       db:transaction(function()
         person:create { name = "a", email = "a@b" }
