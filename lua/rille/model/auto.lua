@@ -160,6 +160,6 @@ function relation.methods:goes_by(fields)
   return false
 end
 
-relation.methods.touch, relation.methods.leave = auto.touch, loading.leave
+relation.methods.touch = auto.touch
 
 return auto

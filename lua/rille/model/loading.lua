@@ -315,56 +315,6 @@ function loading.take(state, row, found, set)
   end
 end
 
--- What JSON has behind the columns, without one name.
-local function shown_without(list, name)
-  local out = {}
-  for i = 1, #list, 2 do
-    if list[i] ~= name then
-      out[#out + 1], out[#out + 2] = list[i], list[i + 1]
-    end
-  end
-  return out
-end
-
--- The set of those of its rows for which a relation was forgotten.
-local function set_without(set, name)
-  set.moved = set.moved or {}
-  local moved = set.moved[name]
-  if not moved then
-    moved = { model = set.model, rows = {}, loaded = {}, strict = set.strict, db = set.db }
-    moved[1] = set[1] and shown_without(set[1], name)
-    for other, state in pairs(set.loaded) do
-      moved.loaded[other] = other ~= name and state or nil
-    end
-    set.moved[name] = moved
-  end
-  return moved
-end
-
-local function is_shown(set, name)
-  for i = 1, #(set[1] or NONE), 2 do
-    if set[1][i] == name then
-      return true
-    end
-  end
-  return false
-end
-
---- Forget what a row shows of a relation, or all that it found: it joins those of its set that did the same.
--- @tparam table _ the relation
--- @tparam row row
--- @tparam string name that it was loaded by
--- @tparam boolean is_all also what JSON does not have
-function loading.leave(_, row, name, is_all)
-  local set = row[0]
-  if set.loaded[name] and (is_all or is_shown(set, name)) then
-    local moved = set_without(set, name)
-    rawset(row, name, nil)
-    rawset(row, 0, moved)
-    moved.rows[#moved.rows + 1] = row
-  end
-end
-
 -- A lone statement can be stopped when nobody waits for it any more.
 local function run_one(db, item)
   return (item.mold and db:molded(item.mold) or db):query(unpack(item, 1, item.n))
@@ -389,5 +339,7 @@ function loading.run(db, pendings)
     one.take(answers[i])
   end
 end
+
+loading.key_of, loading.new_state = key_of, new_state
 
 return loading

@@ -22,12 +22,12 @@ local ARRAY = 2 -- RL_KIND_ARRAY of core/vm/kind.h
 
 -- ---- whose --------------------------------------------------------------------------
 
--- The values of the relation's own columns, by the list of the row that has them.
+-- The key of the row that a list belongs to, and the values of the relation's own columns, by the list.
 local function owners_of(state)
   local owners = {}
   for _, keys in ipairs(state.loads) do
     for i = 1, keys.count do
-      local values = {}
+      local values = { key = keys[i] }
       for c, column in ipairs(keys.columns) do
         values[c] = column[i]
       end
@@ -116,7 +116,7 @@ end
 
 local function link(relation, values, row)
   local name, names, marks = link_sql(relation)
-  relation.model.db:exec(("insert into %s (%s) values (%s) on conflict do nothing"):format(name, table.concat(names, ", "),
+  return relation.model.db:exec(("insert into %s (%s) values (%s) on conflict do nothing"):format(name, table.concat(names, ", "),
     table.concat(marks, ", ")), unpack(both_values(relation, values, row)))
 end
 
@@ -169,15 +169,16 @@ end
 
 local List = {}
 
---- One more of these, which belongs to the list's row. **Yields.**
+--- One more of these, which belongs to the list's row; it is counted in the row's `comments_count`. **Yields.**
 -- @tparam table fields as for the model's create; the key is filled in
 -- @tparam[opt] table own what the program adds
 -- @treturn row it stands at the end of the list
 function List:create(fields, own)
   local relation, values = values_of(self)
-  local row = create(relation, values, fields, own)
+  local row, state = create(relation, values, fields, own), getmetatable(self).state
   self[#self + 1] = row
-  join_set(getmetatable(self).state.children, row)
+  join_set(state.children, row)
+  relation:recount(state.set, values.key, 1)
   return row
 end
 
@@ -186,10 +187,11 @@ end
 function List:add(row)
   local relation, values = values_of(self)
   check_many_to_many(relation, "add")
-  link(relation, values, row)
+  local count = link(relation, values, row)
   if not place_in(relation, self, row) then
     self[#self + 1] = row
   end
+  relation:recount(getmetatable(self).state.set, values.key, count)
 end
 
 --- Take a row out of a many_to_many; the row itself stays. **Yields.**
@@ -203,6 +205,7 @@ function List:remove(row)
   if at then
     table.remove(self, at)
   end
+  relation:recount(getmetatable(self).state.set, values.key, -count)
   return count > 0
 end
 

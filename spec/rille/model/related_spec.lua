@@ -68,6 +68,39 @@ describe("a row's list", function()
     says("add is for many_to_many, and posts.comments is has_many", function() one.comments:add(z) end)
   end)
 
+  it("keeps what was counted of it", function()
+    finally(function() b.db:exec "delete from comments where body = 'new'" end)
+    local posts = b.post:order("id"):preload_count("comments"):all()
+    assert.equal(3, one.comments_count)
+    posts[1].comments:create { body = "new" }
+    one.comments:create { body = "new" }
+    assert.same({ 4, 4, 3 }, { posts[1].comments_count, one.comments_count, posts[2].comments_count })
+    assert.matches('"comments_count":4', rille.json.encode(posts[1]), 1, true)
+    assert.equal(2, one.tags_count)
+    one.tags:add(b.tag:find(2)) -- linked already
+    assert.equal(2, one.tags_count)
+    one.tags:remove(b.tag:find(2))
+    assert.equal(1, one.tags_count)
+    one.tags:add(b.tag:find(2))
+    assert.equal(2, one.tags_count)
+  end)
+
+  it("forgets what it cannot count without asking", function()
+    finally(function() b.db:exec "delete from comments where body = 'new'" end)
+    local bright = b.comment:where("stars > 2")
+    local posts = b.post:order("id"):preload_sum("comments", "stars"):preload_count("comments", bright, "bright"):all()
+    assert.same({ 12, 2 }, { posts[1].comments_sum_stars, posts[1].bright })
+    assert.equal(1, posts[1].starred_count)
+    posts[1].comments:create { body = "new", stars = 10 }
+    posts[1].starred:create { body = "new", stars = 1 }
+    assert.is_nil(rille.json.encode(posts[1]):find("sum_stars", 1, true))
+    assert.matches('"comments_sum_stars":15', rille.json.encode(posts[2]), 1, true)
+    assert.equal(3, #statements.during(function()
+      assert.same({ 23, 3, 2 }, { posts[1].comments_sum_stars, posts[1].bright, posts[1].starred_count })
+      assert.same({ 15, 2 }, { posts[2].comments_sum_stars, posts[2].bright })
+    end))
+  end)
+
   it("fills in what a polymorphic relation goes by", function()
     local user = rille.model("users", { db = b.db, has_many = { images = { function() return b.shot end, as = "owner" } } })
     b.shot = rille.model("images", { db = b.db, belongs_to = { owner = { polymorphic = { user = user, post = b.post } } } })
