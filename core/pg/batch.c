@@ -137,12 +137,13 @@ void rl_batch_forget(rl_batch *batch) {
 
 /* Under one Sync each is taken to have had its part of the time. */
 static void learn(const rl_batch *batch) {
+    uint32_t count = batch->count * rl_errand_beside(batch->errand);
     rl_lesson *before = NULL;
     uint64_t since_ns = batch->items[0].query.since_ns;
     for (uint32_t i = 0; i < batch->count && batch->are_reads; i++) {
         const rl_batch_item *item = &batch->items[i];
         if (item->lesson != before)
-            rl_lane_learn(batch->errand->lane, item->lesson, &item->query, since_ns, batch->count);
+            rl_lane_learn(batch->errand->lane, item->lesson, &item->query, since_ns, count);
         before = item->lesson;
     }
 }

@@ -103,6 +103,8 @@ rl_errand *rl_errand_newest_done(const rl_scope *scope);
 
 /* For batch.c: all of it has been answered. */
 void rl_errand_answered(rl_errand *errand);
+/* The same: how many shared the server's time with it, itself included, as far as is known and counts. */
+uint32_t rl_errand_beside(const rl_errand *errand);
 /* For replica.c, which is down: what waits for a connection there goes home. */
 void rl_errand_leave_queue(rl_errand *errand);
 /* For transaction.c. Its turn has come; false when that ended the transaction. */

@@ -75,8 +75,8 @@ void rl_lane_close(rl_lane *lane);
 
 /* What is known of a statement's text; NULL when memory ran out. */
 rl_lesson *rl_lane_recall(rl_lane *lane, rl_slice sql);
-/* The query, on whichever lane it ran, was answered as one of `count` under one
- * Sync, the first of which was worked on since then: learn from it. */
+/* The query, on whichever lane it ran, was answered as one of `count` that the server worked on since
+ * then, under one Sync or side by side: learn from it. */
 void rl_lane_learn(rl_lane *lane, rl_lesson *lesson, const rl_query *query, uint64_t since_ns, uint32_t count);
 
 /* Take the query, to be sent now or soon; its `done` comes later, never from

@@ -16,7 +16,8 @@
  * Two milliseconds are slow where the others take a tenth of one. On a server that
  * is short of CPU nothing is faster, and leaving the few shared connections for many
  * would make it worse: so the bound is four times what quick runs take these days,
- * from 2 up to 8 ms.
+ * from 2 up to 8 ms. For the same reason what ran beside others, on a connection of its own,
+ * is taken to have had its part of the time (rl_errand_beside).
  * The table is bounded; a lesson is forgotten when it was used longest ago. */
 #ifndef RL_PG_LEARN_H
 #define RL_PG_LEARN_H

@@ -100,6 +100,8 @@ const char *rl_pool_held_since(const rl_pool *pool, const struct rl_scope *scope
 /* Give the connection back, in whatever state it is: what runs on it is
  * cancelled, an open transaction rolled back, session state reset. */
 void rl_pool_release(rl_pool *pool, struct rl_backend *backend);
+/* How many of the connections lent here have a statement under way. */
+uint32_t rl_pool_running(const rl_pool *pool);
 /* While it is lent, have `quiet(borrower)` called whenever it becomes quiet. */
 void rl_pool_on_quiet(struct rl_backend *backend, void (*quiet)(void *borrower), void *borrower);
 

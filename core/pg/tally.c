@@ -20,6 +20,13 @@ void rl_lane_stats_add(rl_lane_stats *sum, const rl_lane_stats *more) {
     sum->expelled += more->expelled;
 }
 
+uint32_t rl_pool_running(const rl_pool *pool) {
+    uint32_t running = 0;
+    for (const rl_list *at = pool->away.next; at != &pool->away; at = at->next)
+        running += rl_backend_load(RL_CONTAINER(at, rl_seat, link)->backend) > 0;
+    return running;
+}
+
 /* ---- budgets ------------------------------------------------------------------ */
 
 void rl_budget_keep_lane(rl_budget *budget, const rl_lane_stats *lane) {

@@ -91,6 +91,39 @@ static void gives_up_when_no_connection_becomes_free(void **state) {
     rl_scope_end(&scope);
 }
 
+/* What is taken for its time after one run on a connection of its own. */
+static uint64_t time_taken_for(rl_scope *scope, const char *sql) {
+    run(scope, sql, NULL, 0);
+    rl_lesson *lesson = rl_lane_recall(rl_pool_lane(pool), rl_slice_str(sql));
+    uint64_t average_ns = lesson->average_ns;
+    rl_lesson_release(lesson);
+    return average_ns;
+}
+
+static void shares_its_time_with_what_runs_beside_it(void **state) {
+    (void)state;
+    enum { EIGHTH_OF_20_MS_NS = 2500000 };
+    rl_scope scope, other;
+    rl_scope_init(&scope, loop, NULL, NULL);
+    rl_scope_init(&other, loop, NULL, NULL);
+    turn_until(loop, is_all_idle, NULL);
+    assert_int_equal(rl_pool_running(pool), 0);
+    assert_true(time_taken_for(&scope, "select pg_sleep(0.02) /* alone */") >= EIGHTH_OF_20_MS_NS);
+    begin(&other, RL_ERRAND_STATEMENT, "select pg_sleep(60) /* beside */");
+    turn_until_server(is_on_server, "%/* beside */%");
+    assert_int_equal(rl_pool_running(pool), 1);
+    bool is_shared = false;
+    for (int tries = 0; !is_shared && tries < 50; tries++) { /* a busy machine may hold one up */
+        char sql[64];
+        snprintf(sql, sizeof sql, "select pg_sleep(0.02) /* %d */", tries);
+        is_shared = time_taken_for(&scope, sql) < EIGHTH_OF_20_MS_NS;
+    }
+    assert_true(is_shared);
+    rl_scope_end(&other);
+    rl_scope_end(&scope);
+    turn_until(loop, is_all_idle, NULL);
+}
+
 static void run_some(void) {
     rl_scope scope;
     rl_scope_init(&scope, loop, NULL, NULL);
@@ -130,6 +163,7 @@ int main(void) {
         cmocka_unit_test(cancels_a_read_whose_scope_ended),
         cmocka_unit_test(lets_a_write_of_its_own_finish),
         cmocka_unit_test(gives_up_when_no_connection_becomes_free),
+        cmocka_unit_test(shares_its_time_with_what_runs_beside_it),
         cmocka_unit_test(survives_each_refused_allocation),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
