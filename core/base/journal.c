@@ -108,12 +108,20 @@ rl_entry *rl_journal_begin(rl_journal *journal, const rl_entry_head *head) {
     return NULL;
 }
 
-void rl_entry_set_route(rl_entry *entry, const char *name) {
-    if (entry == NULL)
-        return;
+static void set_text(rl_entry *entry, char *out, size_t cap, rl_slice text) {
     pthread_mutex_lock(&entry->journal->lock);
-    rl_journal_fit(entry->head.route, sizeof entry->head.route, rl_slice_str(name));
+    rl_journal_fit(out, cap, text);
     pthread_mutex_unlock(&entry->journal->lock);
+}
+
+void rl_entry_set_route(rl_entry *entry, const char *name) {
+    if (entry != NULL)
+        set_text(entry, entry->head.route, sizeof entry->head.route, rl_slice_str(name));
+}
+
+void rl_entry_set_id(rl_entry *entry, rl_slice id) {
+    if (entry != NULL)
+        set_text(entry, entry->head.id, sizeof entry->head.id, id);
 }
 
 static route *find_route(rl_journal *journal, const rl_entry_head *head) {
@@ -153,7 +161,7 @@ static void close_event(rl_entry *entry, rl_event *event, uint64_t now_ns) {
         entry->head.sql_ns += now_ns - event->start_ns;
 }
 
-void rl_entry_end(rl_entry *entry, rl_slice id, int status, uint64_t now_ns) {
+void rl_entry_end(rl_entry *entry, int status, uint64_t now_ns) {
     if (entry == NULL)
         return;
     rl_journal *journal = entry->journal;
@@ -161,7 +169,6 @@ void rl_entry_end(rl_entry *entry, rl_slice id, int status, uint64_t now_ns) {
     for (uint32_t i = 0; i < entry->head.event_count; i++)
         if (entry->events[i].end_ns == 0)
             close_event(entry, &entry->events[i], now_ns);
-    rl_journal_fit(entry->head.id, sizeof entry->head.id, id);
     entry->head.status = status;
     entry->head.end_ns = now_ns;
     rl_list_remove(&entry->link);
@@ -205,7 +212,6 @@ static bool find_text(const rl_entry *entry, rl_slice text, uint32_t *at) {
 
 /* Where it is kept; what has no place any more is as if it were empty. */
 static void keep_text(rl_entry *entry, rl_slice text, uint32_t *at, uint32_t *len) {
-    text.len = fitting(text, RL_JOURNAL_TEXT_OF_ONE);
     if (text.len == 0)
         return;
     if (!find_text(entry, text, at)) {
@@ -223,8 +229,12 @@ static uint32_t add_event(rl_entry *entry, uint32_t parent, const char *what, rl
     }
     rl_event event = {.start_ns = now_ns, .parent = parent, .rows = -1};
     rl_journal_fit(event.what, sizeof event.what, rl_slice_str(what));
+    size_t len = text.len;
+    at.len = fitting(at, RL_JOURNAL_TEXT_OF_ONE);
+    text.len = fitting(text, RL_JOURNAL_TEXT_OF_ONE);
     keep_text(entry, at, &event.at, &event.at_len);
     keep_text(entry, text, &event.text, &event.text_len);
+    event.is_cut = event.text_len < len;
     entry->events[entry->head.event_count++] = event;
     entry->head.sql_count += strcmp(event.what, "sql") == 0;
     return entry->head.event_count;

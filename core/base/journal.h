@@ -28,7 +28,7 @@ enum {
     RL_JOURNAL_ENDED = 200,
     RL_JOURNAL_EVENTS = 256, /* of one entry */
     RL_JOURNAL_TEXT = 32 * 1024, /* bytes of one entry's texts, of which each has at most */
-    RL_JOURNAL_TEXT_OF_ONE = 1000,
+    RL_JOURNAL_TEXT_OF_ONE = 2000,
     RL_JOURNAL_ROUTES = 512,
     RL_JOURNAL_NAME = 112, /* bytes of a route, cut to fit */
     RL_JOURNAL_PATH = 256,
@@ -55,6 +55,7 @@ typedef struct rl_event {
     uint32_t parent;
     uint32_t at, at_len, text, text_len; /* in the entry's texts */
     char sqlstate[6];                    /* what it failed with; "" when it did not */
+    bool is_cut;                         /* its text */
     bool has_lane, is_exclusive;         /* of a statement that was answered */
 } rl_event;
 
@@ -81,8 +82,9 @@ void rl_journal_free(rl_journal *journal);
 /* `head` says id, method, path, worker, wall_us and start_ns. NULL when too many are live, and without memory. */
 rl_entry *rl_journal_begin(rl_journal *journal, const rl_entry_head *head);
 void rl_entry_set_route(rl_entry *entry, const char *route);
-/* With the id that it was given meanwhile; the entry is not the caller's any more. Events that are open end. */
-void rl_entry_end(rl_entry *entry, rl_slice id, int status, uint64_t now_ns);
+void rl_entry_set_id(rl_entry *entry, rl_slice id);
+/* The entry is not the caller's any more. Events that are open end. */
+void rl_entry_end(rl_entry *entry, int status, uint64_t now_ns);
 
 /* `at` and `text` may be empty. 0 when it is not kept: a number that every call here takes. */
 uint32_t rl_entry_open(rl_entry *entry, uint32_t parent, const char *what, rl_slice at, rl_slice text, uint64_t now_ns);

@@ -64,8 +64,6 @@ void rl_server_begin_entry(rl_server *server, rl_request *request) {
 }
 
 void rl_server_end_entry(rl_request *request) {
-    char id[RL_REQUEST_ID_LEN];
-    rl_entry_end(request->entry, rl_request_id(request, id), status_of(request),
-                 rl_loop_read_ns(request->server->loop));
+    rl_entry_end(request->entry, status_of(request), rl_loop_read_ns(request->server->loop));
     request->entry = NULL;
 }

@@ -23,5 +23,8 @@ bool rl_request_give_id(rl_request *request, rl_slice id) {
     for (size_t i = 0; i < id.len; i++)
         if (!isalnum((unsigned char)id.ptr[i]) && memchr("._-", id.ptr[i], 3) == NULL)
             return false;
-    return rl_arena_copy(&request->arena, id, &request->given_id) == RL_OK;
+    if (rl_arena_copy(&request->arena, id, &request->given_id) != RL_OK)
+        return false;
+    rl_entry_set_id(request->entry, id);
+    return true;
 }

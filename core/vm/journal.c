@@ -108,6 +108,7 @@ static void push_event(lua_State *L, const rl_entry_copy *entry, const rl_event 
     set_words(L, "what", event->what);
     set_text(L, "at", rl_slice_of(entry->text + event->at, event->at_len));
     set_text(L, "text", rl_slice_of(entry->text + event->text, event->text_len));
+    set_yes(L, "is_cut", event->is_cut);
     uint64_t start_ns = entry->head.start_ns;
     set_number(L, "start", event->start_ns < start_ns ? 0 : seconds(event->start_ns - start_ns));
     if (event->end_ns != 0)

@@ -10,6 +10,7 @@ local program = require "rille.program"
 local error_page = {}
 
 local MOST_BODY = 2000 -- bytes of it in the curl line: what is longer is left to who asks
+local MOST_STATEMENTS = 50 -- on the page
 local FORBIDDEN = { host = true, connection = true, ["content-length"] = true, ["accept-encoding"] = true }
 
 local STYLE = [[
@@ -128,6 +129,27 @@ local function request_html(c)
   return table_html(list)
 end
 
+local MARKS = { rows = "rows: %d", failed = "failed: %s", alike = "one of %d alike, asked one by one" }
+
+local function statement_html(one)
+  local words = { ("%.1f ms"):format(one.ms or 0) }
+  for _, name in ipairs { "rows", "failed", "alike" } do
+    words[#words + 1] = one[name] and MARKS[name]:format(one[name])
+  end
+  words[#words + 1] = one.at
+  return "<p>" .. escape.html(table.concat(words, " · ")) .. "</p>" .. pre(one.sql or "")
+end
+
+-- What the request had asked the database before it failed.
+local function statements_html(list)
+  local parts = {}
+  for i, one in ipairs(list or {}) do
+    parts[i] = i <= MOST_STATEMENTS and statement_html(one) or nil
+  end
+  local left = list and #list - #parts or 0
+  return table.concat(parts) .. (left > 0 and ("<p>and %d more</p>"):format(left) or "")
+end
+
 local function page_html(title, what, ...)
   return table.concat {
     '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n<title>',
@@ -159,6 +181,7 @@ function error_page.of(c, fault)
     #parts == 0 and fault.source and "<pre>" .. source_html(fault.source) .. "</pre>\n" or "",
     section("Statement", pre(fault.sql)),
     section("Where", table.concat(parts, "\n")),
+    section("Statements of this request", statements_html(fault.statements)),
     section("Request " .. escape.html(c.request_id), pre(c.method .. " " .. target) .. request_html(c)),
     section("Again, with curl", pre(curl_of(c, target, body))),
     section("Again, as a spec", pre(spec_of(c, target, body))),

@@ -10,11 +10,9 @@ local cleanup = require "rille.cleanup"
 local core = require "rille.core"
 local db = require "rille.db"
 local place = require "rille.place"
+local timeline = require "rille.timeline"
 
 local repeated = {}
-
---- So many statements of one line are a loop: a page that asks three times what it needs is none.
-repeated.MOST_ALIKE = 10
 
 local MOST_PATTERNS = 1000 -- that a request is watched for: each is kept until its end
 
@@ -24,16 +22,9 @@ local Db = getmetatable(db)
 local of_slot = {} -- what each slot's request has asked; one of another epoch is stale
 local told = {}    -- lines that the log has named
 
---- The text without what a program that puts its SQL together has put in.
--- @tparam string sql
--- @treturn string
-function repeated.pattern_of(sql)
-  return (sql:gsub("'[^']*'", "?"):gsub("%f[%w_]%d+", "?"):gsub("%s+", " "))
-end
-
 local function tell(slot, epoch, seen)
   for _, one in ipairs(seen.list) do
-    if one.count >= repeated.MOST_ALIKE and not told[one.at] then
+    if one.count >= timeline.MOST_ALIKE and not told[one.at] then
       told[one.at] = true
       core.log("warn", ("one line asked the database %d times for the same, in other values: one statement can fetch it "
         .. "(where id = any($1)), and a model's relation does so by itself"):format(one.count),
@@ -59,7 +50,7 @@ local function note(sql)
     return
   end
   local seen = seen_by(slot, epoch)
-  local key = at .. "\0" .. repeated.pattern_of(sql)
+  local key = at .. "\0" .. timeline.pattern_of(sql)
   local one = seen.by_line[key]
   if one then
     one.count = one.count + 1

@@ -4,6 +4,7 @@ local core = require "rille.core"
 local errors = require "rille.error"
 local frames = require "rille.frames"
 local place = require "rille.place"
+local timeline = require "rille.timeline"
 
 local report = {}
 
@@ -65,6 +66,15 @@ local function statement_of(err)
   return errors.is(err) and (err.excerpt or err.sql) or nil
 end
 
+-- What its request had asked the database; nil for nothing.
+local function statements_of(request_id)
+  local list = timeline.statements(request_id)
+  for i, one in ipairs(list) do
+    list[i] = { sql = one.text, at = one.at, ms = one.ms, rows = one.rows, failed = one.failed, alike = one.repeated }
+  end
+  return list[1] and list or nil
+end
+
 -- What the client may know of a fault: nothing, outside of development.
 local function internal(err, fault)
   local told = errors.new {
@@ -72,7 +82,8 @@ local function internal(err, fault)
   }
   if is_development then
     told.message = fault.error
-    told.details = fault.sql and { at = fault.at, sql = fault.sql, source = fault.source }
+    told.details = (fault.sql or fault.statements)
+      and { at = fault.at, sql = fault.sql, source = fault.source, statements = fault.statements }
   end
   return told
 end
@@ -89,6 +100,7 @@ local function fault_of(err, happened, co, trace, at)
   if is_development then
     fault.source, fault.sql = source_of(err, at or co and place.nearest(co)), statement_of(err)
     fault.frames = co and frames.of(co, err) or {}
+    fault.statements = statements_of(happened.request_id)
   end
   return fault
 end

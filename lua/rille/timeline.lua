@@ -7,9 +7,11 @@
 -- setting `timeline`. Everything here is a copy, empty where no record is kept. `start` is unix time in seconds, what
 -- ends in `ms` are milliseconds. Texts are cut, and may hold whatever a stranger sent. Values of statements are not kept.
 local core = require "rille.core"
-local repeated = require "rille.repeated"
 
 local timeline = {}
+
+--- So many statements of one line are a loop: a page that asks three times what it needs is none.
+timeline.MOST_ALIKE = 10
 
 local SLOW_MS = 100      -- a statement that is marked: at ten requests a second it is busy all the time
 local MOST_SLOW = 50
@@ -44,19 +46,26 @@ end
 
 -- ---- one request ------------------------------------------------------------------------
 
+--- The text of a statement without what a program that puts its SQL together has put in.
+-- @tparam string sql
+-- @treturn string
+function timeline.pattern_of(sql)
+  return (sql:gsub("'[^']*'", "?"):gsub("%f[%w_]%d+", "?"):gsub("%s+", " "))
+end
+
 -- Statements that one line asks for again and again, in other values.
 local function mark_repeated(events)
   local by_line = {}
   for _, event in ipairs(events) do
     if event.what == "sql" and event.at and event.text then
-      local key = event.at .. "\0" .. repeated.pattern_of(event.text)
+      local key = event.at .. "\0" .. timeline.pattern_of(event.text)
       local alike = by_line[key] or {}
       by_line[key] = alike
       alike[#alike + 1] = event
     end
   end
   for _, alike in pairs(by_line) do
-    for _, event in ipairs(#alike >= repeated.MOST_ALIKE and alike or {}) do
+    for _, event in ipairs(#alike >= timeline.MOST_ALIKE and alike or {}) do
       event.repeated = #alike
     end
   end
@@ -81,7 +90,8 @@ end
 --- One request.
 -- @tparam string id
 -- @treturn ?table as timeline.requests has it, and `events`, in the order of their beginning: `what`, a word ("sql", "sleep",
--- "task", "channel", "lock", "await", "body", "file", …); `text`: the statement, or a name; `at`: the app's line, or nil;
+-- "task", "channel", "lock", "await", "body", "file", …); `text`: the statement, or a name, cut where `is_cut` says so;
+-- `at`: the app's line, or nil;
 -- `start_ms`, from the request's start on; `ms`, or nil before its end; `parent`: the place in this list of the event
 -- that it is under, or nil; `depth`, from 0; and of statements `rows`; `lane` ("shared" or "exclusive"); `queued_ms`:
 -- until it was the first on its connection, if it waited; `failed`: the SQLSTATE; `repeated`: how many of this line are
@@ -106,6 +116,19 @@ end
 function timeline.here()
   local slot, epoch = core.request_here()
   return slot and timeline.request(core.request_id(slot, epoch)) or nil
+end
+
+--- The statements of a request, in the order that they were sent in.
+-- @tparam ?string id
+-- @treturn {table,...} as the events of timeline.request
+function timeline.statements(id)
+  local request, list = id and timeline.request(id), {}
+  for _, event in ipairs(request and request.events or {}) do
+    if event.what == "sql" then
+      list[#list + 1] = event
+    end
+  end
+  return list
 end
 
 -- ---- all of them -----------------------------------------------------------------------------

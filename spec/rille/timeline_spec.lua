@@ -1,6 +1,7 @@
 --- What requests did and waited for.
 local cluster = require "rille.cluster"
 local core = require "rille.core"
+local explain = require "rille.explain"
 local rille = require "rille"
 local timeline = require "rille.timeline"
 local db = rille.db
@@ -16,6 +17,7 @@ app:get("/few", function() for i = 1, 9 do db:one("select name from things where
 app:get("/slow", function() db:query "select pg_sleep(0.11)" return "ok" end)
 app:get("/held", function() db:transaction(function() db:exec "update things set name = 'x' where id < 4" end) return "ok" end)
 app:get("/wrong", function() db:one "select 1 / 0" end)
+app:get("/after", function() local row = db:one("select name from things where id = $1", 1) db:one "select 1 / 0" return row end)
 app:get("/batch", function() local list = db:batch { { "select 1" }, { "select name from things where id < $1", 4 } } return tostring(#list) end)
 app:get("/cut", function() db:query("select ' " .. ("ä"):rep(2000) .. "'") return "ok" end)
 app:get("/tasks", function() rille.all { function() rille.sleep "1s" end, function() rille.sleep "2s" end } return "ok" end)
@@ -203,8 +205,9 @@ describe("of statements, the record", function()
 
   it("cuts long texts between two characters", function()
     local text = asked("/cut").events[1].text
-    assert.equal(999, #text)
+    assert.equal(1999, #text)
     assert.matches("ä$", text)
+    assert.is_true(last().events[1].is_cut)
   end)
 
   it("marks those that a line asks for one by one, and those that take long", function()
@@ -216,5 +219,29 @@ describe("of statements, the record", function()
     assert.is_true(slow.is_slow)
     local list = timeline.slow()
     assert.same({ 13, "/slow", slow.text, last().id, "/loop" }, { #list, list[1].route, list[1].text, list[1].request, list[2].route })
+  end)
+
+  it("is what the page of a fault shows, and the error that others are told", function()
+    t.expect_fault(2)
+    local body = t:client { headers = { accept = "text/html" } }:get("/after").body
+    assert.matches("<h2>Statements of this request</h2>\n<p>[%d.]+ ms · rows: 1 · " .. line "/after":gsub("%p", "%%%0") .. "</p><pre>select name", body)
+    assert.matches("failed: 22012", body, 1, true)
+    local list = api:get("/after").json.error.details.statements
+    assert.same({ { "select name from things where id = $1", 1, line "/after", false }, { "select 1 / 0", false, line "/after", "22012" } },
+      only(list, "sql", "rows", "at", "failed"))
+  end)
+
+  it("gives a plan of what it has, without the values, and runs nothing", function()
+    assert.matches("Index Scan using things_pkey on things.*Index Cond: %(id = $1%)", explain(asked("/one").events[1].text))
+    assert.matches("^Delete on things", explain "delete from things where id > $1 and name = any($2)")
+    assert.matches("^Result", explain "select 1")
+    assert.equal(20, db:one("select count(*)::int as n from things").n)
+    for _, wrong in ipairs { "select 1; drop table things", "select nothing", "drop table things", "commit", "" } do
+      local plan, why = explain(wrong)
+      assert.is_nil(plan)
+      assert.is_string(why)
+    end
+    assert.equal(20, db:one("select count(*)::int as n from things").n)
+    assert.matches("^Result", explain "select 1") -- nothing is left of those before
   end)
 end)

@@ -57,9 +57,11 @@ static void keeps_a_tree_of_events(void **state) {
     assert_string_equal(sql->sqlstate, "23505");
     assert_text(copy, sql->text, sql->text_len, "select 1");
     assert_text(copy, sql->at, sql->at_len, "app.lua:1");
+    assert_false(sql->is_cut);
     assert_int_equal(copy->head.sql_count, 1);
     assert_int_equal(copy->head.sql_ns, 30);
-    rl_entry_end(entry, RL_LIT("b"), 200, 200);
+    rl_entry_set_id(entry, RL_LIT("b"));
+    rl_entry_end(entry, 200, 200);
     assert_null(copy_of(journal, "a"));
     copy = copy_of(journal, "b");
     assert_int_equal(copy->head.status, 200);
@@ -75,7 +77,8 @@ static void nothing_is_kept_where_there_is_no_entry(void **state) {
     rl_entry_close(NULL, 0, 1);
     rl_entry_tell(NULL, 0, NULL);
     rl_entry_set_route(NULL, "/");
-    rl_entry_end(NULL, RL_LIT(""), 200, 1);
+    rl_entry_set_id(NULL, RL_LIT("a"));
+    rl_entry_end(NULL, 200, 1);
     rl_journal_free(NULL);
 }
 
@@ -83,7 +86,7 @@ static void has_bounds(void **state) {
     (void)state;
     rl_journal *journal = new_journal();
     rl_entry *entry = begin(journal, "a", 0);
-    char text[2000];
+    char text[RL_JOURNAL_TEXT_OF_ONE + 2];
     for (int i = 0; i < RL_JOURNAL_EVENTS; i++) {
         memset(text, 'a' + i % 20, sizeof text);
         snprintf(text + 8, sizeof text - 8, "%d", i);
@@ -96,12 +99,13 @@ static void has_bounds(void **state) {
     const rl_entry_copy *copy = copy_of(journal, "a");
     assert_int_equal(copy->head.dropped, 1);
     assert_int_equal(copy->events[0].text_len, RL_JOURNAL_TEXT_OF_ONE);
+    assert_true(copy->events[0].is_cut);
     assert_int_equal(copy->events[RL_JOURNAL_EVENTS - 1].text_len, 0); /* all that it may hold is full */
     assert_string_equal(copy->events[0].what, "a longer wo");
     for (int i = 1; i < RL_JOURNAL_LIVE; i++)
         assert_non_null(begin(journal, "b", 0));
     assert_null(begin(journal, "c", 0));
-    rl_entry_end(entry, RL_LIT("a"), 200, 5);
+    rl_entry_end(entry, 200, 5);
     assert_non_null(begin(journal, "c", 0));
     rl_journal_free(journal);
 }
@@ -139,7 +143,7 @@ static void the_last_ones_stay_and_are_shown_newest_first(void **state) {
     char id[16];
     for (int i = 1; i <= RL_JOURNAL_ENDED + 5; i++) {
         snprintf(id, sizeof id, "%d", i);
-        rl_entry_end(begin(journal, id, 0), rl_slice_str(id), 200, 1);
+        rl_entry_end(begin(journal, id, 0), 200, 1);
     }
     assert_non_null(begin(journal, "live", 0));
     assert_int_equal(rl_journal_count(journal), RL_JOURNAL_ENDED + 1);
@@ -163,12 +167,12 @@ static void counts_by_route(void **state) {
         rl_entry *entry = begin(journal, "a", 1000);
         snprintf(route, sizeof route, "/%d", i);
         rl_entry_set_route(entry, route);
-        rl_entry_end(entry, RL_LIT("a"), i == 1 ? 500 : 200, 1000 + 1000000);
+        rl_entry_end(entry, i == 1 ? 500 : 200, 1000 + 1000000);
     }
     for (int i = 0; i < 2; i++) {
         rl_entry *entry = begin(journal, "a", 0);
         rl_entry_set_route(entry, "/0");
-        rl_entry_end(entry, RL_LIT("a"), 404, 3000000);
+        rl_entry_end(entry, 404, 3000000);
     }
     assert_int_equal(rl_journal_copy_routes(journal, times), RL_JOURNAL_ROUTES);
     assert_string_equal(times[0].route, "/0");
@@ -189,7 +193,7 @@ static void write_and_read(void) {
     rl_entry_set_route(entry, "/");
     for (int i = 0; i < 20; i++)
         rl_entry_close(entry, open_event(entry, 0, "sql", i % 2 == 0 ? "select 1" : "select 2", 1), 2);
-    rl_entry_end(entry, RL_LIT("a"), 200, 3);
+    rl_entry_end(entry, 200, 3);
     static rl_entry_copy copy;
     assert_true(rl_journal_copy_entry(journal, RL_LIT("a"), &copy) == (entry != NULL));
     rl_journal_free(journal);
