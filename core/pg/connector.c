@@ -24,7 +24,7 @@ struct rl_connector {
     rl_crew *crew;
     char *url, *options;
     uint64_t timeout_s;
-    bool is_sessionless;
+    bool is_sessionless, wants_primary;
 };
 
 typedef struct dial {
@@ -33,7 +33,7 @@ typedef struct dial {
     void *owner;
     char *url, *options;
     uint64_t timeout_s;
-    bool is_sessionless, has_settled;
+    bool is_sessionless, wants_primary, has_settled;
     PGconn *pg;
 } dial;
 
@@ -74,10 +74,10 @@ static void connect_on_thread(rl_crew_job *job) {
     dial *call = RL_CONTAINER(job, dial, job);
     char timeout_s[24];
     snprintf(timeout_s, sizeof timeout_s, "%" PRIu64, call->timeout_s);
-    const char *const keys[] = {"application_name", "tcp_user_timeout", "keepalives_idle", "dbname",
-                                "connect_timeout",  "client_encoding",  "options",         NULL};
-    const char *const values[] = {"rille",         "10000", "30",          call->url,
-                                  timeout_s, "UTF8",  call->options, NULL};
+    const char *attrs = call->wants_primary ? "primary" : ""; /* "": as if it were not there */
+    const char *const keys[] = {"application_name", "tcp_user_timeout", "keepalives_idle", "target_session_attrs",
+                                "dbname", "connect_timeout", "client_encoding", "options", NULL};
+    const char *const values[] = {"rille", "10000", "30", attrs, call->url, timeout_s, "UTF8", call->options, NULL};
     call->pg = PQconnectdbParams(keys, values, 1);
     call->has_settled = !call->is_sessionless ||
                         (PQstatus(call->pg) == CONNECTION_OK && settle(call->pg, call->timeout_s));
@@ -130,28 +130,19 @@ static void drop(rl_crew_job *job) {
     free_dial(call);
 }
 
-/* The value of `options` in the URL, which ours must not throw away. */
-static rl_err options_of_url(const char *url, char *out, size_t cap) {
-    out[0] = '\0';
-    char *message = NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &message);
-    PQfreemem(message);
-    if (options == NULL)
-        return RL_EINVAL;
-    int len = 0;
-    for (PQconninfoOption *one = options; one->keyword != NULL; one++)
-        if (strcmp(one->keyword, "options") == 0 && one->val != NULL)
-            len = snprintf(out, cap, "%s", one->val);
-    PQconninfoFree(options);
-    return len >= 0 && (size_t)len < cap ? RL_OK : RL_EINVAL;
+static const char *value_of(const PQconninfoOption *options, const char *keyword, const char *otherwise) {
+    for (; options->keyword != NULL; options++)
+        if (strcmp(options->keyword, keyword) == 0)
+            return options->val == NULL || options->val[0] == '\0' ? otherwise : options->val;
+    return otherwise;
 }
 
-/* `defaults` give way to what the URL says, `musts` do not; NULL for `defaults`: the URL's alone. */
-static rl_err compose_options(const char *url, const char *defaults, const char *musts, char **out) {
-    char own[SETTINGS_LEN / 2], all[SETTINGS_LEN];
-    rl_err err = options_of_url(url, own, sizeof own);
-    if (err != RL_OK)
-        return err;
+/* `options` of the URL, which ours must not throw away, with our `defaults`, that give way to what it says, and
+ * `musts`, that do not; NULL for `defaults`: the URL's alone. */
+static rl_err compose_options(const char *own, const char *defaults, const char *musts, char **out) {
+    char all[SETTINGS_LEN];
+    if (strlen(own) >= SETTINGS_LEN / 2)
+        return RL_EINVAL;
     if (defaults == NULL)
         snprintf(all, sizeof all, "%s", own);
     else
@@ -159,6 +150,18 @@ static rl_err compose_options(const char *url, const char *defaults, const char 
                  own, musts);
     *out = rl_mem_strndup(all, strlen(all));
     return *out == NULL ? RL_ENOMEM : RL_OK;
+}
+
+/* What the URL says that libpq is told in our way. */
+static rl_err read_url(rl_connector *connector, const char *url, const char *defaults, const char *musts) {
+    PQconninfoOption *said = PQconninfoParse(url, NULL);
+    if (said == NULL)
+        return RL_EINVAL;
+    connector->wants_primary =
+        strchr(value_of(said, "host", ""), ',') != NULL || strchr(value_of(said, "hostaddr", ""), ',') != NULL;
+    rl_err err = compose_options(value_of(said, "options", ""), defaults, musts, &connector->options);
+    PQconninfoFree(said);
+    return err;
 }
 
 static rl_err new_connector(rl_loop *loop, const char *url, uint64_t connect_timeout_ms, const char *defaults,
@@ -169,7 +172,7 @@ static rl_err new_connector(rl_loop *loop, const char *url, uint64_t connect_tim
     uint64_t timeout_s = (connect_timeout_ms + 999) / 1000;
     connector->timeout_s = timeout_s < LEAST_TIMEOUT_S ? LEAST_TIMEOUT_S : timeout_s;
     connector->is_sessionless = defaults == NULL;
-    rl_err err = compose_options(url, defaults, musts, &connector->options);
+    rl_err err = read_url(connector, url, defaults, musts);
     if (err != RL_OK)
         goto fail;
     err = RL_ENOMEM;
@@ -216,14 +219,8 @@ rl_err rl_connector_set_read_only(rl_connector *connector) {
         return RL_ENOMEM;
     memcpy(longer + len, setting, sizeof setting);
     connector->options = longer;
+    connector->wants_primary = false;
     return RL_OK;
-}
-
-static const char *value_of(const PQconninfoOption *options, const char *keyword, const char *otherwise) {
-    for (; options->keyword != NULL; options++)
-        if (strcmp(options->keyword, keyword) == 0)
-            return options->val == NULL || options->val[0] == '\0' ? otherwise : options->val;
-    return otherwise;
 }
 
 void rl_connector_name(const char *url, char *out, size_t cap) {
@@ -246,6 +243,7 @@ rl_err rl_connector_dial(rl_connector *connector, rl_connected_fn *connected, vo
     call->owner = owner;
     call->timeout_s = connector->timeout_s;
     call->is_sessionless = connector->is_sessionless;
+    call->wants_primary = connector->wants_primary;
     call->url = rl_mem_strndup(connector->url, strlen(connector->url));
     call->options = rl_mem_strndup(connector->options, strlen(connector->options));
     rl_err err = RL_ENOMEM;

@@ -20,7 +20,8 @@ typedef void rl_connected_fn(void *owner, PGconn *pg, const char *why);
 
 /* The session begins, and after RESET ALL is again, in UTF-8, UTC and ISO dates,
  * with `statement_timeout_ms` as the server's own backstop (0: none); what the
- * URL's `options` say about that timeout wins.
+ * URL's `options` say about that timeout wins. Of several hosts in the URL it is at the
+ * primary, whichever of them that is now, unless the URL has target_session_attrs of its own.
  * RL_EINVAL when `url` is no PostgreSQL connection string. */
 RL_MUST_USE rl_err rl_connector_new(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
                                     uint64_t statement_timeout_ms, rl_connector **out);
@@ -34,7 +35,8 @@ RL_MUST_USE rl_err rl_connector_new_shared(rl_loop *loop, const char *url, uint6
  * not ours to set. UTC and ISO dates are set afterwards: those the pooler takes to each session. */
 RL_MUST_USE rl_err rl_connector_new_sessionless(rl_loop *loop, const char *url, uint64_t connect_timeout_ms,
                                                 rl_connector **out);
-/* Its sessions refuse writes unless told otherwise, also on a server that would take them. Before the first dial. */
+/* Its sessions refuse writes unless told otherwise, also on a server that would take them; any of several hosts
+ * will do. Before the first dial. */
 RL_MUST_USE rl_err rl_connector_set_read_only(rl_connector *connector);
 /* "name at host:port" of the database of `url`, without what is secret; "" when it is no URL. */
 void rl_connector_name(const char *url, char *out, size_t cap);

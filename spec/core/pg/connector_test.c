@@ -293,6 +293,27 @@ static void refuses_a_host_that_cannot_be_written_to(void **state) {
     assert_non_null(strstr(got.why, "read-only"));
 }
 
+static void finds_the_primary_among_several_hosts(void **state) {
+    (void)state;
+    cluster standby;
+    char command[256], url[512];
+    assert_int_equal(cluster_start(&standby), 0);
+    snprintf(command, sizeof command, CLUSTER_SCRIPT " standby %s", standby.dir);
+    assert_int_equal(system(command), 0);
+    snprintf(url, sizeof url, "host=%s,%s user=rille dbname=postgres", standby.dir, server.dir);
+    answer got = dial(url);
+    assert_non_null(got.pg);
+    assert_string_equal(PQhost(got.pg), server.dir);
+    PQfinish(got.pg);
+    snprintf(url, sizeof url, "host=%s,%s user=rille dbname=postgres target_session_attrs=any", standby.dir,
+             server.dir);
+    got = dial(url);
+    assert_non_null(got.pg);
+    assert_string_equal(PQhost(got.pg), standby.dir);
+    PQfinish(got.pg);
+    cluster_stop(&standby);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         /* first: later ones leave threads behind that free their job some time */
@@ -308,6 +329,7 @@ int main(void) {
         cmocka_unit_test(verifies_who_the_server_is),
         cmocka_unit_test(goes_on_to_the_next_host),
         cmocka_unit_test(refuses_a_host_that_cannot_be_written_to),
+        cmocka_unit_test(finds_the_primary_among_several_hosts),
         cmocka_unit_test(forgets_a_dial_that_is_under_way_when_closed),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -744,7 +744,8 @@ static void leaves_a_host_that_turned_read_only_for_the_other_one(void **state) 
     snprintf(command, sizeof command, CLUSTER_SCRIPT " standby %s", turned.dir);
     assert_int_equal(system(command), 0);
     memcpy(url, server.url, sizeof url);
-    snprintf(server.url, sizeof server.url, "host=%.90s,%.90s user=rille dbname=postgres", turned.dir, server.dir);
+    snprintf(server.url, sizeof server.url, "host=%.80s,%.80s user=rille dbname=postgres target_session_attrs=any",
+             turned.dir, server.dir);
     set_up_with(1, 32);
     rl_scope holder;
     rl_scope_init(&holder, loop, NULL, NULL);
