@@ -6,6 +6,7 @@
 # libuv1-dev            the event loop
 # node-llhttp           the HTTP/1 parser, as three C files that we compile in its strict mode
 # libpq-dev             PostgreSQL's client
+# libedit-dev           the console's line editing: BSD's licence, editing and history by key, no global state
 # libcjson-dev          documents that C itself reads, and the oracle of the decoder's fuzzing
 # postgresql-15         the private development cluster, and every database test
 # lua-busted            specs; lua-check: lint; lua-socket, lua-filesystem: sockets and files in specs
@@ -18,7 +19,7 @@
 # clang libclang-rt-14-dev   libFuzzer
 # pgbouncer             the pooler that many databases stand behind, for its specs
 # curl ca-certificates  the three lines that `make run` prints
-BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev
+BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev libedit-dev
 RUN_PACKAGES := postgresql-15 tzdata iso-codes curl ca-certificates
 TEST_PACKAGES := lua-busted lua-check lua-socket lua-filesystem libcmocka-dev chromium chromium-driver wrk clang \
 	libclang-rt-14-dev pgbouncer
@@ -46,7 +47,9 @@ PG_INC = $(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgre
 UV_LIB = $(shell $(CC) -print-file-name=libuv_a.a)
 LLHTTP := /usr/share/llhttp
 INC = -Icore -Ispec/core -I/usr/include/luajit-2.1 -I$(PG_INC) -I/usr/share/include/llhttp -DRILLE_VERSION='"$(VERSION)"'
-LIBS = $(LUA_LIB) $(UV_LIB) -lpq -lcjson -lm -ldl -lpthread
+# Static, with what it stands on: a server's machine needs none of it.
+EDIT_LIBS = $(foreach lib,edit tinfo bsd md,$(shell $(CC) -print-file-name=lib$(lib).a))
+LIBS = $(LUA_LIB) $(UV_LIB) $(EDIT_LIBS) -lpq -lcjson -lm -ldl -lpthread
 # What C modules of Lua (lfs and its like) look up in the program, and no more.
 EXPORTS := -Wl,--dynamic-list=core/vm/exports.txt
 
@@ -160,7 +163,7 @@ $(O)/spec/core/%_test: $(O)/spec/core/%_test.o $(O)/spec/core/mem.o $(O)/librill
 c-tests: $(C_TESTS:%.c=$(O)/%)
 
 # What several threads share, for SAN=thread.
-THREAD_TESTS := $(addprefix spec/core/,base/log loop/loop loop/job pg/crew pg/budget pg/supply pg/audience pg/listener vm/thread \
+THREAD_TESTS := $(addprefix spec/core/,base/log loop/loop loop/job loop/prompt pg/crew pg/budget pg/supply pg/audience pg/listener vm/thread \
 	sync/queue sync/channel sync/topics sync/store)
 thread-tests: $(THREAD_TESTS:%=$(O)/%_test)
 

@@ -124,6 +124,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_threads(L);
     rl_vm_open_shared(L);
     rl_vm_open_journal(L);
+    rl_vm_open_prompt(L);
     return 1;
 }
 
