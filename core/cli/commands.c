@@ -35,6 +35,10 @@ static const rl_command_row COMMANDS[] = {
      RL_HAS_APP | RL_HAS_OWN_FLAGS | RL_PASSES_WORDS, rl_run_tool, "",
      "rille exec . seed.lua\n"
      "rille exec apps/shop apps/shop/seed.lua --database-url postgres:///shop\n"},
+    {"console", "APP", "lines of Lua in the app's context, with its models and database", RL_HAS_APP, rl_run_tool, "",
+     "rille console .\n"
+     "rille console /srv/app --env production\n"
+     "echo '=Post:count()' | rille console .\n"},
     {"status", "[APP] [--json]", "how the server on --host and --port does", ASKS, rl_status, "--json",
      "rille status\n"
      "rille status --port 8081 --json\n"},

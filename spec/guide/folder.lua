@@ -93,7 +93,7 @@ end
 local function command_line(self, command)
   local rille = os.getenv "RILLE" or "build/rille"
   rille = rille:sub(1, 1) == "/" and rille or lfs.currentdir() .. "/" .. rille
-  return ("cd %s && rille() { %s \"$@\"; } && export DATABASE_URL=%s NO_COLOR=1 && %s </dev/null"):format(
+  return ("cd %s && rille() { %s \"$@\"; } && export DATABASE_URL=%s NO_COLOR=1 && { %s; } </dev/null"):format(
     quoted(self.dir), quoted(rille), quoted(self.url), command)
 end
 
