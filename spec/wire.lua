@@ -174,6 +174,21 @@ function Conn:answer(to_head)
   end
 end
 
+--- Read until what has come matches a pattern, and forget all that it stands behind: for streams, which do not end.
+-- @return what the pattern captures; or nil and "closed" | "timeout"
+function Conn:await(pattern)
+  local deadline = socket.gettime() + self.seconds
+  while true do
+    local _, last, found = self.buffer:find(pattern)
+    if last then
+      self.buffer = self.buffer:sub(last + 1)
+      return found
+    end
+    local ok, why = fill(self, deadline)
+    if not ok then return nil, why end
+  end
+end
+
 --- Read until the server closes.
 -- @return the bytes that still came, or nil and "timeout" when it did not close
 function Conn:rest()

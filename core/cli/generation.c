@@ -33,6 +33,8 @@ rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_databases *datab
         at->vm->listeners = serving->database_listeners;
         at->vm->commons = serving->commons;
         at->vm->sources = edition->sources;
+        at->vm->generation = edition->number;
+        at->vm->is_dev = serving->is_dev;
         err = rl_vm_settings_apply(at->vm, settings, serving->app_dir);
     }
     rl_app_limits limits = {.request_timeout_ms = settings->request_timeout_ms, .max_json = settings->max_json,

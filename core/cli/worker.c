@@ -239,7 +239,7 @@ bool rl_worker_is_hung(const rl_worker *worker) {
 static void on_notice(rl_notice *notice, char *text) {
     const rl_worker *at = RL_CONTAINER(notice, rl_worker, notice);
     if (at->current != NULL)
-        rl_app_set_notice_take(at->current->app, text);
+        rl_news_set_notice_take(rl_app_news(at->current->app), text);
     else
         rl_mem_free(text);
 }

@@ -61,27 +61,33 @@ static bool is_called(rl_slice line, rl_slice name) {
 }
 
 /* The line that begins at offset `at`; every line has its end. */
-static rl_slice line_at(const rl_buf *lines, size_t at) {
-    rl_slice live = rl_buf_live(lines);
-    const char *end = memchr(live.ptr + at, '\n', live.len - at);
-    return rl_slice_of(live.ptr + at, (size_t)(end + 1 - live.ptr) - at);
+static rl_slice line_at(rl_slice lines, size_t at) {
+    const char *end = memchr(lines.ptr + at, '\n', lines.len - at);
+    return rl_slice_of(lines.ptr + at, (size_t)(end + 1 - lines.ptr) - at);
+}
+
+bool rl_lines_next(rl_slice lines, rl_slice name, size_t *at, rl_slice *value) {
+    while (*at < lines.len) {
+        rl_slice line = line_at(lines, *at);
+        *at += line.len;
+        if (!is_called(line, name))
+            continue;
+        size_t before = name.len + 1, end = sizeof "\r\n" - 1;
+        *value = rl_slice_trim(rl_slice_of(line.ptr + before, line.len - before - end));
+        return true;
+    }
+    return false;
 }
 
 bool rl_lines_have(const rl_buf *lines, rl_slice name) {
-    size_t at = 0;
-    while (at < rl_buf_len(lines)) {
-        rl_slice line = line_at(lines, at);
-        if (is_called(line, name))
-            return true;
-        at += line.len;
-    }
-    return false;
+    rl_slice value;
+    return rl_lines_next(rl_buf_live(lines), name, &(size_t){0}, &value);
 }
 
 void rl_lines_remove(rl_buf *lines, rl_slice name) {
     size_t at = 0;
     while (at < rl_buf_len(lines)) {
-        rl_slice line = line_at(lines, at);
+        rl_slice line = line_at(rl_buf_live(lines), at);
         if (!is_called(line, name)) {
             at += line.len;
             continue;

@@ -15,6 +15,9 @@
 RL_MUST_USE rl_err rl_lines_append(rl_buf *lines, rl_slice name, rl_slice value, const char **why);
 /* Whether there is a line called `name`. */
 bool rl_lines_have(const rl_buf *lines, rl_slice name);
+/* The value of the next line called `name` in the live bytes of lines, at or behind offset *at, which moves behind it;
+ * false, with *value as it was, when there is none. */
+bool rl_lines_next(rl_slice lines, rl_slice name, size_t *at, rl_slice *value);
 /* Take all lines called `name` out. */
 void rl_lines_remove(rl_buf *lines, rl_slice name);
 

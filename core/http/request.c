@@ -80,7 +80,7 @@ static void recycle(rl_request *request) {
     request->match.count = 0;
     request->has_head = request->is_kept = request->is_dispatched = request->is_full = false;
     request->is_released = request->is_answered = request->is_chunking = request->is_counted = false;
-    request->is_told = request->finish_on_disconnect = false;
+    request->is_told = request->finish_on_disconnect = request->is_quiet = false;
     rl_list_push_front(&server->free_requests, &request->link);
 }
 
@@ -98,7 +98,7 @@ bool rl_request_settle(rl_request *request) {
     }
     request->server->live--;
     request->tenant->live--;
-    if (request->server->access_log)
+    if (request->server->access_log && !request->is_quiet)
         rl_server_log_request(request);
     if (RL_UNLIKELY(request->entry != NULL))
         rl_server_end_entry(request);

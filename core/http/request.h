@@ -55,6 +55,7 @@ struct rl_request {
     bool is_counted;    /* its length was said before: no chunk framing */
     bool is_full;       /* it was told to write no more; `drained` is due to it */
     bool is_told;       /* ... and need not hear that the client has left */
+    bool is_quiet;       /* it gets no line in the access log: its handler sets it */
     bool finish_on_disconnect; /* the client's leaving does not cancel it: its handler sets it */
 };
 

@@ -58,7 +58,13 @@ void rl_server_set_journal(rl_server *server, rl_journal *journal, uint32_t work
     server->worker = worker;
 }
 
+static void tell_leaving(const rl_tenant *tenant) {
+    if (tenant->handler->leaving != NULL)
+        tenant->handler->leaving(tenant->owner);
+}
+
 void rl_server_switch(rl_server *server, rl_tenant *tenant) {
+    tell_leaving(server->tenant);
     server->tenant = tenant;
 }
 
@@ -145,6 +151,7 @@ void rl_server_accept(void *owner, rl_stream *stream) {
 
 void rl_server_drain(rl_server *server) {
     server->is_draining = true;
+    tell_leaving(server->tenant);
 }
 
 static void each_conn(rl_server *server, void (*act)(rl_conn *conn)) {

@@ -41,6 +41,9 @@ typedef struct rl_handler {
     /* The requests of one read ran until they waited or were answered; nothing
      * else on the loop did meanwhile. To a few milliseconds. */
     void (*ran)(void *owner, uint64_t took_ns);
+    /* It gets no more requests, since the server stops or another one takes its place: what it has without an end of
+     * its own (a stream of events) had better end. May come twice. May be NULL. */
+    void (*leaving)(void *owner);
     /* The client has gone. Answers are dropped; release is still due. */
     void (*gone)(void *owner, rl_request *request);
 } rl_handler;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "http/lines.h"
+#include "http/tag.h"
 #include "vm/json.h"
 #include "vm/kind.h"
 
@@ -16,8 +17,9 @@ enum {
 static const rl_slice TEXT = {"text/plain; charset=utf-8", 25};
 static const rl_slice JSON = {"application/json", 16};
 
-void rl_answerer_init(rl_answerer *answerer, rl_vm *vm) {
+void rl_answerer_init(rl_answerer *answerer, rl_vm *vm, const rl_news *news) {
     answerer->vm = vm;
+    answerer->news = news;
     rl_buf_init(&answerer->body, BODY_MOST);
     rl_buf_init(&answerer->fields, FIELDS_MOST);
 }
@@ -277,8 +279,23 @@ static const char *read_parts(rl_answerer *answerer, rl_request *request, lua_St
     return wrong;
 }
 
+/* What the page's script asks, and how it is told, is lua/rille/dashboard/refresh.lua's business. */
+static void send_watching(const rl_answerer *answerer, rl_request *request, rl_answer *answer) {
+    static const rl_slice DASHBOARD = {"/_rille", 7}; /* which has news of its own */
+    char stamp[RL_STAMP_CAP], tag[RL_STAMP_CAP + 128];
+    rl_news_stamp(answerer->news, stamp);
+    int len = snprintf(tag, sizeof tag, "<script src=\"/_rille/refresh.js\" data-stamp=\"%s\" async></script>", stamp);
+    rl_buf page;
+    rl_buf_init(&page, BODY_MOST);
+    if (request->route == NULL || !rl_slice_has_prefix(rl_slice_str(request->route), DASHBOARD))
+        (void)rl_tag_put(rl_slice_of(tag, (size_t)len), request, answer, &page);
+    (void)rl_request_answer(request, answer);
+    rl_buf_clear(&page);
+}
+
 rl_answering rl_answer_results(rl_answerer *answerer, rl_request *request, lua_State *co, int count, const char **wrong) {
-    if (count == 1 && lua_type(co, 1) == LUA_TSTRING) { /* a text, and nothing to look up */
+    bool is_watched = answerer->news->is_watched;
+    if (count == 1 && lua_type(co, 1) == LUA_TSTRING && RL_LIKELY(!is_watched)) { /* a text, and nothing to look up */
         (void)rl_request_answer(request, &(rl_answer){.status = 200, .type = TEXT, .body = text_at(co, 1)});
         return RL_ANSWERED;
     }
@@ -294,6 +311,9 @@ rl_answering rl_answer_results(rl_answerer *answerer, rl_request *request, lua_S
     *wrong = read_parts(answerer, request, co, &found, &answer);
     if (*wrong != NULL)
         return RL_ANSWER_WRONG;
-    (void)rl_request_answer(request, &answer); /* a client that has left wants none */
+    if (RL_UNLIKELY(is_watched))
+        send_watching(answerer, request, &answer);
+    else
+        (void)rl_request_answer(request, &answer); /* a client that has left wants none */
     return RL_ANSWERED;
 }

@@ -11,16 +11,18 @@
 #define RL_VM_ANSWER_H
 
 #include "http/request.h"
+#include "vm/news.h"
 #include "vm/vm.h"
 
 /* Buffers used again for every answer of a VM. */
 typedef struct rl_answerer {
     rl_vm *vm;
+    const rl_news *news; /* whether pages watch for it */
     rl_buf body, fields;
     char message[512];
 } rl_answerer;
 
-void rl_answerer_init(rl_answerer *answerer, rl_vm *vm);
+void rl_answerer_init(rl_answerer *answerer, rl_vm *vm, const rl_news *news);
 void rl_answerer_clear(rl_answerer *answerer);
 
 typedef enum rl_answering {

@@ -25,7 +25,7 @@ struct rl_app {
     int hooks[RL_HOOK_COUNT]; /* in the registry; LUA_NOREF until the framework sets them */
     rl_list free_calls;
     rl_answerer answerer;
-    char *notice; /* what browsers are shown instead, or NULL */
+    rl_news news;
 };
 
 rl_err rl_app_new(rl_vm *vm, const rl_app_limits *limits, rl_app **out) {
@@ -42,19 +42,19 @@ rl_err rl_app_new(rl_vm *vm, const rl_app_limits *limits, rl_app **out) {
     for (int i = 0; i < RL_HOOK_COUNT; i++)
         app->hooks[i] = LUA_NOREF;
     rl_list_init(&app->free_calls);
-    rl_answerer_init(&app->answerer, vm);
+    rl_news_init(&app->news, vm);
+    rl_answerer_init(&app->answerer, vm, &app->news);
     vm->app = app;
     *out = app;
     return RL_OK;
 }
 
-void rl_app_set_notice_take(rl_app *app, char *text) {
-    rl_mem_free(app->notice);
-    app->notice = text;
+rl_news *rl_app_news(rl_app *app) {
+    return &app->news;
 }
 
 void rl_app_free(rl_app *app) {
-    rl_mem_free(app->notice);
+    rl_news_clear(&app->news);
     rl_call_free_all(&app->free_calls);
     rl_routes_clear(&app->routes);
     rl_answerer_clear(&app->answerer);
@@ -189,8 +189,8 @@ static void on_request(void *owner, rl_request *request) {
         rl_request_release(request);
         return;
     }
-    if (RL_UNLIKELY(app->notice != NULL) && shows_notice(app, request)) {
-        rl_call_start(app, request, -1, &(rl_miss){500, "not_reloaded", app->notice, RL_HOOK_NOTICE});
+    if (RL_UNLIKELY(app->news.notice != NULL) && shows_notice(app, request)) {
+        rl_call_start(app, request, -1, &(rl_miss){500, "not_reloaded", app->news.notice, RL_HOOK_NOTICE});
         return;
     }
     if (request->head.asterisk) {
@@ -234,6 +234,11 @@ static void on_drained(void *owner, rl_request *request) {
         rl_signal_all(&call->drained);
 }
 
+static void on_leaving(void *owner) {
+    rl_app *app = owner;
+    rl_news_leave(&app->news);
+}
+
 static void on_gone(void *owner, rl_request *request) {
     (void)owner;
     if (request->handling != NULL)
@@ -242,7 +247,7 @@ static void on_gone(void *owner, rl_request *request) {
 
 static const rl_handler HANDLER = {
     .request = on_request, .refused = on_refused, .body = on_body, .drained = on_drained, .ran = on_ran,
-    .gone = on_gone};
+    .leaving = on_leaving, .gone = on_gone};
 
 rl_tenant *rl_app_tenant(rl_app *app) {
     return &app->tenant;
@@ -283,6 +288,24 @@ static int worker(lua_State *L) {
     return 1;
 }
 
+/* is_local(slot, epoch, hosts) -> whether a program of this machine asks, by a name of this machine's, or one in `hosts` */
+static int is_local(lua_State *L) {
+    const rl_request *request = rl_app_request(L, 1);
+    const char *hosts = luaL_checkstring(L, 3);
+    char text[64];
+    rl_slice peer = {text, rl_request_peer(request, text, sizeof text)}, host = rl_head_host(&request->head);
+    bool is_here = rl_slice_has_prefix(peer, RL_LIT("127.")) || rl_slice_eq(peer, RL_LIT("::1")) ||
+                   rl_slice_has_prefix(peer, RL_LIT("::ffff:127."));
+    lua_pushboolean(L, is_here && (rl_host_is_local(host) || rl_host_is_listed(host, hosts)));
+    return 1;
+}
+
+/* keep_quiet(slot, epoch): the access log gets no line of this request */
+static int keep_quiet(lua_State *L) {
+    rl_app_request(L, 1)->is_quiet = true;
+    return 0;
+}
+
 /* board_put(key, text or nil): for `rille status` -> whether there was room */
 static int put_on_board(lua_State *L) {
     const rl_vm *vm = rl_vm_of(L);
@@ -292,6 +315,8 @@ static int put_on_board(lua_State *L) {
 }
 
 void rl_vm_open_app(lua_State *L) {
-    const luaL_Reg functions[] = {{"route", add_route}, {"hook", set_hook}, {"worker", worker}, {"board_put", put_on_board}, {NULL, NULL}};
+    const luaL_Reg functions[] = {{"route", add_route}, {"hook", set_hook}, {"worker", worker},
+                                  {"board_put", put_on_board},
+                                  {"is_local", is_local}, {"keep_quiet", keep_quiet}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

@@ -11,6 +11,7 @@
 #define RL_VM_APP_H
 
 #include "http/server.h"
+#include "vm/news.h"
 #include "vm/task.h"
 #include "vm/vm.h"
 
@@ -29,9 +30,8 @@ RL_MUST_USE rl_err rl_app_new(rl_vm *vm, const rl_app_limits *limits, rl_app **o
 void rl_app_free(rl_app *app);
 /* What a server is given: the app as whose the requests are. */
 rl_tenant *rl_app_tenant(rl_app *app);
-/* What browsers are shown in place of pages, for a while: why the code that should serve now does not. `text` is freed by
- * rl_mem_free; NULL ends it. */
-void rl_app_set_notice_take(rl_app *app, char *text);
+/* While it has a notice, browsers are shown that in place of pages. */
+rl_news *rl_app_news(rl_app *app);
 /* The server whose requests come here; before the first one. */
 void rl_app_attach(rl_app *app, rl_server *server);
 

@@ -125,6 +125,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_shared(L);
     rl_vm_open_journal(L);
     rl_vm_open_prompt(L);
+    rl_vm_open_news(L);
     return 1;
 }
 

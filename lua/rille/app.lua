@@ -277,10 +277,24 @@ local function notice(_, _, status, _, why)
   return answers.new { body = error_page.not_reloaded(why), status = status, type = "text/html; charset=utf-8" }
 end
 
+-- Apps of Rille's own: mounted, as it were, but outside of the app's middleware.
+local function add_beside(apps, routes, mounts)
+  for _, app in ipairs(apps) do
+    for _, route in ipairs(compose.routes(app)) do
+      routes[#routes + 1] = route
+    end
+    for _, note in ipairs(app.root.notes) do
+      mounts[#mounts + 1] = { prefix = note.group.prefix, apps = { app } }
+    end
+  end
+end
+
 --- Hand all routes to the server; called once, after the app's file has run.
+-- @tparam[opt] {App,...} beside served beside it: each has groups alone
 -- @local
-function App:build()
+function App:build(beside)
   local registered, named, routes, mounts = {}, {}, compose.routes(self)
+  add_beside(beside or {}, routes, mounts)
   local steps = middleware.steps()
   for _, route in ipairs(routes) do
     local number = core.route(route.method, route.path, proxy.named(compose.entry(route, steps)), route.where .. route.mounted)

@@ -2,6 +2,7 @@
 local App = require "rille.app"
 local config = require "rille.config"
 local core = require "rille.core"
+local dashboard = require "rille.dashboard"
 local db = require "rille.db"
 local guard = require "rille.guard"
 local leaks = require "rille.leaks"
@@ -33,6 +34,11 @@ return function(root)
     repeated.watch()
     leaks.watch(function(text, request_id) core.log("warn", text, "request_id", request_id) end)
   end
-  app:build()
+  local beside = {}
+  if core.is_dev() then
+    beside[1] = dashboard.app(dashboard.only_here)
+    core.watch_pages()
+  end
+  app:build(beside)
   return 0
 end

@@ -100,6 +100,45 @@ describe("a server whose app changes", function()
     assert.equal("three three", ask "/")
   end)
 
+  it("has open pages load again: after a save, while one does not load, and when it does again", function()
+    start "dev"
+    local function page()
+      local conn = wire.connect(running.port)
+      local body = answer_on(conn, wire.get("/page", "Accept: text/html")).body
+      conn:close()
+      return body:match 'refresh%.js" data%-stamp="([%w-]+)"', body
+    end
+    -- What the page's script does.
+    local function listen()
+      local conn = wire.connect(running.port)
+      conn:send(wire.get("/_rille/changes", "Accept: text/event-stream"))
+      return conn, assert(conn:await "data: ([%w-]+)")
+    end
+    local first = page()
+    local conn, stamp = listen()
+    assert.equal(first, stamp)
+    write("version.lua", "return 'two'")
+    assert.equal("again", conn:await "event: (%a+)")
+    conn:close()
+    await_log "generation 2"
+    conn, stamp = listen()
+    assert.not_equal(first, stamp)
+    write("version.lua", "return 'two")
+    local broken, text = assert(conn:await "data: ([%w-]+)"), nil
+    assert.not_equal(stamp, broken)
+    await_log "not reloaded"
+    server.wait_for(function() -- the other worker hears of it, too
+      local there
+      there, text = page()
+      return there == broken
+    end)
+    assert.matches("unfinished string", text, 1, true)
+    write("version.lua", "return 'two'")
+    assert.equal(stamp, conn:await "data: ([%w-]+)")
+    conn:close()
+    assert.not_matches("/_rille/changes", running:log(), 1, true)
+  end)
+
   it("says when a broken save was taken back", function()
     start "dev"
     write("version.lua", "return 'two")

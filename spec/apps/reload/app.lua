@@ -5,6 +5,8 @@ local first, second = require "first", require "second"
 
 app:get("/", function() return first .. " " .. second end)
 
+app:get("/page", function() return rille.html("<!doctype html><p>" .. first) end)
+
 -- Waits for the body: the request's code is older than its end.
 app:post("/echo", function(c) return first .. " " .. c:text() end)
 

@@ -89,6 +89,22 @@ static void removing_takes_all_of_a_name_and_no_other(void **state) {
     rl_buf_clear(&lines);
 }
 
+static void values_are_found_one_after_another(void **state) {
+    (void)state;
+    rl_buf lines;
+    rl_buf_init(&lines, 1000);
+    rl_slice value = RL_LIT("before");
+    size_t at = 0;
+    assert_false(rl_lines_next(rl_buf_live(&lines), RL_LIT("a"), &at, &value));
+    assert_int_equal(append(&lines, "A", "1"), RL_OK);
+    assert_int_equal(append(&lines, "ab", "2"), RL_OK);
+    assert_int_equal(append(&lines, "a", ""), RL_OK);
+    assert_true(rl_lines_next(rl_buf_live(&lines), RL_LIT("a"), &at, &value) && rl_slice_eq(value, RL_LIT("1")));
+    assert_true(rl_lines_next(rl_buf_live(&lines), RL_LIT("a"), &at, &value) && value.len == 0);
+    assert_false(rl_lines_next(rl_buf_live(&lines), RL_LIT("a"), &at, &value));
+    rl_buf_clear(&lines);
+}
+
 static void past_the_ceiling_the_lines_stay_as_they_were(void **state) {
     (void)state;
     rl_buf lines;
@@ -123,6 +139,7 @@ int main(void) {
         cmocka_unit_test(a_name_is_a_token),
         cmocka_unit_test(what_frames_the_message_is_not_the_programs),
         cmocka_unit_test(removing_takes_all_of_a_name_and_no_other),
+        cmocka_unit_test(values_are_found_one_after_another),
         cmocka_unit_test(past_the_ceiling_the_lines_stay_as_they_were),
         cmocka_unit_test(any_allocation_may_fail),
     };

@@ -83,7 +83,7 @@ static void big_buffers_are_given_back(void **state) {
     (void)state;
     rig *r = rig_opened();
     rl_answerer answerer;
-    rl_answerer_init(&answerer, r->vm);
+    rl_answerer_init(&answerer, r->vm, &(rl_news){.vm = r->vm});
     char *room;
     assert_int_equal(rl_buf_reserve(&answerer.body, 1 << 20, &room), RL_OK);
     lua_settop(r->vm->L, 0);

@@ -1,0 +1,107 @@
+--- The dashboard at /_rille: an app of Rille's own beside the one that is served, for whoever writes or runs that.
+--
+-- Pages are made here, and made again every second while somebody looks at one: its script asks the page's own address
+-- for server-sent events, and shows what comes in place of what is there.
+local answers = require "rille.answer"
+local App = require "rille.app"
+local core = require "rille.core"
+local errors = require "rille.error"
+local events = require "rille.dashboard.events"
+local pages = require "rille.dashboard.pages"
+local script = require "rille.dashboard.script"
+local show = require "rille.dashboard.show"
+local style = require "rille.dashboard.style"
+local template = require "rille.template"
+local view = require "rille.dashboard.view"
+
+local dashboard = {}
+
+local EVERY_MS = 1000
+local STAMP_EVERY_MS = 15000 -- beside when there is news
+
+-- Nothing but what this host serves, and nothing in the pages themselves runs or decides how they look.
+local HEADERS = {
+  ["Content-Security-Policy"] = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
+    .. "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  ["Cache-Control"] = "no-store",
+  ["Cross-Origin-Resource-Policy"] = "same-origin",
+  ["Referrer-Policy"] = "no-referrer",
+  ["X-Content-Type-Options"] = "nosniff",
+}
+
+local NAV = {
+  { path = "", label = "Requests" }, { path = "/routes", label = "Routes" }, { path = "/statements", label = "Statements" },
+}
+
+local views = template.new {
+  dir = "dashboard", env = { show = show },
+  read = function(path) return view[path:match "([^/]+)%.etlua$"] end,
+}
+
+-- What it is called whose dashboard this is: the folder's name.
+local function app_name()
+  local folder = core.settings.app_dir or ""
+  return folder:match "([^/.][^/]*)/*$" or "Rille"
+end
+
+local function page(path, title, make)
+  return function(c)
+    local function look()
+      local name, data = make(c)
+      return views:render(name, data)
+    end
+    if events.is_wanted(c) then
+      return events.stream(look, EVERY_MS)
+    end
+    local name, data = make(c)
+    data.title, data.here, data.nav, data.app_name = title, path, NAV, app_name()
+    return answers.html(views:render(name, data, { layout = "layout" }))
+  end
+end
+
+local function file(name, type)
+  local text = name:find "%.js$" and script[name] or style
+  return function()
+    return answers.new { body = text, status = 200, type = type }
+  end
+end
+
+--- A guard: lets programs of this machine in, which ask by one of its own names.
+-- @raise 403 for others
+function dashboard.only_here(c, next)
+  if not core.is_local(c[1], c[2], core.settings.allowed_hosts) then
+    errors.fail(403, "the dashboard is for this machine, asked by a name of its own; for others there is the setting admin")
+  end
+  return next(c)
+end
+
+-- What looks at the app is not what the log is read for.
+local function quietly(c, next)
+  core.keep_quiet(c[1], c[2])
+  return next(c)
+end
+
+--- The app with the dashboard.
+-- @tparam function guard a middleware: whom it lets in
+-- @treturn App
+function dashboard.app(guard)
+  local app = App.new()
+  app:on_response(function(_, res)
+    for name, value in pairs(HEADERS) do
+      res.headers[name] = value
+    end
+  end)
+  local group = app:group("/_rille", { use = { guard, quietly } })
+  group:get("/", page("", "Overview", pages.overview))
+  group:get("/requests/:id", page("", "Request", pages.request))
+  for i = 2, #NAV do
+    group:get(NAV[i].path, page(NAV[i].path, NAV[i].label, pages[NAV[i].path:sub(2)]))
+  end
+  group:get("/dashboard.css", file("dashboard.css", "text/css; charset=utf-8"))
+  group:get("/dashboard.js", file("dashboard.js", "text/javascript; charset=utf-8"))
+  group:get("/refresh.js", file("refresh.js", "text/javascript; charset=utf-8"))
+  group:get("/changes", function() return events.stream(core.stamp, STAMP_EVERY_MS) end)
+  return app
+end
+
+return dashboard

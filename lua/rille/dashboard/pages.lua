@@ -1,0 +1,206 @@
+--- What the dashboard's pages say: each function returns the name of a view and its data.
+--
+-- Whatever is shown may have come from a stranger (a path, a statement's text): views escape all of it.
+local show = require "rille.dashboard.show"
+local timeline = require "rille.timeline"
+
+local pages = {}
+
+local MOST_SHOWN = 100 -- requests
+local MOST_WORTH = 5
+local MOST_LEVEL = 3 -- deeper events are shown no further in
+
+-- ---- requests --------------------------------------------------------------------------
+
+local KINDS = {
+  sql = "sql", task = "task", await = "task", thread = "task", channel = "channel", notes = "channel", lock = "lock",
+  template = "template",
+}
+
+local function class_of_status(status)
+  return not status and "" or status >= 500 and "bad" or status >= 400 and "warn" or "good"
+end
+
+local function add_status(to, request)
+  to.class, to.shown_status = class_of_status(request.status), request.status or "live"
+  return to
+end
+
+-- Not the dashboard's own.
+local function requests_of_app()
+  local list = {}
+  for _, one in ipairs(timeline.requests()) do
+    if not (one.route or one.path):find("^/_rille") then
+      list[#list + 1] = one
+    end
+  end
+  return list
+end
+
+local function request_rows(list)
+  local longest = 0
+  for i = 1, math.min(#list, MOST_SHOWN) do
+    longest = math.max(longest, list[i].is_live and 0 or list[i].ms)
+  end
+  local rows = {}
+  for i = 1, math.min(#list, MOST_SHOWN) do
+    local one = add_status(list[i], list[i])
+    one.bar = {
+      class = "whole", share = show.share(one.ms, longest), inner_class = "sql", inner = show.share(one.sql_ms, longest),
+    }
+    rows[i] = one
+  end
+  return rows
+end
+
+local function tile(label, value, is_bad)
+  return { label = label, value = value, is_bad = is_bad }
+end
+
+-- How the process does, in a few numbers.
+local function tiles(requests)
+  local answered, failed, live = 0, 0, 0
+  for _, route in ipairs(timeline.routes()) do
+    answered, failed = answered + route.count, failed + route.errors
+  end
+  for _, request in ipairs(requests) do
+    live = live + (request.is_live and 1 or 0)
+  end
+  return {
+    tile("Live requests", show.count(live)), tile("Answered", show.count(answered)),
+    tile("Failed", show.count(failed), failed > 0),
+  }
+end
+
+-- The place of an event that timeline.slow() told of, in the request's own list; nil when it is not kept any more.
+local function number_of(event)
+  local request = timeline.request(event.request)
+  for i, one in ipairs(request and request.events or {}) do
+    if one.start_ms == event.start_ms and one.text == event.text then
+      return i
+    end
+  end
+end
+
+local function worth_a_look(most)
+  local list = {}
+  for i, event in ipairs(timeline.slow()) do
+    if i > most then
+      break
+    end
+    local number = number_of(event)
+    event.id, event.href = i, "/_rille/requests/" .. event.request .. (number and "#e" .. number or "")
+    list[i] = event
+  end
+  return list
+end
+
+function pages.overview()
+  local requests = requests_of_app()
+  return "overview", {
+    tiles = tiles(requests), worth = worth_a_look(MOST_WORTH),
+    requests = request_rows(requests), is_on = timeline.is_on(),
+  }
+end
+
+function pages.statements()
+  return "statements", { statements = worth_a_look(math.huge) }
+end
+
+local function facts_of(event)
+  local list = {}
+  if event.rows then
+    list[1] = ("%s %s"):format(show.count(event.rows), event.rows == 1 and "row" or "rows")
+  end
+  list[#list + 1] = event.lane and event.lane .. " lane"
+  if event.queued_ms then
+    list[#list + 1] = "queued " .. show.ms(event.queued_ms)
+  end
+  return table.concat(list, " · ")
+end
+
+local function shown_event(event, number, whole_ms)
+  local ms = event.ms or math.max(0, whole_ms - event.start_ms)
+  event.number, event.level, event.class = number, math.min(event.depth or 0, MOST_LEVEL), KINDS[event.what] or "other"
+  event.bar = {
+    has_track = true, class = event.class, from = show.share(event.start_ms, whole_ms),
+    share = math.max(3, show.share(ms, whole_ms)), -- what was quick is seen, too
+  }
+  event.facts = facts_of(event)
+  return event
+end
+
+function pages.request(c)
+  local request = timeline.request(c.params.id)
+  if not request then
+    return "gone", {}
+  end
+  local events = {}
+  for i, event in ipairs(request.events) do
+    events[i] = shown_event(event, i, request.ms)
+  end
+  return "request", add_status({ request = request, events = events }, request)
+end
+
+-- ---- tables ------------------------------------------------------------------------------
+
+local function columns(...)
+  local list = {}
+  for i, label in ipairs { ... } do
+    local class, rest = label:match "^(%a+):(.*)$"
+    list[i] = { class = class or "", label = rest or label }
+  end
+  return list
+end
+
+local function text(value, before)
+  return { text = value, before = before, class = "" }
+end
+
+local function count(value, is_bad)
+  return { text = show.count(value), is_bad = is_bad and (value or 0) > 0 }
+end
+
+local function ms(value, is_bad)
+  return { text = show.ms(value), is_bad = is_bad }
+end
+
+-- A page of tables: those without rows are left out, and `none` is said when all are.
+local function tables(heading, none, all)
+  local sections = {}
+  for _, section in ipairs(all) do
+    if #section.rows > 0 then
+      sections[#sections + 1] = section
+    end
+  end
+  return "tables", { heading = heading, none = none, sections = sections }
+end
+
+local function rows_of(list, make)
+  local rows = {}
+  for i, one in ipairs(list or {}) do
+    rows[i] = make(one)
+  end
+  return rows
+end
+
+function pages.routes()
+  local list, longest = timeline.routes(), 0
+  for _, one in ipairs(list) do
+    longest = math.max(longest, one.p95_ms)
+  end
+  return tables("Routes", "Nothing was answered yet.", { {
+    columns = columns("path:Route", "number:Answers", "number:Failed", "number:Half within", "number:95 %", "number:99 %",
+      "number:Longest", "wide:Half and 95 %"),
+    rows = rows_of(list, function(one)
+      return {
+        text(one.route, one.method), count(one.count), count(one.errors, true), ms(one.p50_ms), ms(one.p95_ms), ms(one.p99_ms),
+        ms(one.max_ms), {
+          class = "whole", share = show.share(one.p95_ms, longest), inner_class = "half", inner = show.share(one.p50_ms, longest),
+        },
+      }
+    end),
+  } })
+end
+
+return pages
