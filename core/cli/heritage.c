@@ -16,6 +16,8 @@ static bool keep_over_exec(int fd, bool keeps) {
 
 static bool set_all(const rl_heritage *heritage, bool keeps) {
     bool ok = keep_over_exec(heritage->link, keeps);
+    if (heritage->admin >= 0)
+        ok &= keep_over_exec(heritage->admin, keeps);
     if (heritage->control >= 0)
         ok &= keep_over_exec(heritage->control, keeps);
     for (size_t i = 0; i < heritage->count; i++)
@@ -25,8 +27,8 @@ static bool set_all(const rl_heritage *heritage, bool keeps) {
 
 bool rl_heritage_leave(const rl_heritage *heritage) {
     char text[TEXT_CAP];
-    int len = snprintf(text, sizeof text, "port=%u control=%d process=%ld link=%d restarts=%u sockets=",
-                       heritage->port, heritage->control, (long)heritage->pid, heritage->link, heritage->restarts);
+    int len = snprintf(text, sizeof text, "port=%u admin=%d control=%d process=%ld link=%d restarts=%u sockets=",
+                       heritage->port, heritage->admin, heritage->control, (long)heritage->pid, heritage->link, heritage->restarts);
     for (size_t i = 0; i < heritage->count && len < (int)sizeof text; i++)
         len += snprintf(text + len, sizeof text - (size_t)len, i == 0 ? "%d" : ",%d", heritage->fds[i]);
     return len < (int)sizeof text && setenv(NAME, text, 1) == 0 && set_all(heritage, true);
@@ -52,8 +54,8 @@ bool rl_heritage_take(rl_heritage *out) {
     long pid;
     int used = 0;
     bool ok = text != NULL &&
-              sscanf(text, "port=%u control=%d process=%ld link=%d restarts=%u sockets=%n", &port, &out->control, &pid,
-                     &out->link, &out->restarts, &used) == 5 &&
+              sscanf(text, "port=%u admin=%d control=%d process=%ld link=%d restarts=%u sockets=%n", &port, &out->admin,
+                     &out->control, &pid, &out->link, &out->restarts, &used) == 6 &&
               used > 0 && read_sockets(text + used, out);
     if (ok) {
         out->port = (uint16_t)port;

@@ -1,7 +1,7 @@
 /* heritage -- what a supervisor leaves to the binary that takes its place, in one
  * variable of the environment.
  *
- *     RILLE_HERITAGE="port=8080 control=5 process=4711 link=7 restarts=0 sockets=3,4"
+ *     RILLE_HERITAGE="port=8080 admin=6 control=5 process=4711 link=7 restarts=0 sockets=3,4"
  */
 #ifndef RL_CLI_HERITAGE_H
 #define RL_CLI_HERITAGE_H
@@ -17,6 +17,7 @@ typedef struct rl_heritage {
     int fds[RL_HERITAGE_SOCKETS];
     size_t count;
     uint16_t port;
+    int admin;   /* the admin listener's socket; -1 without */
     int control; /* -1 without */
     pid_t pid;   /* that serves on them */
     int link;    /* to it */

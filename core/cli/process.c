@@ -337,7 +337,7 @@ int rl_process_run(const rl_command *command, const rl_inheritance *from) {
     process at = {
         .command = command, .from = from, .settings = command->settings, .count = from->count, .signals = -1};
     at.serving = (rl_serving){.settings = at.settings, .app_dir = command->app_dir, .lua_dir = command->lua_dir,
-                              .news = -1, .bulletin = from->bulletin, .is_dev = command->watches};
+                              .news = -1, .admin = from->admin, .bulletin = from->bulletin, .is_dev = command->watches};
     at.serving.body_budget.ceiling = at.settings->body_memory;
     at.serving.body_budget.spool_ceiling = at.settings->body_spool;
     at.serving.limits = limits_of(at.settings);

@@ -19,6 +19,7 @@ typedef struct rl_inheritance {
     const int *fds; /* bound sockets, one a worker; the process's own from here on */
     size_t count;
     uint16_t port;
+    int admin;             /* a bound socket, the process's own; -1 without */
     int control;           /* where `rille status` asks, borrowed; -1 without */
     int link;              /* to the supervisor, borrowed; -1 without one */
     rl_bulletin *bulletin; /* borrowed; NULL without a supervisor */

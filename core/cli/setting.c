@@ -26,6 +26,8 @@ const rl_setting rl_setting_table[] = {
     LIST(trusted_proxies, "addresses and networks whose forwarding headers count", false),
     LIST(allowed_hosts, "names `rille dev` is asked by, beside localhost", false),
     {"expose", RL_SETTING_BOOL, FIELD(expose), "false", 0, 0, "`rille dev` for other machines, by any name", false},
+    TEXT(admin, "", "HOST:PORT of the dashboard in production"),
+    {"admin_token", RL_SETTING_TEXT, FIELD(admin_token), "", 0, 0, "what must be known there", true},
     NUMBER(port, "8080", 0, 65535, "port to listen on; 0 takes a free one"),
     NUMBER(workers, "0", 0, 1024, "threads that serve; 0 is one a core"),
     {"env", RL_SETTING_WORD, FIELD(env), "development", 0, 0, "which config/ENV.lua holds", false},

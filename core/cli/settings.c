@@ -316,6 +316,12 @@ static rl_err give_all(holder *h, const rl_settings_from *from) {
     return err;
 }
 
+static rl_err check_together(holder *h) {
+    rl_err err = rl_settings_agree(&h->settings, h->complaints);
+    h->is_wrong |= err == RL_EINVAL;
+    return err == RL_EINVAL ? RL_OK : err;
+}
+
 /* Keep the complaints' text, and put the warnings behind it. */
 static rl_err keep_complaints(holder *h) {
     rl_err err = keep_text(h, rl_buf_live(h->complaints), &h->problems);
@@ -335,6 +341,8 @@ rl_err rl_settings_load(const rl_settings_from *from, rl_buf *complaints, rl_set
     h->complaints = complaints;
     h->file = "";
     rl_err err = give_all(h, from);
+    if (err == RL_OK)
+        err = check_together(h);
     if (err == RL_OK)
         err = keep_complaints(h);
     if (err == RL_EFULL && !h->is_wrong && rl_buf_len(complaints) == 0)

@@ -32,6 +32,8 @@ typedef struct rl_settings {
     const char *trusted_proxies; /* "10.0.0.0/8, 127.0.0.1"; "": none */
     const char *allowed_hosts;   /* "shop.test, 192.168.1.7"; "": none */
     bool expose;
+    const char *admin;       /* "127.0.0.1:9090"; "": nowhere */
+    const char *admin_token;
     uint64_t port;
     uint64_t workers; /* never 0 here: 0 was replaced by the number of cores */
     const char *env;
@@ -112,6 +114,8 @@ typedef struct rl_settings_from {
 RL_MUST_USE rl_err rl_settings_load(const rl_settings_from *from, rl_buf *complaints, rl_settings **out);
 /* For that: numbers that depend on the machine. */
 void rl_settings_fit(rl_settings *settings, const rl_settings_from *from);
+/* For that: what is wrong with two of them together, a line each. */
+RL_MUST_USE rl_err rl_settings_agree(const rl_settings *settings, rl_buf *complaints);
 /* NULL is allowed. */
 void rl_settings_free(rl_settings *settings);
 

@@ -1,6 +1,9 @@
 #include "cli/settings.h"
 
+#include <string.h>
+
 enum {
+    LEAST_TOKEN = 16, /* bytes: guessing is hopeless, also where nobody counts the guesses */
     SPARE_DESCRIPTORS = 128, /* listeners, logs, spooled bodies, source files */
     PER_WORKER = 8,          /* its loop, its inbox, its listener */
     PROBES = 2               /* connections that ask a server how it is, where there are replicas */
@@ -30,4 +33,12 @@ void rl_settings_fit(rl_settings *s, const rl_settings_from *from) {
                                                          : from->descriptor_limit / 2;
     if (s->max_connections > most)
         s->max_connections = most;
+}
+
+rl_err rl_settings_agree(const rl_settings *s, rl_buf *complaints) {
+    if (s->admin[0] == '\0' || strlen(s->admin_token) >= LEAST_TOKEN)
+        return RL_OK;
+    rl_err err = rl_buf_appendf(complaints, "admin is set, so admin_token has to be: at least %d bytes that nobody guesses, "
+                                "such as `openssl rand -hex 32` prints\n", LEAST_TOKEN);
+    return err == RL_OK ? RL_EINVAL : err;
 }

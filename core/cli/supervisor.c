@@ -10,7 +10,9 @@
  * again and again, after a pause that grows. One whose worker hangs is replaced as by
  * an upgrade. Meanwhile connections wait in the sockets' queues, which belong to
  * nobody who can die of a bug. A route that brought three processes down within ten
- * minutes is answered 503 from then on. */
+ * minutes is answered 503 from then on.
+ *
+ * 406 lines because what is heard from processes, signals and clocks changes one state. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/admin.h"
 #include "cli/control.h"
 #include "cli/heritage.h"
 #include "cli/notify.h"
@@ -42,7 +45,7 @@ typedef struct supervisor {
     int *fds;
     size_t count;
     uint16_t port;
-    int control;
+    int admin, control; /* sockets; -1 without */
     int signals;
     rl_log *log;
     rl_offspring servers[MOST_SERVERS];
@@ -131,7 +134,7 @@ static bool start_one(supervisor *at) {
     if (bulletin == NULL)
         return false;
     rl_suspects_ban(&at->suspects, bulletin, now_ms());
-    const rl_inheritance from = {.fds = at->fds, .count = at->count, .port = at->port, .control = at->control,
+    const rl_inheritance from = {.fds = at->fds, .count = at->count, .port = at->port, .admin = at->admin, .control = at->control,
                                  .bulletin = bulletin, .is_first = !at->has_served, .restarts = at->restarts};
     pause_log(at);
     bool has_started = rl_offspring_start(place, at->command, &from, detach, at);
@@ -268,8 +271,8 @@ static void upgrade(supervisor *at) {
         rl_log_printf(at->log, RL_LOG_ERROR, "not upgraded: another process is just starting");
         return;
     }
-    rl_heritage heritage = {.count = at->count, .port = at->port, .control = at->control, .pid = one->pid,
-                            .link = one->link, .restarts = at->restarts};
+    rl_heritage heritage = {.count = at->count, .port = at->port, .admin = at->admin, .control = at->control,
+                            .pid = one->pid, .link = one->link, .restarts = at->restarts};
     memcpy(heritage.fds, at->fds, at->count * sizeof *at->fds);
     pause_log(at);
     rl_upgrade(at->command, &heritage, why, sizeof why); /* returns when it failed */
@@ -349,6 +352,8 @@ static bool bind_all(supervisor *at) {
         fprintf(stderr, "rille: %s\n", message);
         return false;
     }
+    if (!rl_admin_bind(settings, &at->admin))
+        return false;
     err = rl_control_listen(settings->host, at->port, &at->control);
     if (err != RL_OK) /* the server serves without it */
         fprintf(stderr, "rille: `rille status` will not find this server: %s\n",
@@ -363,6 +368,9 @@ static bool adopt(supervisor *at, const rl_heritage *heritage) {
         return false;
     at->count = heritage->count;
     at->port = heritage->port;
+    at->admin = heritage->admin;
+    if (at->admin < 0) /* the setting may be new; where it cannot be had, which was told, all else goes on */
+        (void)!rl_admin_bind(at->command->settings, &at->admin);
     at->control = heritage->control;
     at->restarts = heritage->restarts;
     at->has_served = true;
@@ -374,7 +382,7 @@ static bool adopt(supervisor *at, const rl_heritage *heritage) {
 
 int rl_serve(const rl_command *command) {
     static const size_t most = RL_HERITAGE_SOCKETS;
-    supervisor at = {.command = command, .control = -1, .signals = -1, .count = command->settings->workers};
+    supervisor at = {.command = command, .admin = -1, .control = -1, .signals = -1, .count = command->settings->workers};
     if (at.count > most)
         at.count = most;
     at.fds = rl_mem_zalloc(most, sizeof *at.fds);
@@ -384,8 +392,8 @@ int rl_serve(const rl_command *command) {
     if (at.fds == NULL) {
         fprintf(stderr, "rille: out of memory\n");
     } else if (rl_heritage_take(&heritage) ? adopt(&at, &heritage) : bind_all(&at)) {
-        const rl_inheritance alone = {.fds = at.fds, .count = at.count, .port = at.port, .control = at.control,
-                                      .link = -1, .is_first = true};
+        const rl_inheritance alone = {.fds = at.fds, .count = at.count, .port = at.port, .admin = at.admin,
+                                      .control = at.control, .link = -1, .is_first = true};
         if (!command->settings->supervise)
             status = rl_process_run(command, &alone);
         else if (open_signals(&at))

@@ -1,3 +1,4 @@
+/* 413 lines because starting, switching and stopping are orders of events in one state. */
 #include "cli/worker.h"
 
 #include <pthread.h>
@@ -27,7 +28,7 @@ struct rl_worker {
     int fd;             /* its bound socket, until the listener has it */
     rl_loop *loop;      /* made and freed by the starting thread: a post never comes too late */
     rl_server *server;
-    rl_listener *listener;
+    rl_listener *listener, *admin; /* the second one of worker 0 alone, and only where there is one */
     rl_edition *edition;     /* that the next one is to be made from */
     rl_generation *current;  /* whose the requests are; NULL until the first has loaded, and once it has ended */
     rl_generation *next;     /* which loads */
@@ -137,11 +138,16 @@ static void on_drain_look(rl_timer *timer) {
     rl_timer_start(at->loop, timer, DRAIN_LOOK_MS);
 }
 
+static void close_listener(rl_listener **listener) {
+    if (*listener != NULL)
+        rl_listener_close(*listener);
+    *listener = NULL;
+}
+
 static void begin_drain(rl_timer *timer) {
     rl_worker *at = RL_CONTAINER(timer, rl_worker, stop_delay);
-    if (at->listener != NULL)
-        rl_listener_close(at->listener);
-    at->listener = NULL;
+    close_listener(&at->listener);
+    close_listener(&at->admin);
     rl_server_drain(at->server);
     at->drain_since_ms = rl_loop_now_ms(at->loop);
     on_drain_look(&at->drain_look);
@@ -250,12 +256,20 @@ rl_notice *rl_worker_notice(rl_worker *worker) {
 
 /* ---- serving --------------------------------------------------------------- */
 
+static bool listen_to_admins(rl_worker *at) {
+    if (at->number > 0 || at->serving->admin < 0)
+        return true;
+    int fd = at->serving->admin;
+    at->serving->admin = -1;
+    return rl_listener_open(at->loop, fd, rl_server_accept_admin, at->server, &at->admin) == RL_OK;
+}
+
 static void on_serve(rl_post *post) {
     rl_worker *at = RL_CONTAINER(post, rl_worker, orders[RL_DO_SERVE]);
     int fd = at->fd;
     at->fd = -1;
     rl_server_set_journal(at->server, at->serving->journal, at->number);
-    if (rl_listener_open(at->loop, fd, rl_server_accept, at->server, &at->listener) != RL_OK)
+    if (rl_listener_open(at->loop, fd, rl_server_accept, at->server, &at->listener) != RL_OK || !listen_to_admins(at))
         fail(at, "cannot listen on the bound socket");
     else
         tell(at, RL_WORKER_SERVING);

@@ -42,6 +42,7 @@ typedef struct rl_serving {
     _Atomic uint64_t connections;
     rl_server_limits limits;
     uint32_t started; /* workers, by the thread that starts them */
+    int admin; /* a bound socket for worker 0, until its listener has it; -1 without */
     int news; /* an eventfd: some worker's state changed */
     rl_bulletin *bulletin; /* a row a worker; NULL: nobody looks after the process */
     bool is_dev;           /* `rille dev`: for whoever writes the app */

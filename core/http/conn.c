@@ -14,7 +14,7 @@ static const rl_stream_events STREAM_EVENTS = {
 
 /* ---- birth and death --------------------------------------------------- */
 
-void rl_conn_open(rl_server *server, rl_stream *stream) {
+void rl_conn_open(rl_server *server, rl_stream *stream, rl_door door) {
     rl_conn *conn = rl_mem_zalloc(1, sizeof *conn);
     if (conn == NULL) {
         rl_stream_close(stream);
@@ -22,6 +22,8 @@ void rl_conn_open(rl_server *server, rl_stream *stream) {
     }
     conn->server = server;
     conn->stream = stream;
+    conn->door = door;
+    server->open[door]++;
     rl_parser_init(&conn->parser, &server->limits->parser, &rl_conn_parser_events, conn);
     rl_timer_init(&conn->timer, on_timer);
     rl_list_init(&conn->requests);
@@ -46,6 +48,7 @@ static void on_closed(void *owner) {
         rl_server_give_buf(conn->server, conn->sending);
     rl_list_remove(&conn->flush_link);
     rl_list_remove(&conn->link);
+    conn->server->open[conn->door]--;
     conn->server->stats.connections--;
     atomic_fetch_sub_explicit(conn->server->limits->connections, 1, memory_order_relaxed);
     rl_mem_free(conn);

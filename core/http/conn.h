@@ -30,6 +30,7 @@ struct rl_conn {
     rl_list link; /* in the server's connections */
     rl_server *server;
     rl_stream *stream;
+    rl_door door;
     rl_parser parser;
     rl_timer timer;
     rl_list requests;    /* live, in the order of arrival; their heads are whole */
@@ -53,7 +54,7 @@ struct rl_conn {
 };
 
 /* Takes the stream over; closes it when memory ran out. */
-void rl_conn_open(rl_server *server, rl_stream *stream);
+void rl_conn_open(rl_server *server, rl_stream *stream, rl_door door);
 /* Nothing is going on: no request, no half a head. */
 bool rl_conn_is_idle(const rl_conn *conn);
 /* Close after what is due was sent. */
@@ -116,6 +117,7 @@ struct rl_server {
     rl_buf **free_bufs;
     size_t free_buf_count;
     uint64_t live; /* dispatched, not over */
+    uint64_t open[RL_DOOR_COUNT]; /* connections */
     rl_server_stats stats;
     uint64_t last_number;
     uint64_t id_prefix; /* random: request ids of two processes differ */

@@ -102,7 +102,7 @@ static void dispatch(rl_conn *conn, rl_request *request) {
     rl_server *server = conn->server;
     server->stats.requests++;
     rl_server_give(server, request);
-    if (server->live <= server->limits->max_requests) {
+    if (server->live <= server->limits->max_requests || request->door == RL_DOOR_ADMIN) {
         server->tenant->handler->request(server->tenant->owner, request);
         return;
     }

@@ -25,10 +25,18 @@ typedef struct rl_conn rl_conn;
 typedef struct rl_server rl_server;
 struct rl_tenant;
 
+/* By which listener a connection came. */
+typedef enum rl_door {
+    RL_DOOR_PUBLIC,
+    RL_DOOR_ADMIN, /* for whoever runs the server: open also when the public is turned away */
+    RL_DOOR_COUNT
+} rl_door;
+
 struct rl_request {
     rl_list link; /* among its connection's requests, in the order of arrival */
     rl_server *server;
     rl_conn *conn; /* NULL once the connection is gone */
+    rl_door door;
     uint32_t slot, epoch;
     rl_head head;
     rl_match match;

@@ -8,6 +8,7 @@
 #include "http/conn.h"
 
 enum {
+    MOST_ADMINS = 64, /* connections: a page of the dashboard has one or two */
     POOLED_BUFS = 256,
     POOLED_BUF_CAP = 64 * 1024 /* a larger one is given back: one big answer must not stay */
 };
@@ -146,7 +147,15 @@ void rl_server_accept(void *owner, rl_stream *stream) {
         turn_away(stream);
         return;
     }
-    rl_conn_open(server, stream);
+    rl_conn_open(server, stream, RL_DOOR_PUBLIC);
+}
+
+void rl_server_accept_admin(void *owner, rl_stream *stream) {
+    rl_server *server = owner;
+    if (server->open[RL_DOOR_ADMIN] >= MOST_ADMINS)
+        turn_away(stream);
+    else
+        rl_conn_open(server, stream, RL_DOOR_ADMIN);
 }
 
 void rl_server_drain(rl_server *server) {

@@ -73,6 +73,8 @@ void rl_server_free(rl_server *server);
 
 /* An rl_accept_fn: `owner` is the server. */
 void rl_server_accept(void *owner, rl_stream *stream);
+/* The same, of those who run the server: past max_connections, but there are never many. */
+void rl_server_accept_admin(void *owner, rl_stream *stream);
 
 /* From now on every answer ends its connection. */
 void rl_server_drain(rl_server *server);

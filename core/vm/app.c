@@ -137,7 +137,7 @@ static void answer_miss(rl_app *app, rl_request *request, rl_routing routing) {
 
 static bool on_refused(void *owner, rl_request *request, int status, const char *code, const char *message) {
     rl_app *app = owner;
-    if (app->hooks[RL_HOOK_MISS] == LUA_NOREF)
+    if (app->hooks[RL_HOOK_MISS] == LUA_NOREF || request->door == RL_DOOR_ADMIN)
         return false;
     rl_call_start(app, request, -1, &(rl_miss){status, code, message, RL_HOOK_MISS});
     return true;
@@ -181,8 +181,27 @@ static bool shows_notice(const rl_app *app, const rl_request *request) {
     return accept.ptr != NULL && memmem(accept.ptr, accept.len, "text/html", sizeof "text/html" - 1) != NULL;
 }
 
+/* The app itself is not to be had by that door, nor asked what to say there. */
+static void on_admin_request(rl_app *app, rl_request *request) {
+    rl_routing routing = rl_router_match(app->routes.routers[RL_DOOR_ADMIN], request->head.method,
+                                         rl_head_path(&request->head), &request->match);
+    if (routing == RL_ROUTE_FOUND) {
+        request->route = app->routes.list[request->match.route].pattern;
+        rl_call_start(app, request, request->match.route, NULL);
+        return;
+    }
+    rl_miss miss = miss_of(request, routing);
+    request->match.count = 0;
+    (void)rl_request_fail(request, miss.status == 204 ? 405 : miss.status, miss.code, miss.message);
+    rl_request_release(request);
+}
+
 static void on_request(void *owner, rl_request *request) {
     rl_app *app = owner;
+    if (RL_UNLIKELY(request->door == RL_DOOR_ADMIN)) {
+        on_admin_request(app, request);
+        return;
+    }
     if (RL_UNLIKELY(app->limits.hosts != NULL) && !is_for_us(app, request)) {
         (void)rl_request_fail(request, 421, "other_host", "while it is being written this app answers to localhost, and to "
                               "the names in the setting allowed_hosts; with --expose it answers to any");
@@ -198,7 +217,7 @@ static void on_request(void *owner, rl_request *request) {
         answer_miss(app, request, RL_ROUTE_METHOD);
         return;
     }
-    rl_routing routing = rl_router_match(app->routes.router, request->head.method, rl_head_path(&request->head),
+    rl_routing routing = rl_router_match(app->routes.routers[RL_DOOR_PUBLIC], request->head.method, rl_head_path(&request->head),
                                         &request->match);
     if (routing != RL_ROUTE_FOUND) {
         answer_miss(app, request, routing);
@@ -262,7 +281,7 @@ static rl_app *app_of(lua_State *L) {
     return vm->app;
 }
 
-/* route(method, pattern, fn, where): see rl_routes_add */
+/* route(method, pattern, fn, where[, "admin"]): see rl_routes_add */
 static int add_route(lua_State *L) {
     return rl_routes_add(L, &app_of(L)->routes);
 }
@@ -300,6 +319,17 @@ static int is_local(lua_State *L) {
     return 1;
 }
 
+/* is_same(text, secret) -> whether they are, in a time that does not tell how much of the secret was right */
+static int is_same(lua_State *L) {
+    size_t len, secret_len;
+    const char *text = luaL_checklstring(L, 1, &len), *secret = luaL_checklstring(L, 2, &secret_len);
+    volatile unsigned char differs = len != secret_len;
+    for (size_t i = 0; i < len; i++)
+        differs |= (unsigned char)(text[i] ^ secret[secret_len == 0 ? 0 : i % secret_len]);
+    lua_pushboolean(L, !differs);
+    return 1;
+}
+
 /* keep_quiet(slot, epoch): the access log gets no line of this request */
 static int keep_quiet(lua_State *L) {
     rl_app_request(L, 1)->is_quiet = true;
@@ -317,6 +347,6 @@ static int put_on_board(lua_State *L) {
 void rl_vm_open_app(lua_State *L) {
     const luaL_Reg functions[] = {{"route", add_route}, {"hook", set_hook}, {"worker", worker},
                                   {"board_put", put_on_board},
-                                  {"is_local", is_local}, {"keep_quiet", keep_quiet}, {NULL, NULL}};
+                                  {"is_local", is_local}, {"keep_quiet", keep_quiet}, {"is_same", is_same}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

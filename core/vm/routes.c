@@ -5,16 +5,21 @@
 #include "base/mem.h"
 
 rl_err rl_routes_init(rl_routes *routes) {
-    *routes = (rl_routes){.router = rl_router_new()};
-    return routes->router == NULL ? RL_ENOMEM : RL_OK;
+    *routes = (rl_routes){.routers = {rl_router_new(), rl_router_new()}};
+    if (routes->routers[RL_DOOR_PUBLIC] != NULL && routes->routers[RL_DOOR_ADMIN] != NULL)
+        return RL_OK;
+    rl_routes_clear(routes);
+    return RL_ENOMEM;
 }
 
 void rl_routes_clear(rl_routes *routes) {
     for (uint32_t i = 0; i < routes->count; i++)
         rl_mem_free(routes->list[i].pattern);
     rl_mem_free(routes->list);
-    rl_router_free(routes->router);
-    *routes = (rl_routes){.router = NULL};
+    for (size_t i = 0; i < RL_DOOR_COUNT; i++)
+        if (routes->routers[i] != NULL)
+            rl_router_free(routes->routers[i]);
+    *routes = (rl_routes){.list = NULL};
 }
 
 static bool grow(rl_routes *routes) {
@@ -35,6 +40,7 @@ int rl_routes_add(lua_State *L, rl_routes *routes) {
     const char *pattern = luaL_checklstring(L, 2, &pattern_len);
     luaL_checktype(L, 3, LUA_TFUNCTION);
     const char *where = luaL_checklstring(L, 4, &where_len);
+    rl_router *router = routes->routers[lua_isnoneornil(L, 5) ? RL_DOOR_PUBLIC : RL_DOOR_ADMIN];
     rl_method which = strcmp(method, "ANY") == 0 ? RL_METHOD_ANY : rl_method_of(rl_slice_of(method, method_len));
     if (which == RL_METHOD_OTHER && strcmp(method, "ANY") != 0)
         return luaL_error(L, "there is no method '%s'", method);
@@ -44,7 +50,7 @@ int rl_routes_add(lua_State *L, rl_routes *routes) {
     if (grow(routes)) {
         int number = (int)routes->count;
         char *copy = rl_mem_strndup(pattern, pattern_len);
-        if (copy != NULL && rl_router_add(routes->router, which, rl_slice_of(pattern, pattern_len), number,
+        if (copy != NULL && rl_router_add(router, which, rl_slice_of(pattern, pattern_len), number,
                                           rl_slice_of(where, where_len), message, sizeof message) == RL_OK) {
             routes->list[routes->count++] = (rl_route){ref, copy};
             lua_pushinteger(L, number + 1);

@@ -277,27 +277,30 @@ local function notice(_, _, status, _, why)
   return answers.new { body = error_page.not_reloaded(why), status = status, type = "text/html; charset=utf-8" }
 end
 
--- Apps of Rille's own: mounted, as it were, but outside of the app's middleware.
+-- Apps of Rille's own: mounted, as it were, but outside of the app's middleware. What is asked at another `door` is not
+-- the app's to miss.
 local function add_beside(apps, routes, mounts)
   for _, app in ipairs(apps) do
     for _, route in ipairs(compose.routes(app)) do
+      route.door = app.door
       routes[#routes + 1] = route
     end
-    for _, note in ipairs(app.root.notes) do
+    for _, note in ipairs(app.door and {} or app.root.notes) do
       mounts[#mounts + 1] = { prefix = note.group.prefix, apps = { app } }
     end
   end
 end
 
 --- Hand all routes to the server; called once, after the app's file has run.
--- @tparam[opt] {App,...} beside served beside it: each has groups alone
+-- @tparam[opt] {App,...} beside served beside it: each has groups alone, and perhaps a `door`, the listener that it is behind
 -- @local
 function App:build(beside)
   local registered, named, routes, mounts = {}, {}, compose.routes(self)
   add_beside(beside or {}, routes, mounts)
   local steps = middleware.steps()
   for _, route in ipairs(routes) do
-    local number = core.route(route.method, route.path, proxy.named(compose.entry(route, steps)), route.where .. route.mounted)
+    local entry = proxy.named(compose.entry(route, steps))
+    local number = core.route(route.method, route.path, entry, route.where .. route.mounted, route.door)
     registered[number] = route
     note_name(route, named)
   end
@@ -324,6 +327,6 @@ local NAMES = {
   "on_start", "on_stop", "every", "cron", "views", "url_for",
 }
 method.guard(App, App.is, "app", NAMES)
-slip.guard(App, "app", table.concat(NAMES, " "), "view_set layout folder", elsewhere.app)
+slip.guard(App, "app", table.concat(NAMES, " "), "view_set layout folder door", elsewhere.app)
 
 return App

@@ -8,6 +8,7 @@ local guard = require "rille.guard"
 local leaks = require "rille.leaks"
 local migrate = require "rille.migrate"
 local repeated = require "rille.repeated"
+local token = require "rille.dashboard.token"
 
 -- An app that was given a database and cannot reach it, or finds other tables there than
 -- its own, should say so now, and not to its first user.
@@ -38,6 +39,9 @@ return function(root)
   if core.is_dev() then
     beside[1] = dashboard.app(dashboard.only_here)
     core.watch_pages()
+  end
+  if core.settings.admin ~= "" then
+    beside[#beside + 1] = dashboard.app(token.guard, "admin")
   end
   app:build(beside)
   return 0

@@ -83,9 +83,11 @@ end
 
 --- The app with the dashboard.
 -- @tparam function guard a middleware: whom it lets in
+-- @tparam[opt] string door "admin": it is served by the admin listener, and nowhere else
 -- @treturn App
-function dashboard.app(guard)
+function dashboard.app(guard, door)
   local app = App.new()
+  app.door = door
   app:on_response(function(_, res)
     for name, value in pairs(HEADERS) do
       res.headers[name] = value

@@ -213,6 +213,15 @@ static void unknown_names_are_refused_with_the_nearest_known_one(void **state) {
     assert_refused(NULL, WORDS("--port=1", "apps"), "unexpected argument 'apps'\n");
 }
 
+static void an_admin_address_wants_a_token(void **state) {
+    (void)state;
+    static const char complaint[] = "admin is set, so admin_token has to be: at least 16 bytes that nobody guesses, such as "
+                                    "`openssl rand -hex 32` prints\n";
+    assert_refused(NULL, WORDS("--admin=127.0.0.1:9090"), complaint);
+    assert_refused(WORDS("RILLE_ADMIN_TOKEN=123456789012345"), WORDS("--admin=127.0.0.1:9090"), complaint);
+    rl_settings_free(loaded(NULL, WORDS("RILLE_ADMIN_TOKEN=1234567890123456"), WORDS("--admin=127.0.0.1:9090")));
+}
+
 static void what_else_the_file_holds_is_kept_for_the_app(void **state) {
     (void)state;
     app a = new_app("test", "return {\n  port = 81, max_bdoy = '8M',\n  wechat = {\n    appid = 'x\\0y', port = 3,\n"
@@ -487,6 +496,7 @@ int main(void) {
         cmocka_unit_test(a_flag_knows_how_many_arguments_are_its_own),
         cmocka_unit_test(unknown_names_in_the_environment_are_only_warned_of),
         cmocka_unit_test(unknown_names_are_refused_with_the_nearest_known_one),
+        cmocka_unit_test(an_admin_address_wants_a_token),
         cmocka_unit_test(what_else_the_file_holds_is_kept_for_the_app),
         cmocka_unit_test(what_goes_on_past_mistakes_has_all_of_them_in_the_end),
         cmocka_unit_test(a_file_that_cannot_be_read_ends_the_reading),

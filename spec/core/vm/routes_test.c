@@ -28,7 +28,7 @@ static void end(rig *r, rl_routes *routes) {
 /* What the function of the route that `method` and `path` lead to returns. */
 static lua_Integer reached(rig *r, const rl_routes *routes, rl_method method, const char *path) {
     rl_match match = {0};
-    if (rl_router_match(routes->router, method, rl_slice_str(path), &match) != RL_ROUTE_FOUND)
+    if (rl_router_match(routes->routers[RL_DOOR_PUBLIC], method, rl_slice_str(path), &match) != RL_ROUTE_FOUND)
         return 0;
     assert_true(match.route >= 0 && (uint32_t)match.route < routes->count);
     lua_State *L = r->vm->L;
