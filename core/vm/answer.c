@@ -22,19 +22,35 @@ void rl_answerer_init(rl_answerer *answerer, rl_vm *vm, const rl_news *news) {
     answerer->news = news;
     rl_buf_init(&answerer->body, BODY_MOST);
     rl_buf_init(&answerer->fields, FIELDS_MOST);
+    rl_buf_init(&answerer->unseen, BODY_MOST);
 }
 
 void rl_answerer_clear(rl_answerer *answerer) {
     rl_buf_clear(&answerer->body);
     rl_buf_clear(&answerer->fields);
+    rl_buf_clear(&answerer->unseen);
+}
+
+static void empty(rl_buf *body) {
+    if (body->cap > KEPT)
+        rl_buf_clear(body);
+    else
+        rl_buf_reset(body);
 }
 
 static void reset(rl_answerer *answerer) {
-    if (answerer->body.cap > KEPT)
-        rl_buf_clear(&answerer->body);
-    else
-        rl_buf_reset(&answerer->body);
+    empty(&answerer->body);
     rl_buf_reset(&answerer->fields);
+}
+
+rl_buf *rl_answerer_begin_unseen(rl_answerer *answerer) {
+    empty(&answerer->unseen);
+    return &answerer->unseen;
+}
+
+/* Its address: nobody can come by it. */
+void rl_answerer_push_unseen(rl_answerer *answerer, lua_State *L) {
+    lua_pushlightuserdata(L, &answerer->unseen);
 }
 
 static rl_slice text_at(lua_State *co, int index) {
@@ -135,6 +151,12 @@ static int encode(lua_State *L, void *arg) {
     return 0;
 }
 
+static void set_json(rl_answer *answer, const rl_buf *text) {
+    answer->body = rl_buf_live(text);
+    if (answer->type.len == 0)
+        answer->type = JSON;
+}
+
 static const char *encode_json(rl_answerer *answerer, lua_State *co, int index, rl_answer *answer) {
     encoding work = {answerer, co, index, RL_OK};
     rl_err err = rl_vm_protect(answerer->vm, encode, &work, NULL, 0);
@@ -146,9 +168,7 @@ static const char *encode_json(rl_answerer *answerer, lua_State *co, int index, 
         return "out of memory while the answer was encoded";
     if (err != RL_OK)
         return answerer->message;
-    answer->body = rl_buf_live(&answerer->body);
-    if (answer->type.len == 0)
-        answer->type = JSON;
+    set_json(answer, &answerer->body);
     return NULL;
 }
 
@@ -192,6 +212,10 @@ static bool is_status(lua_State *co, int index) {
 static const char *read_body(rl_answerer *answerer, lua_State *co, int index, int status, rl_answer *answer) {
     if (index == 0)
         return NULL;
+    if (lua_touserdata(co, index) == &answerer->unseen) {
+        set_json(answer, &answerer->unseen);
+        return NULL;
+    }
     switch (lua_type(co, index)) {
     case LUA_TSTRING:
         answer->body = text_at(co, index);

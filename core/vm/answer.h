@@ -19,11 +19,16 @@ typedef struct rl_answerer {
     rl_vm *vm;
     const rl_news *news; /* whether pages watch for it */
     rl_buf body, fields;
+    rl_buf unseen; /* JSON that is on its way (vm/unseen.h) */
     char message[512];
 } rl_answerer;
 
 void rl_answerer_init(rl_answerer *answerer, rl_vm *vm, const rl_news *news);
 void rl_answerer_clear(rl_answerer *answerer);
+
+/* For vm/unseen.h: where to write JSON, and what stands for it among a handler's results, until the next one. */
+rl_buf *rl_answerer_begin_unseen(rl_answerer *answerer);
+void rl_answerer_push_unseen(rl_answerer *answerer, lua_State *L);
 
 typedef enum rl_answering {
     RL_ANSWERED,

@@ -11,6 +11,7 @@
 #include "vm/pg_call.h"
 #include "vm/pg_param.h"
 #include "vm/pg_row.h"
+#include "vm/unseen.h"
 
 #define POOL_META "rille.pg.pool"
 
@@ -215,11 +216,12 @@ static int transaction_here(lua_State *L) {
 
 /* ---- answers --------------------------------------------------------------------- */
 
-/* pg_rows(most, bigint_is_string[, mold]) -> list of rows, a model's with its mold; or nil and an error */
+/* pg_rows(most, bigint_is_string[, mold[, is_unseen]]) -> list of rows, a model's with its mold; or nil and an error.
+ * What nobody sees is_unseen() has told: then it may be a mark for all of them (vm/unseen.h) */
 static int rows(lua_State *L) {
     lua_Number most = luaL_checknumber(L, 1);
     bool bigint_is_string = lua_toboolean(L, 2);
-    lua_settop(L, 3);
+    lua_settop(L, 4);
     rl_errand *errand = rl_pg_check_answer(L);
     if (rl_pg_push_if_failed(L, errand))
         return 2;
@@ -228,7 +230,8 @@ static int rows(lua_State *L) {
     rl_vm_pg_rows of;
     rl_vm_pg_rows_begin(&of, L, bigint_is_string, why, sizeof why);
     rl_vm_pg_rows_mold(&of, lua_istable(L, 3) ? 3 : 0);
-    if (rl_vm_pg_push_rows(&of, errand->query.result, most >= UINT32_MAX ? UINT32_MAX : (uint32_t)most)) {
+    if ((lua_toboolean(L, 4) && rl_vm_push_unseen(&of, errand->query.result)) ||
+        rl_vm_pg_push_rows(&of, errand->query.result, most >= UINT32_MAX ? UINT32_MAX : (uint32_t)most)) {
         rl_errand_drop(errand);
         return 1;
     }
@@ -269,6 +272,7 @@ void rl_vm_open_pg(lua_State *L) {
                                   {"pg_finish", finish},
                                   {"pg_transaction", transaction_here},
                                   {"pg_rows", rows},
+                                  {"is_unseen", rl_vm_is_unseen},
                                   {"pg_affected", affected},
                                   {"pg_how", rl_pg_new_how},
                                   {"pg_reads", reads},

@@ -121,7 +121,7 @@ void rl_vm_pg_rows_mold(rl_vm_pg_rows *rows, int mold) {
     rows->mold = mold;
 }
 
-static bool know_columns(rl_vm_pg_rows *rows, const rl_result *result) {
+bool rl_vm_pg_rows_know(rl_vm_pg_rows *rows, const rl_result *result) {
     lua_State *L = rows->value.L;
     if (rows->like != NULL && rl_result_is_alike(rows->like, result))
         return true;
@@ -192,7 +192,7 @@ bool rl_vm_pg_push_rows(rl_vm_pg_rows *rows, const rl_result *result, uint32_t m
     int top = lua_gettop(L);
     uint32_t count = result == NULL ? 0 : rl_result_rows(result);
     count = count < most ? count : most;
-    if (count > 0 && !know_columns(rows, result)) {
+    if (count > 0 && !rl_vm_pg_rows_know(rows, result)) {
         lua_settop(L, top);
         return false;
     }

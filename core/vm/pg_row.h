@@ -31,6 +31,8 @@ typedef struct rl_vm_pg_rows {
 void rl_vm_pg_rows_begin(rl_vm_pg_rows *rows, lua_State *L, bool bigint_is_string, char *message, size_t message_cap);
 /* What comes from now on are rows of the model whose mold is at the stack index; plain ones for 0. */
 void rl_vm_pg_rows_mold(rl_vm_pg_rows *rows, int mold);
+/* Have the rows' metatable at `meta`. False, with `message` saying why, where two columns have one name. */
+RL_MUST_USE bool rl_vm_pg_rows_know(rl_vm_pg_rows *rows, const rl_result *result);
 /* Push the list of at most `most` rows. False, with nothing pushed and `message`
  * saying why, for a value that Lua cannot hold (it names the column). Raises
  * when Lua's memory runs out: the result must belong to somebody else. */

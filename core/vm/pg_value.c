@@ -38,37 +38,38 @@ static bool push_integer(rl_pg_value_reader *r, rl_slice text) {
     return true;
 }
 
-static bool push_float(rl_pg_value_reader *r, rl_slice text) {
+double rl_pg_value_float(rl_slice text) {
     char copy[LONGEST_FLOAT]; /* an array's element has no NUL behind it */
     size_t len = text.len < sizeof copy - 1 ? text.len : sizeof copy - 1;
     memcpy(copy, text.ptr, len);
     copy[len] = '\0';
-    lua_pushnumber(r->L, strtod(copy, NULL));
-    return true;
+    return strtod(copy, NULL);
 }
 
 static bool is_digit(char ch) {
     return ch >= '0' && ch <= '9';
 }
 
-/* "2024-01-02 03:04:05.6+00" as ISO with six digits and Z; the session is in
- * UTC. "infinity" and years BC stay as the server wrote them. */
-static bool push_timestamp(rl_pg_value_reader *r, rl_slice text) {
+/* Years BC and "infinity" have no such form. */
+rl_slice rl_pg_value_timestamp(rl_slice text, char out[RL_PG_TIMESTAMP_CAP]) {
     const char *space = memchr(text.ptr, ' ', text.len);
     size_t day_len = space == NULL ? 0 : (size_t)(space - text.ptr);
     size_t rest = space == NULL ? 0 : text.len - day_len - 1;
-    char out[64];
-    if (rest < 8 || day_len > 20 || memchr(space + 1, ' ', rest) != NULL) {
-        lua_pushlstring(r->L, text.ptr, text.len);
-        return true;
-    }
+    if (rest < 8 || day_len > 20 || memchr(space + 1, ' ', rest) != NULL)
+        return text;
     char digits[7] = "000000";
     const char *clock = space + 1;
     if (rest > 8 && clock[8] == '.')
         for (size_t i = 0; i < 6 && 9 + i < rest && is_digit(clock[9 + i]); i++)
             digits[i] = clock[9 + i];
-    int len = snprintf(out, sizeof out, "%.*sT%.8s.%sZ", (int)day_len, text.ptr, clock, digits);
-    lua_pushlstring(r->L, out, (size_t)len);
+    int len = snprintf(out, RL_PG_TIMESTAMP_CAP, "%.*sT%.8s.%sZ", (int)day_len, text.ptr, clock, digits);
+    return rl_slice_of(out, (size_t)len);
+}
+
+static bool push_timestamp(rl_pg_value_reader *r, rl_slice text) {
+    char iso[RL_PG_TIMESTAMP_CAP];
+    rl_slice made = rl_pg_value_timestamp(text, iso);
+    lua_pushlstring(r->L, made.ptr, made.len);
     return true;
 }
 
@@ -190,7 +191,7 @@ bool rl_pg_value_push(rl_pg_value_reader *r, uint32_t oid, rl_slice text) {
     case RL_OID_INT8:
     case RL_OID_OID: return push_integer(r, text);
     case RL_OID_FLOAT4:
-    case RL_OID_FLOAT8: return push_float(r, text);
+    case RL_OID_FLOAT8: lua_pushnumber(r->L, rl_pg_value_float(text)); return true;
     case RL_OID_BOOL: lua_pushboolean(r->L, text.ptr[0] == 't'); return true;
     case RL_OID_TIMESTAMP:
     case RL_OID_TIMESTAMPTZ: return push_timestamp(r, text);

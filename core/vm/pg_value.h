@@ -29,4 +29,10 @@ typedef struct rl_pg_value_reader {
  * `message` naming the column. Raises when Lua's memory runs out. */
 RL_MUST_USE bool rl_pg_value_push(rl_pg_value_reader *reader, uint32_t oid, rl_slice text);
 
+/* The same of a float, and of a timestamp: in `out`, or the server's text where that has no such form. The session
+ * is in UTC. */
+enum { RL_PG_TIMESTAMP_CAP = 64 };
+double rl_pg_value_float(rl_slice text);
+rl_slice rl_pg_value_timestamp(rl_slice text, char out[RL_PG_TIMESTAMP_CAP]);
+
 #endif

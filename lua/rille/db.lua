@@ -129,6 +129,7 @@ function Db.open(options)
   end
   local self = setmetatable({
     options = options, bigint_is_string = options.bigint == "string", asked = {}, place = HOME, mold = false,
+    is_unseen = false,
   }, Db)
   self.root = self
   return self
@@ -194,7 +195,7 @@ local function derive(self, asked, place)
   local timeout_ms = asked.timeout and unit.seconds(asked.timeout, 3) * 1000 or 0
   return setmetatable({
     root = self.root, bigint_is_string = self.bigint_is_string, asked = asked, is_read = self.is_read, place = place,
-    mold = self.mold,
+    mold = self.mold, is_unseen = false,
     -- What may have to be stopped must be alone on its connection.
     how = core.pg_how(asked.lane == "exclusive" or asked.cancel == true or timeout_ms > 0, asked.prepared == false,
       asked.cancel == true, timeout_ms, place, asked.stream == true),
@@ -245,10 +246,11 @@ end
 
 --- The same, whose rows are a model's.
 -- @tparam table mold see core/vm/pg_row.h
+-- @tparam[opt] boolean is_unseen nobody looks at what `query` returns: who asks has core.is_unseen's word for it
 -- @local
-function Db:molded(mold)
+function Db:molded(mold, is_unseen)
   local handle = derive(self, self.asked, self.place)
-  handle.mold, handle.stays = mold, rawget(self, "stays")
+  handle.mold, handle.stays, handle.is_unseen = mold, rawget(self, "stays"), is_unseen or false
   return handle
 end
 
@@ -280,8 +282,9 @@ end
 -- @treturn {row,...} an array, empty when there is none
 -- @raise an error of the database; `timeout` or `cancelled` when the scope ends
 function Db:query(sql, ...)
+  local is_unseen = self.is_unseen or core.is_unseen()
   statement.run(self, sql, ...)
-  local rows = statement.checked(core.pg_rows(ALL, self.bigint_is_string, self.mold))
+  local rows = statement.checked(core.pg_rows(ALL, self.bigint_is_string, self.mold, is_unseen))
   return rows
 end
 

@@ -11,20 +11,21 @@ local run = {}
 
 local step = shape.step
 
--- The database as this model's rows come from it: one handle for each it is asked through, and each mold.
-local function handle_of(self)
+-- The database as this model's rows come from it: one handle for each it is asked through, and each mold; beside it
+-- the one for rows that nobody looks at.
+local function handle_of(self, is_unseen)
   local model, db, mold = self.model, self.manner.db or self.model.db, self.manner.mold or self.model.mold
   local handles = model.handles[mold]
   if not handles then
     handles = setmetatable({}, { __mode = "k" })
     model.handles[mold] = handles
   end
-  local handle = handles[db]
-  if not handle then
-    handle = db:molded(mold)
-    handles[db] = handle
+  local pair = handles[db]
+  if not pair then
+    pair = { seen = db:molded(mold), unseen = db:molded(mold, true) }
+    handles[db] = pair
   end
-  return handle
+  return is_unseen and pair.unseen or pair.seen
 end
 
 -- Gives on what a statement gave; a failure that speaks of a changed table is heeded.
@@ -39,9 +40,10 @@ end
 --- The rows of a statement of ours. **Yields.**
 -- @tparam query self whose values it takes
 -- @tparam string text
+-- @tparam[opt] boolean is_unseen core.is_unseen has said so to who returns them as they are
 -- @treturn {row,...}
-function run.rows(self, text)
-  local handle = handle_of(self)
+function run.rows(self, text, is_unseen)
+  local handle = handle_of(self, is_unseen)
   return checked(self.model, pcall(handle.query, handle, text, unpack(self.values, 1, self.shape.count)))
 end
 
@@ -71,8 +73,8 @@ end
 -- @treturn {row,...} empty when there is none
 function Query:all()
   prepared(self)
-  local rows = run.rows(self, sql.text(self.shape, self.model, "select"))
   local after = self.manner.after
+  local rows = run.rows(self, sql.text(self.shape, self.model, "select"), not after and core.is_unseen())
   if after then
     after(self, rows)
   end
