@@ -318,13 +318,18 @@ void rl_errand_refuse_turn(rl_errand *errand) {
     rl_errand_finish(errand);
 }
 
+static bool only_reads(const rl_errand *errand) {
+    const rl_query *query = &errand->query;
+    if (errand->batch != NULL)
+        return rl_batch_only_reads(errand->batch);
+    return !query->script && rl_sql_classify(rl_slice_of(rl_query_sql(query), query->sql_len)).reads;
+}
+
 static void become_orphan(rl_errand *errand) {
     errand->orphan = true;
-    rl_query *query = &errand->query;
-    if (query->copy != NULL)
-        rl_copy_abandon(query->copy);
-    bool reads = !query->script && rl_sql_classify(rl_slice_of(rl_query_sql(query), query->sql_len)).reads;
-    if (errand->backend != NULL && (reads || errand->is_cancellable))
+    if (errand->query.copy != NULL)
+        rl_copy_abandon(errand->query.copy);
+    if (errand->backend != NULL && (errand->is_cancellable || only_reads(errand)))
         rl_backend_cancel(errand->backend);
     else if (errand->transaction != NULL && errand->kind != RL_ERRAND_END)
         rl_backend_cancel(errand->transaction->backend);

@@ -94,6 +94,11 @@ static bool has_wire(void *arg) {
     return stats().wires == 1;
 }
 
+static bool is_idle(void *arg) {
+    (void)arg;
+    return rl_pool_stats_of(pool).in_use == 0;
+}
+
 static void admin(const char *sql) {
     assert_int_equal(cluster_run(&server, sql, NULL, 0), 0);
 }
@@ -239,6 +244,23 @@ static void comes_through_the_loss_of_the_wire(void **state) {
     assert_int_equal(stats().lost, 1);
 }
 
+/* No statement of it is left at work, nor comes to its turn; of a write nobody could tell what was done. */
+static void stops_what_only_reads_when_nobody_waits_for_it(void **state) {
+    (void)state;
+    batch *self = start("select $1::int from pg_sleep(60)", 3);
+    turn_until_server(is_on_server, "select $1::int from pg_sleep(60)%");
+    rl_errand_drop(&self->errand);
+    turn_until(loop, is_idle, NULL);
+    turn_until_server(is_gone_from_server, "select $1::int from pg_sleep(60)%");
+    admin("create table kept (a int)");
+    self = start("insert into kept select $1::int from pg_sleep(0.05)", 3);
+    turn_until_server(is_on_server, "insert into kept%");
+    rl_errand_drop(&self->errand);
+    turn_until(loop, is_idle, NULL);
+    self = start("select count(*) - 3 + $1::int from kept", 1);
+    expect_numbers(self);
+}
+
 static void run_in_a_fresh_pool(void) {
     static const char sql[] = "select $1::int";
     rl_pool_options options = rl_pool_defaults();
@@ -284,6 +306,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(fails_none_for_what_another_did, deep, close_pool),
         cmocka_unit_test_setup_teardown(runs_again_elsewhere_what_a_lock_held_up, deep, close_pool),
         cmocka_unit_test_setup_teardown(comes_through_the_loss_of_the_wire, deep, close_pool),
+        cmocka_unit_test_setup_teardown(stops_what_only_reads_when_nobody_waits_for_it, deep, close_pool),
         cmocka_unit_test(survives_each_refused_allocation),
     };
     return cmocka_run_group_tests(tests, start_looped, stop_looped);

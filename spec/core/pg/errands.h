@@ -78,34 +78,6 @@ static inline bool is_all_idle(void *arg) {
     return is_nothing_in_use(arg) && now.connecting == 0;
 }
 
-/* How many statements like `pattern` the server runs now. */
-static inline bool is_gone_from_server(void *arg) {
-    char sql[256], count[16];
-    snprintf(sql, sizeof sql,
-             "select count(*) from pg_stat_activity where state = 'active' and query like '%s' and pid <> "
-             "pg_backend_pid()",
-             (const char *)arg);
-    assert_int_equal(cluster_run(&server, sql, count, sizeof count), 0);
-    return strcmp(count, "0") == 0;
-}
-
-static inline bool is_on_server(void *arg) {
-    return !is_gone_from_server(arg);
-}
-
-/* The loop may have nothing to do while the server does: then look again soon. */
-static inline void nudge(rl_timer *timer) {
-    rl_timer_start(loop, timer, 1);
-}
-
-static inline void turn_until_server(bool (*happened)(void *arg), const char *pattern) {
-    rl_timer timer;
-    rl_timer_init(&timer, nudge);
-    rl_timer_start(loop, &timer, 1);
-    turn_until(loop, happened, (void *)(uintptr_t)pattern);
-    rl_timer_stop(loop, &timer);
-}
-
 /* Call `work` with a pool of its own: what a connection keeps must be gone at the end. */
 static inline void run_in_a_fresh_pool(void (*work)(void)) {
     rl_pool *outer = pool;
