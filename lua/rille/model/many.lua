@@ -12,26 +12,60 @@ local values = require "rille.model.values"
 local violation = require "rille.model.violation"
 local write = require "rille.model.write"
 
-local ROWS_MOST = 5000 -- of one statement: more of them are no faster, and hold more memory at once
+-- Of one statement: more of them are no faster, and hold more memory at once. COPY gives no keys back; by way of a
+-- temporary table, which does, it takes as long.
+local ROWS_MOST = 5000
 
 local null = core.null
 
 -- ---- insert_many ------------------------------------------------------------------------------
 
--- Rows that give the same columns: an absent one has the table's default, which no array can say.
-local function alike(model, list)
-  local groups, by_columns = {}, {}
-  for i, fields in ipairs(list) do
+-- The values of one row, which may be the caller's own table: nothing is put into it.
+local function values_of(model, fields, i)
+  if model.writable or model.schema or next(model.defaults) ~= nil then
     local checked = values.checked(model, fields, nil, ("insert_many, row %d,"):format(i), true)
     values.with_defaults(model, checked)
-    local names = values.names(model, checked)
-    local key = table.concat(names, "\0")
-    local group = by_columns[key]
-    if not group or #group.rows == ROWS_MOST then
-      group = { names = names, rows = {}, places = {} }
-      by_columns[key], groups[#groups + 1] = group, group
+    return checked
+  end
+  values.check_table(fields, "insert_many, row %d,", i)
+  return fields
+end
+
+-- Whether a row gives the columns of a group, no more and no fewer.
+local function fits(group, fields)
+  local count, is_in = 0, group.is_in
+  for name in pairs(fields) do
+    if not is_in[name] then
+      return false
     end
-    group.rows[#group.rows + 1], group.places[#group.places + 1] = checked, i
+    count = count + 1
+  end
+  return count == #group.names
+end
+
+local function new_group(names)
+  local group = { names = names, is_in = {}, rows = {}, places = {} }
+  for _, name in ipairs(names) do
+    group.is_in[name] = true
+  end
+  return group
+end
+
+-- Rows that give the same columns: an absent one has the table's default, which no array can say.
+local function alike(model, list)
+  local groups, by_columns, group = {}, {}, nil
+  for i = 1, #list do
+    local fields = values_of(model, list[i], i)
+    if not group or #group.rows == ROWS_MOST or not fits(group, fields) then
+      local names = values.names(model, fields)
+      local key = table.concat(names, "\0")
+      group = by_columns[key]
+      if not group or #group.rows == ROWS_MOST then
+        group = new_group(names)
+        by_columns[key], groups[#groups + 1] = group, group
+      end
+    end
+    group.rows[#group.rows + 1], group.places[#group.places + 1] = fields, i
   end
   return groups
 end
@@ -47,14 +81,23 @@ local function column_of(model, name, at)
   return kind .. "[]", at, function(value) return values.bound(model, name, value) end
 end
 
-local function array_of(group, name, convert)
-  local array = {}
-  for i, fields in ipairs(group.rows) do
-    local value = fields[name]
-    if fragment.is(value) then
-      place.blame(("insert_many takes values, and no pieces of SQL: %s of row %d is one"):format(name, group.places[i]))
+-- Whether text, numbers and booleans go into a column as they are.
+local function takes_plain(model, name)
+  local kind = model.facts.columns[name].type
+  return not (kind:find "^json" or kind:find "%[%]$" or kind == "bytea")
+end
+
+local function array_of(model, group, name, convert)
+  local array, rows, is_plain = {}, group.rows, takes_plain(model, name)
+  for i = 1, #rows do
+    local value = rows[i][name]
+    if value ~= null and not (is_plain and type(value) ~= "table") then
+      if fragment.is(value) then
+        place.blame(("insert_many takes values, and no pieces of SQL: %s of row %d is one"):format(name, group.places[i]))
+      end
+      value = convert(value)
     end
-    array[i] = value == null and null or convert(value)
+    array[i] = value
   end
   return core.array(array)
 end
@@ -66,7 +109,7 @@ local function insert_statement(model, group)
   for i, name in ipairs(names) do
     local kind, expression, convert = column_of(model, name, "r.c" .. i)
     types[i], picked[i], aliases[i] = ("$%d::%s"):format(i, kind), expression, "c" .. i
-    arrays[i] = array_of(group, name, convert)
+    arrays[i] = array_of(model, group, name, convert)
   end
   local columns = { statement.columns(names) }
   for _, name in ipairs(statement.times_of_insert(model, group.rows[1])) do

@@ -27,10 +27,15 @@ function values.refuse(problems)
   error(errors.new { status = 422, code = "invalid", message = message, details = core.array(problems), is_public = true }, 0)
 end
 
-local function check_table(fields, what)
+--- Raise unless something is `{ column = value }`.
+-- @param fields
+-- @tparam string what "create": for messages
+-- @tparam[opt] integer row for a %d in it
+function values.check_table(fields, what, row)
   if type(fields) ~= "table" or getmetatable(fields) ~= nil then
-    place.blame(("%s takes { column = value }: got %s"):format(what, type(fields) == "table" and "a table of another kind"
-      or fields == nil and "nil" or fields == null and "rille.null" or "a " .. type(fields)))
+    local got = type(fields) == "table" and "a table of another kind" or fields == nil and "nil"
+      or fields == null and "rille.null" or "a " .. type(fields)
+    place.blame(("%s takes { column = value }: got %s"):format(what:format(row), got))
   end
 end
 
@@ -87,9 +92,9 @@ end
 -- @treturn table a fresh one
 -- @raise 422 with a problem for each field; a misuse for what is no column
 function values.checked(model, fields, own, what, is_new)
-  check_table(fields, what)
+  values.check_table(fields, what)
   if own ~= nil then
-    check_table(own, what)
+    values.check_table(own, what)
   end
   local outside, merged = apart(fields)
   if model.writable then
