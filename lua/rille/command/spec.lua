@@ -13,6 +13,8 @@
 local asserts = require "rille.test.assert"
 local clone = require "rille.test.clone"
 local core = require "rille.core"
+local coverage = require "rille.test.coverage"
+local coverage_report = require "rille.test.coverage_report"
 local database = require "rille.test.database"
 local example = require "rille.test.example"
 local failures = require "rille.test.failures"
@@ -48,6 +50,9 @@ and without DATABASE_URL there is a database for the run, in .rille/spec, migrat
   --parallel N           N files at a time, each with a copy of the database to itself
   -o, --output NAME      how it is told: utfTerminal (the usual), plainTerminal, TAP, json, junit;
                          NAME:FILE into a file, beside the terminal; any number of times
+  -c, --coverage         which lines of the app ran, and which did not
+  --coverage-file FILE   that into a page, FILE.html, or as lcov's tracefile, FILE of any other name
+  --coverage-min N       and fail when less than N percent of the lines ran
   --slowest N            the N examples that took longest, at the end
   -l, --list             name the examples, run none
   --shuffle K            each example K times, its tasks in another order each time
@@ -67,6 +72,7 @@ examples:
   rille spec
   rille spec spec/posts_spec.lua --filter "have comments"
   rille spec --parallel 4 --slowest 10 -o junit:report.xml
+  rille spec --coverage-file coverage.html --coverage-min 80
   rille spec --only-failures --seed 7
 ]]
 
@@ -148,6 +154,10 @@ local function run_here(given)
   on_new_busted(function(busted)
     run_examples_as_tasks(busted, given)
     asserts.install()
+    if given.covers then
+      coverage.count()
+      busted.subscribe({ "test", "start" }, function() coverage.count() return nil, true end)
+    end
     if not given.report then
       tell(busted, given)
     end
@@ -162,18 +172,41 @@ local function run_here(given)
   return status
 end
 
+-- Tell what the files' processes counted; the exit status.
+local function tell_coverage(given, sum)
+  local files, all = coverage.files(sum, given.app or place.has_app "." and "." or nil)
+  io.stdout:flush()
+  io.stderr:write(coverage_report.text(files, all))
+  local ok, why = true, nil
+  if given.coverage_file then
+    ok, why = coverage_report.write(given.coverage_file, files, all)
+  end
+  if not ok then
+    why = "cannot write the coverage: " .. why
+  elseif coverage_report.percent(all) < (given.coverage_min or 0) then
+    why = ("%.1f %% of the lines ran, and --coverage-min wants %g %%"):format(coverage_report.percent(all), given.coverage_min)
+  end
+  if why then
+    io.stderr:write("rille spec: ", why, "\n")
+  end
+  return why and 1 or 0
+end
+
 local function run_each(given, files, run_file)
-  local stopped = { by_signal = nil }
+  local stopped, sum = { by_signal = nil }, {}
   on_new_busted(function(busted)
     tell(busted, given)
     suite.replay(busted, function(path)
       local report = run_file(path)
+      coverage.add(sum, report.coverage or {})
       stopped.by_signal = stopped.by_signal or report.interrupted
       busted.skipAll = busted.skipAll or stopped.by_signal
       return report
     end)
   end)
   local status = run_busted(given:words_for_all(files))
+  local lack = given.covers and tell_coverage(given, sum) or 0
+  status = status == 0 and lack or status
   return stopped.by_signal and 130 or status
 end
 
@@ -199,7 +232,10 @@ local function run(given)
     local ok, status = pcall(database.with, function() return run_each_file(given, files) end)
     return ok and status or nil, status
   end
-  return #files > 1 and run_each_file(given, files) or run_here(given)
+  if #files > 1 or given.covers and not given.report then
+    return run_each_file(given, files)
+  end
+  return run_here(given)
 end
 
 return function(...)

@@ -11,14 +11,14 @@ local VALUED = {
   ["-p"] = "both", ["--pattern"] = "both", ["--exclude-pattern"] = "both", ["-e"] = "file",
   ["-Xoutput"] = "all", ["--lang"] = "both",
   ["-f"] = "both", ["--config-file"] = "both",
-  ["--coverage-config-file"] = "file", ["-t"] = "file", ["--tags"] = "file", ["--exclude-tags"] = "file",
+  ["-t"] = "file", ["--tags"] = "file", ["--exclude-tags"] = "file",
   ["--filter"] = "file", ["--filter-out"] = "file", ["-m"] = "both", ["--lpath"] = "both", ["--cpath"] = "both",
   ["-r"] = "both", ["--run"] = "both", ["--repeat"] = "all", ["--loaders"] = "both", ["--helper"] = "file",
   ["-Xhelper"] = "file", ["--lua"] = "file",
 }
 
 local FLAGS = {
-  ["-c"] = "file", ["--coverage"] = "file", ["-s"] = "all", ["--enable-sound"] = "all",
+  ["-s"] = "all", ["--enable-sound"] = "all",
   ["--shuffle-tests"] = "file", ["--sort-tests"] = "file", ["--shuffle-files"] = "all", ["--sort-files"] = "all",
   ["--defer-print"] = "all", ["--no-defer-print"] = "all",
 }
@@ -48,6 +48,14 @@ local function add_output(self, value)
   table.insert(self.outputs, { name = name or value, file = file })
 end
 
+local function read_percent(self, value)
+  local percent = tonumber(value)
+  if not percent or percent < 0 or percent > 100 then
+    error(("--coverage-min takes a number of percent, from 0 to 100: got %s"):format(value), 0)
+  end
+  self.covers, self.coverage_min = true, percent
+end
+
 -- What takes a value, and is no option of busted's.
 local OURS = {
   ["--app"] = "app",       -- the folder of the app that rille.test() is about
@@ -58,9 +66,11 @@ local OURS = {
   ["-o"] = add_output, ["--output"] = add_output,
   ["--name"] = function(self, value) note(self, "file", "--filter=" .. escaped(value)) end,
   ["--slowest"] = "slowest", ["--parallel"] = "parallel",
+  ["--coverage-file"] = function(self, value) self.covers, self.coverage_file = true, value end,
+  ["--coverage-min"] = read_percent,
 }
 
-local OUR_FLAGS = { ["--only-failures"] = "only_failures" }
+local OUR_FLAGS = { ["--only-failures"] = "only_failures", ["--coverage"] = "covers", ["-c"] = "covers" }
 
 local EXAMPLES = { ["--shuffle"] = "number, as in --shuffle 20", ["--slowest"] = "number, as in --slowest 10",
   ["--parallel"] = "number, as in --parallel 4", ["-o"] = "name, as in -o TAP or -o junit:report.xml" }
@@ -164,7 +174,8 @@ end
 
 --- Read the words.
 -- @tparam {string,...} words
--- @treturn table|nil paths, patterns, excludes, seed, orders, app, report, directory, slowest, parallel, only_failures;
+-- @treturn table|nil paths, patterns, excludes, seed, orders, app, report, directory, slowest, parallel, only_failures, covers,
+-- coverage_file, coverage_min;
 -- outputs: { name, file }; is_direct: busted is asked something else than to run specs; is_partial: a file's
 -- examples do not all run; wants_help
 -- @treturn string what is wrong
@@ -246,6 +257,9 @@ function Options:words_for_file(path, report)
   words[#words + 1] = ("--seed=%d"):format(self.seed)
   if self.orders then
     words[#words + 1] = ("--shuffle=%d"):format(self.orders)
+  end
+  if self.covers then
+    words[#words + 1] = "--coverage"
   end
   if self.app then
     words[#words + 1] = "--app=" .. self.app

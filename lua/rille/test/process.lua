@@ -82,6 +82,8 @@ local function gather(events)
       current.status, current.duration = event.status, event.duration
       report.examples[#report.examples + 1] = current
       current = nil
+    elseif event.event == "coverage" then
+      report.coverage = event.files
     elseif event.event == "over" then
       report.is_over = true
     elseif current and (event.descriptor == "it" or event.event == "pending") then
@@ -105,7 +107,7 @@ end
 -- @tparam table given rille.test.options
 -- @tparam string path
 -- @tparam[opt] table slot where: `execute(command)` -> as os.execute; `database_url`; without it here, which **blocks**
--- @treturn table examples, errors, and `interrupted` when it was ended from the keyboard
+-- @treturn table examples, errors; `interrupted` when it was ended from the keyboard; `coverage`, of rille.test.coverage
 function process.run(given, path, slot)
   slot = slot or { execute = run_here }
   local report_path = os.tmpname()

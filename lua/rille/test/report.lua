@@ -1,6 +1,7 @@
 --- A file's process: its results, line by line in JSON, for the process that
 -- collects them. It is one of busted's output handlers.
 local core = require "rille.core"
+local coverage = require "rille.test.coverage"
 
 -- JSON holds text that is UTF-8; what specs compare may be anything.
 local function printable(text)
@@ -62,6 +63,9 @@ return function(given)
       busted.subscribe({ "error" }, failed "error")
       busted.subscribe({ "pending" }, failed "pending")
       busted.subscribe({ "suite", "end" }, function()
+        if coverage.counts() then
+          write { event = "coverage", files = core.array(coverage.counted()) }
+        end
         return write { event = "over" }
       end)
     end,

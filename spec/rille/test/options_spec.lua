@@ -37,9 +37,9 @@ describe("the words of rille spec", function()
   it("are told apart: output is for who collects, filters for who runs a file", function()
     local given = parsed("-o", "TAP", "--filter=one", "--lpath", "x/?.lua", "-c", "--app=apps/shop", "spec")
     assert.equal("--lpath x/?.lua --output=rille --seed=N a_spec.lua", joined(given:words_for_all { "a_spec.lua" }))
-    assert.equal("--filter=one --lpath x/?.lua -c --report=/tmp/r --seed=N --app=apps/shop a_spec.lua",
+    assert.equal("--filter=one --lpath x/?.lua --report=/tmp/r --seed=N --coverage --app=apps/shop a_spec.lua",
       joined(given:words_for_file("a_spec.lua", "/tmp/r")))
-    assert.equal("--filter=one --lpath x/?.lua -c --output=rille --seed=N spec", joined(given:words_for_one()))
+    assert.equal("--filter=one --lpath x/?.lua --output=rille --seed=N spec", joined(given:words_for_one()))
   end)
 
   it("report to the file that is asked for, instead of the output", function()
@@ -88,6 +88,7 @@ describe("the words of rille spec", function()
     assert.same({ nil, "--app takes a value" }, { options.parse { "spec", "--app" } })
     assert.same({ nil, "--seed takes a number" }, { options.parse { "--seed", "x" } })
     assert.same({ nil, "-o takes a name, as in -o TAP or -o junit:report.xml" }, { options.parse { "-o" } })
+    assert.same({ nil, "--coverage-min takes a number of percent, from 0 to 100: got all" }, { options.parse { "--coverage-min=all" } })
     assert.same({ nil, "--parallel takes a number from 1 on: got 0" }, { options.parse { "--parallel=0" } })
     assert.same({ nil, "--shuffle takes a number, as in --shuffle 20" }, { options.parse { "--shuffle" } })
     for _, word in ipairs { "spec", "0", "-1", "1.5" } do
