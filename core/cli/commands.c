@@ -26,6 +26,9 @@ static const rl_command_row COMMANDS[] = {
     {"check", "APP [--json]", "what an app is made of, and all that is wrong with it", TELLS, rl_run_tool, "--json",
      "rille check .\n"
      "rille check apps/shop --env production --json\n"},
+    {"config", "APP [--json]", "every setting, its value, and where that came from", TELLS, rl_run_tool, "--json",
+     "rille config .\n"
+     "RILLE_WORKERS=4 rille config apps/shop --env production --json\n"},
     {"routes", "APP [--json]", "its routes: method, path, name, handler, middleware", TELLS | RL_HAS_OWN_HELP,
      rl_run_tool, "--json", NULL},
     {"migrate", "[COMMAND]", "bring the database to the version in migrations/", RL_HAS_OWN_FLAGS | RL_HAS_OWN_HELP,

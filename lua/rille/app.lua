@@ -4,6 +4,7 @@ local compose = require "rille.compose"
 local config = require "rille.config"
 local core = require "rille.core"
 local elsewhere = require "rille.elsewhere"
+local errors = require "rille.error"
 local error_page = require "rille.error_page"
 local fault = require "rille.fault"
 local Group = require "rille.group"
@@ -61,6 +62,20 @@ function App.load(root)
       app == nil and "nothing" or "a " .. type(app)), 0)
   end
   return app, loader
+end
+
+--- The same, for commands that tell of all that is wrong: nothing is raised. **Yields** if the app does.
+-- @tparam string root
+-- @treturn ?App nil when it does not load
+-- @treturn {string,...} what is wrong with it, and with its settings
+-- @local
+function App.try_load(root)
+  local ok, app = pcall(App.load, root)
+  local problems = config.current:all_problems()
+  if not ok and not config.current.is_raised then -- what a wrong setting makes its file raise is told already
+    problems[#problems + 1] = errors.is(app) and (app.detail or app.message) or tostring(app)
+  end
+  return ok and app or nil, problems
 end
 
 --- Where a file of the app's lies.

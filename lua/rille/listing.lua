@@ -1,5 +1,7 @@
 --- What an app has, as lists for people and programs.
 local compose = require "rille.compose"
+local config = require("rille.config").current
+local core = require "rille.core"
 local place = require "rille.place"
 
 local listing = {}
@@ -54,6 +56,41 @@ function listing.print(rows, indent)
     end
     print((indent .. table.concat(cells, "  "):gsub("%s+$", "")))
   end
+end
+
+--- Every setting, Rille's own and those that the app has declared so far; secrets masked.
+-- @treturn {table,...} `name`, `value` as it was written, `source` ("default", "config/production.lua:3", "RILLE_PORT",
+-- "--port"), and `app`: whether it is the app's
+function listing.settings()
+  local settings = {}
+  local function add(rows, is_app)
+    for _, row in ipairs(rows) do
+      settings[#settings + 1] = { name = row.name, value = row.shown, source = row.place, app = is_app }
+    end
+  end
+  add(core.sources.rows, false)
+  add(config:rows(), true)
+  return settings
+end
+
+local function print_some(title, settings, is_app)
+  local rows = {}
+  for _, one in ipairs(settings) do
+    if one.app == is_app then
+      rows[#rows + 1] = { one.name, one.value, one.source }
+    end
+  end
+  if #rows > 0 then
+    print(title)
+    listing.print(rows, "  ")
+  end
+end
+
+--- Print those, the app's behind Rille's.
+-- @tparam {table,...} settings
+function listing.print_settings(settings)
+  print_some("settings", settings, false)
+  print_some("settings of the app", settings, true)
 end
 
 return listing

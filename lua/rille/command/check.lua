@@ -3,7 +3,6 @@
 -- Loads the app as `rille serve` does, but listens nowhere. The exit status is 1
 -- exactly when `serve` would not start.
 local App = require "rille.app"
-local config = require("rille.config").current
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
@@ -37,19 +36,6 @@ local function add_lines(list, text)
   for line in text:gmatch "[^\n]+" do
     list[#list + 1] = line
   end
-end
-
--- What a setting of the app's that is wrong makes an app's file raise is told already.
-local function try_load(root, problems)
-  local ok, app = pcall(App.load, root)
-  local told = config:all_problems()
-  for _, problem in ipairs(told) do
-    problems[#problems + 1] = problem
-  end
-  if not ok and not config.is_raised then
-    problems[#problems + 1] = text_of(app)
-  end
-  return ok and app or nil
 end
 
 local function routes_of(app, problems)
@@ -97,47 +83,22 @@ local function database_of(problems, warnings)
   }
 end
 
-local function row_of(row, is_app)
-  return { name = row.name, value = row.shown, source = row.place, app = is_app }
-end
-
-local function settings_of()
-  local rows = {}
-  for _, row in ipairs(core.sources.rows) do
-    rows[#rows + 1] = row_of(row, false)
-  end
-  for _, row in ipairs(config:rows()) do
-    rows[#rows + 1] = row_of(row, true)
-  end
-  return rows
-end
-
 local function examine(root)
   local report = { app = root, env = core.settings.env, problems = {}, warnings = {} }
   add_lines(report.problems, core.sources.problems)
   add_lines(report.warnings, core.sources.warnings)
   report.database = database_of(report.problems, report.warnings)
-  local app = try_load(root, report.problems)
+  local app, problems = App.try_load(root)
+  for _, problem in ipairs(problems) do
+    report.problems[#report.problems + 1] = problem
+  end
   report.routes = app and routes_of(app, report.problems) or {}
-  report.settings = settings_of()
+  report.settings = listing.settings()
   report.ok = #report.problems == 0
   return report
 end
 
 -- ---- printing ----------------------------------------------------------------------
-
-local function print_settings(title, settings, is_app)
-  local rows = {}
-  for _, one in ipairs(settings) do
-    if one.app == is_app then
-      rows[#rows + 1] = { one.name, one.value, one.source }
-    end
-  end
-  if #rows > 0 then
-    print(title)
-    listing.print(rows, "  ")
-  end
-end
 
 local function print_routes(routes)
   local rows = {}
@@ -176,8 +137,7 @@ end
 
 local function print_report(report)
   print(("%s, %s"):format(report.app, report.env))
-  print_settings("settings", report.settings, false)
-  print_settings("settings of the app", report.settings, true)
+  listing.print_settings(report.settings)
   print_routes(report.routes)
   print_database(report.database)
   print_list("warnings", report.warnings)
