@@ -14,15 +14,21 @@ enum { LOOK_MS = 20, PATIENCE_S = 70 /* for a reload the server itself gives up 
 typedef struct asking {
     const rl_command *command;
     int signal_number;
+    pid_t told;          /* the process */
     double pid, reloads; /* before */
-    /* 0 not yet; 1 done, 2 failed: `all` says why. NULL for `all`: nobody serves there any more. */
+    /* 0 not yet; 1 done, 2 failed: it has said why. NULL for `all`: nobody answers there. */
     int (*look)(const struct asking *asking, const cJSON *all);
     const char *otherwise; /* what to say when it does not come about */
 } asking;
 
 static int look_at_reload(const asking *at, const cJSON *all) {
-    if (all == NULL || rl_inquiry_number(all, "reloads") <= at->reloads)
-        return all == NULL ? 2 : 0;
+    if (all == NULL)
+        return 0;
+    double pid = rl_inquiry_number(all, "pid");
+    if (pid != at->pid) /* it began with the files as they are now */
+        return printf("process %.0f serves: the one that was told to reload has ended\n", pid) < 0 ? 2 : 1;
+    if (rl_inquiry_number(all, "reloads") <= at->reloads)
+        return 0;
     const char *failure = rl_inquiry_text(all, "failure");
     if (failure[0] == '\0')
         return printf("generation %.0f serves\n", rl_inquiry_number(all, "generation")) < 0 ? 2 : 1;
@@ -39,12 +45,15 @@ static int look_at_upgrade(const asking *at, const cJSON *all) {
                : 1;
 }
 
-/* Whoever was told is gone when its process is. */
-static int look_at_stop(const asking *at, const cJSON *all) {
+static bool has_ended(pid_t pid) {
     char path[64], binary[8];
+    snprintf(path, sizeof path, "/proc/%ld/exe", (long)pid);
+    return readlink(path, binary, sizeof binary) < 0 && errno == ENOENT; /* that of a zombie has gone, too */
+}
+
+static int look_at_stop(const asking *at, const cJSON *all) {
     (void)all;
-    snprintf(path, sizeof path, "/proc/%.0f/exe", at->pid);
-    return readlink(path, binary, sizeof binary) < 0 && errno == ENOENT ? 1 : 0; /* that of a zombie has gone, too */
+    return has_ended(at->told) ? 1 : 0;
 }
 
 static int wait_for_end(const asking *at) {
@@ -56,6 +65,10 @@ static int wait_for_end(const asking *at) {
         cJSON_Delete(all);
         if (seen != 0)
             return seen - 1;
+        if (has_ended(at->told)) {
+            fprintf(stderr, "rille %s: the server has ended meanwhile: its log says why\n", at->command->name);
+            return 1;
+        }
         poll(NULL, 0, LOOK_MS);
     }
     fprintf(stderr, "rille %s: %s\n", at->command->name, at->otherwise);
@@ -71,16 +84,14 @@ static int ask(asking *at, bool needs_supervisor) {
     at->pid = rl_inquiry_number(all, "pid");
     at->reloads = rl_inquiry_number(all, "reloads");
     cJSON_Delete(all);
-    pid_t whom = (pid_t)(supervisor > 0 ? supervisor : at->pid);
+    at->told = (pid_t)(supervisor > 0 ? supervisor : at->pid);
     if (needs_supervisor && supervisor <= 0) {
         fprintf(stderr, "rille %s: the server has no supervisor: it was started with --no-supervise\n", at->command->name);
         return 1;
     }
-    if (at->look == look_at_stop)
-        at->pid = whom;
-    if (whom > 0 && kill(whom, at->signal_number) == 0)
+    if (at->told > 0 && kill(at->told, at->signal_number) == 0)
         return wait_for_end(at);
-    fprintf(stderr, "rille %s: process %ld cannot be told: %s\n", at->command->name, (long)whom, strerror(errno));
+    fprintf(stderr, "rille %s: process %ld cannot be told: %s\n", at->command->name, (long)at->told, strerror(errno));
     return 1;
 }
 

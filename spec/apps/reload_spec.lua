@@ -13,11 +13,11 @@ describe("a server whose app changes", function()
     file:close()
   end
 
-  local function start(command, url)
+  local function start(command, url, is_supervised)
     dir = shell.run "mktemp -d /tmp/rille-reload.XXXXXX"
     shell.run("cp spec/apps/reload/*.lua " .. dir)
     running = server.start {
-      app = dir, command = command, env = { DATABASE_URL = url or "" },
+      app = dir, command = command, supervise = is_supervised, env = { DATABASE_URL = url or "" },
       args = { "--workers", "2", "--stop-delay", "0" },
     }
     finally(function()
@@ -221,6 +221,33 @@ describe("a server whose app changes", function()
       assert.equal("one one", ask "/")
       local status = shell.run(("%s status --host 127.0.0.1 --port %d"):format(rille, running.port))
       assert.matches("the last reload failed: " .. dir .. "/version.lua:1: no such luck", status, 1, true)
+    end)
+
+    -- A new version that takes its process along, the first time that it is loaded.
+    local function write_deadly()
+      write("version.lua", ([[
+local ffi = require "ffi"
+ffi.cdef "void _exit(int status);"
+if io.open(%q) then return "two" end
+io.open(%q, "w"):close()
+ffi.C._exit(7)]]):format(dir .. "/met", dir .. "/met"))
+    end
+
+    it("tells who asked that the server has ended over it", function()
+      start "serve"
+      write_deadly()
+      local ok, said = reload()
+      assert.is_false(ok)
+      assert.equal("rille reload: the server has ended meanwhile: its log says why", said:match "[^\n]*$")
+    end)
+
+    it("tells who asked that another process serves since", function()
+      start("serve", nil, true)
+      write_deadly()
+      local ok, said = reload()
+      assert.is_true(ok, said)
+      assert.matches("^process %d+ serves: the one that was told to reload has ended$", said)
+      assert.equal("two two", ask "/")
     end)
 
     it("reads the settings again, and refuses wrong ones", function()
