@@ -31,6 +31,7 @@
 #include "cli/offspring.h"
 #include "cli/suspects.h"
 #include "cli/upgrade.h"
+#include "http/request_id.h"
 #include "loop/tcp.h"
 
 enum {
@@ -82,15 +83,15 @@ static void stop_one(rl_offspring *one) {
 
 /* ---- what goes wrong ---------------------------------------------------------------- */
 
-/* What `one` ran when it ended, or hung: each route of it has done it once. Returns one of them, or "". */
-static const char *blame(supervisor *at, const rl_offspring *one, bool only_hung) {
-    const char *blamed = "";
+/* What `one` ran when it ended, or hung: each route of it has done it once. Returns the row of one, or NULL. */
+static const rl_bulletin_row *blame(supervisor *at, const rl_offspring *one, bool only_hung) {
+    const rl_bulletin_row *blamed = NULL;
     for (size_t i = 0; i < at->count && i < RL_BULLETIN_ROWS; i++) {
         rl_bulletin_row *row = &one->bulletin->rows[i];
         row->name[RL_BULLETIN_NAME - 1] = '\0';
         if (!atomic_load(&row->is_running) || row->name[0] == '\0' || (only_hung && !atomic_load(&row->is_hung)))
             continue;
-        blamed = row->name;
+        blamed = row;
         if (rl_suspects_note(&at->suspects, row->name, now_ms()) == RL_SUSPECTS_TO_BAN) {
             rl_log_field route = rl_log_str("route", rl_slice_str(row->name));
             rl_log_write(at->log, RL_LOG_ERROR, "a route has brought three processes down: it is answered 503 from now on",
@@ -211,12 +212,15 @@ static int status_of(int wait_status) {
 static void tell_end(supervisor *at, const rl_offspring *one, int wait_status) {
     /* Killed from outside: no route is to blame for that. */
     int number = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
-    const char *route = number != SIGKILL && number != SIGTERM ? blame(at, one, false) : "";
+    const rl_bulletin_row *row = number != SIGKILL && number != SIGTERM ? blame(at, one, false) : NULL;
+    char id[RL_REQUEST_ID_MOST];
     const rl_log_field fields[] = {
         rl_log_str("ended", rl_slice_str(WIFSIGNALED(wait_status) ? strsignal(WTERMSIG(wait_status)) : "by itself")),
-        rl_log_int("status", status_of(wait_status)), rl_log_str("route", rl_slice_str(route))};
+        rl_log_int("status", status_of(wait_status)),
+        rl_log_str("route", rl_slice_str(row == NULL ? "" : row->name)),
+        rl_log_str("request_id", row == NULL ? RL_LIT("") : rl_request_id_pinned(row, id))};
     rl_log_write(at->log, RL_LOG_ERROR, "the server process has ended: another one takes its place", fields,
-                 route[0] == '\0' ? 2 : 3);
+                 row == NULL ? 2 : fields[3].as.str.len == 0 ? 3 : 4);
 }
 
 static void on_end(supervisor *at, rl_offspring *one, int wait_status) {

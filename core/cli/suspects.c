@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "http/request_id.h"
+
 static unsigned count_of(const rl_suspects *suspects, const char *route, uint64_t now_ms) {
     unsigned count = 0;
     for (size_t i = 0; i < suspects->count; i++)
@@ -18,6 +20,13 @@ unsigned rl_suspects_note(rl_suspects *suspects, const char *route, uint64_t now
     suspects->list[suspects->count].at_ms = now_ms;
     snprintf(suspects->list[suspects->count++].route, RL_BULLETIN_NAME, "%s", route);
     return count_of(suspects, route, now_ms);
+}
+
+void rl_suspects_tell(const rl_bulletin_row *row, rl_log *log, const char *message) {
+    char id[RL_REQUEST_ID_MOST];
+    const rl_log_field fields[] = {rl_log_str("route", rl_slice_str(row->name)),
+                                   rl_log_str("request_id", rl_request_id_pinned(row, id))};
+    rl_log_write(log, RL_LOG_ERROR, message, fields, fields[1].as.str.len == 0 ? 1 : 2);
 }
 
 void rl_suspects_ban(const rl_suspects *suspects, rl_bulletin *bulletin, uint64_t now_ms) {

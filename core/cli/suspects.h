@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/bulletin.h"
+#include "base/log.h"
 
 enum { RL_SUSPECTS_MOST = 64, RL_SUSPECTS_TO_BAN = 3, RL_SUSPECTS_AGE_S = 600 };
 
@@ -21,6 +22,8 @@ typedef struct rl_suspects {
 
 /* Returns how often that was it of late, this time included. */
 unsigned rl_suspects_note(rl_suspects *suspects, const char *route, uint64_t now_ms);
+/* Write an error to the log with what is pinned up in `row`: the route, and which request. */
+void rl_suspects_tell(const rl_bulletin_row *row, rl_log *log, const char *message);
 /* Write those that must not run on a new process's bulletin. */
 void rl_suspects_ban(const rl_suspects *suspects, rl_bulletin *bulletin, uint64_t now_ms);
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "cli/generation.h"
+#include "cli/suspects.h"
 #include "loop/tcp.h"
 
 enum {
@@ -230,8 +231,7 @@ rl_pulse *rl_worker_pulse(rl_worker *worker) {
 bool rl_worker_tell_hung(rl_worker *at) {
     if (at->row == NULL || atomic_exchange(&at->row->is_hung, true))
         return true;
-    rl_log_field route = rl_log_str("route", rl_slice_str(at->row->name));
-    rl_log_write(at->serving->log, RL_LOG_ERROR, "a worker hangs: the process will be replaced", &route, 1);
+    rl_suspects_tell(at->row, at->serving->log, "a worker hangs: the process will be replaced");
     /* Read from another thread: the generation cannot change while the worker's own does not turn. */
     if (at->current != NULL && atomic_load(&at->row->is_running))
         rl_vm_ask_where(at->current->vm);

@@ -6,6 +6,7 @@
 #ifndef RL_HTTP_REQUEST_ID_H
 #define RL_HTTP_REQUEST_ID_H
 
+#include "base/bulletin.h"
 #include "http/request.h"
 
 enum {
@@ -15,6 +16,10 @@ enum {
 
 /* The id that was given to it, else one of its own, written into `out`. */
 rl_slice rl_request_id(const rl_request *request, char out[RL_REQUEST_ID_LEN]);
+/* Pin up the route `name` and the request, which both may be NULL. */
+void rl_request_pin(const rl_request *request, const char *name, rl_bulletin_row *row);
+/* The id of the request that is pinned up in a row, perhaps of a process that is no more; empty: there is none. */
+rl_slice rl_request_id_pinned(const rl_bulletin_row *row, char out[RL_REQUEST_ID_MOST]);
 /* Give it the id by which a trusted proxy knows it. False, and nothing is
  * changed, for anything but 1 to RL_REQUEST_ID_MOST letters, digits and "._-",
  * as it goes into logs and answers as it is; and without memory. */

@@ -195,6 +195,7 @@ static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const cha
     call->running++;
     call->follow_over = false;
     call->follow.name = call->request->route;
+    call->follow.request = call->request;
     call->follow.entry = call->request->entry;
     call->follow.scope.emptied = on_follow_emptied;
     if (step != RL_FOLLOW_STREAM) /* which may take as long as its client reads: write_timeout bounds it */
@@ -258,6 +259,7 @@ static void init(rl_call *call, rl_app *app, rl_request *request, int route) {
     call->task_over = false;
     call->task.scope.emptied = on_task_emptied;
     call->task.name = request->route;
+    call->task.request = request;
     call->task.entry = request->entry;
     if (RL_UNLIKELY(request->entry != NULL && request->route != NULL))
         rl_entry_set_route(request->entry, request->route);

@@ -67,7 +67,11 @@ static int give_request_id(lua_State *L) {
     rl_request *request = rl_app_request(L, 1);
     size_t len;
     const char *text = luaL_checklstring(L, 3, &len);
-    lua_pushboolean(L, rl_request_give_id(request, rl_slice_of(text, len)));
+    bool is_given = rl_request_give_id(request, rl_slice_of(text, len));
+    const rl_vm *vm = rl_vm_of(L);
+    if (is_given && vm->row != NULL)
+        rl_request_pin(request, request->route, vm->row);
+    lua_pushboolean(L, is_given);
     return 1;
 }
 

@@ -5,6 +5,7 @@
 #include "base/bulletin.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/request_id.h"
 #include "vm/ids.h"
 #include "vm/waits.h"
 #include "vm/pin.h"
@@ -169,6 +170,7 @@ rl_err rl_task_init_late(rl_task *task, rl_vm *vm, rl_scope *parent, int (*begin
     rl_list_init(&task->run_link);
     task->ended = ended;
     task->name = task->waits_for = NULL;
+    task->request = NULL;
     task->entry = NULL;
     task->won = task->under = task->event = 0;
     task->has_gift = task->is_fresh = task->is_shielded = task->has_had_grace = false;
@@ -231,7 +233,8 @@ static void resume(rl_task *task, int argc) {
     rl_task *outer = sched->running;
     if (RL_UNLIKELY(memory->is_tight) && outer == NULL)
         rl_memory_relax(memory);
-    rl_bulletin_pin(task->vm->row, task->name);
+    if (task->vm->row != NULL)
+        rl_request_pin(task->request, task->name, task->vm->row);
     sched->running = task;
     int status = lua_resume(task->co, argc);
     sched->running = outer;

@@ -57,6 +57,7 @@ struct rl_task {
     bool has_had_grace; /* that was it: further shields do nothing */
     uint32_t refusals;  /* waits that it tried although it was cancelled */
     const char *waits_for;  /* the word for what its latest wait is, or was, for */
+    const struct rl_request *request; /* whose route's function it runs, or NULL: for reports */
     struct rl_entry *entry; /* in the journal: its request's; NULL: none */
     uint32_t under;         /* the event there that its waits are under, */
     uint32_t event;         /* and the one that its wait is; 0: it does not wait */

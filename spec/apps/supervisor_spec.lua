@@ -22,9 +22,9 @@ describe("a supervised server", function()
   end
 
   -- The answer, or nil when the connection broke.
-  local function ask(path)
+  local function ask(path, header)
     local conn = wire.connect(running.port)
-    conn:send(wire.get(path))
+    conn:send(wire.get(path, header))
     local answer = conn:answer()
     conn:close()
     return answer
@@ -59,14 +59,16 @@ describe("a supervised server", function()
   end)
 
   it("names the route that crashed, and answers 503 for it from the third time on", function()
-    start()
-    for _ = 1, 3 do assert.is_nil(ask "/crash") end
+    start("--trusted-proxies", "127.0.0.1")
+    for i = 1, 3 do assert.is_nil(ask("/crash", "X-Request-Id: edge-" .. i)) end
     local answer = assert(ask "/crash")
     assert.equal(503, answer.status)
     assert.matches('"code":"quarantined"', answer.body, 1, true)
     assert.equal(200, ask("/process").status)
     assert.equal(3, count "another one takes its place")
-    assert.matches("another one takes its place ended=[^\n]* route=/crash", running:log())
+    for i = 1, 3 do
+      assert.matches("another one takes its place ended=[^\n]* route=/crash request_id=edge%-" .. i, running:log())
+    end
   end)
 
   for route, stack in pairs { ["/compiled"] = false, ["/interpreted"] = true } do
@@ -76,6 +78,8 @@ describe("a supervised server", function()
       local slow, stuck = wire.connect(running.port), wire.connect(running.port)
       stuck:send(wire.get(route))
       await_log("a worker hangs: the process will be replaced route=" .. route)
+      local id = running:log():match "it begins +id=(%x+)"
+      await_log(route .. " request_id=" .. id)
       await_log "serves"
       assert.not_equal(before, process())
       if stack then await_log "spec/apps/supervisor/app.lua:" end

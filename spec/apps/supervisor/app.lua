@@ -15,14 +15,20 @@ app:get("/crash", function()
 end)
 
 -- Compiled: no hook is looked at.
-app:get("/compiled", function() while true do end end)
+app:get("/compiled", function(c)
+  rille.log.info("it begins", { id = c.request_id })
+  while true do end
+end)
 
 local function loop()
   while true do end
 end
 
 jit.off(loop)
-app:get("/interpreted", function() loop() end)
+app:get("/interpreted", function(c)
+  rille.log.info("it begins", { id = c.request_id })
+  loop()
+end)
 
 app:get("/slow", function()
   rille.sleep(0.4)
