@@ -50,6 +50,7 @@ local function command_line(options, log_path)
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = quoted(name .. "=" .. value)
   end
+  words[#words + 1] = options.launcher
   words[#words + 1] = quoted(shell.rille())
   words[#words + 1] = (options.command or "serve") .. " " .. quoted(options.app) .. " --host 127.0.0.1 --port 0"
   if not options.supervise then words[#words + 1] = "--no-supervise" end
@@ -67,8 +68,9 @@ local function is_running(pid)
 end
 
 --- Start `options.app` and wait until it listens.
--- @param options app: folder with app.lua; dir: where to start it; supervise: with a supervisor; command: "serve" unless told; args: list of flags; env: table of
---   environment variables; log: path of the log file, by default a temporary one
+-- @param options app: folder with app.lua; dir: where to start it; launcher: words before the binary's, whose process becomes
+--   it; supervise: with a supervisor; command: "serve" unless told; args: list of flags; env: table of environment variables;
+--   log: path of the log file, by default a temporary one
 -- @return the server: fields port, pid
 -- @raise with the log's text when it does not come up
 function server.start(options)

@@ -25,14 +25,14 @@
 
 #include "base/mem.h"
 #include "cli/admin.h"
-#include "cli/control.h"
 #include "cli/heritage.h"
 #include "cli/notify.h"
 #include "cli/offspring.h"
+#include "cli/sockets.h"
 #include "cli/suspects.h"
 #include "cli/upgrade.h"
 #include "http/request_id.h"
-#include "loop/tcp.h"
+#include "loop/loop.h"
 
 enum {
     MOST_SERVERS = 8,      /* one serves, one starts, and old ones whose requests are long */
@@ -347,22 +347,9 @@ static int supervise(supervisor *at) {
     return at->status;
 }
 
-static bool bind_all(supervisor *at) {
+static bool open_sockets(supervisor *at) {
     const rl_settings *settings = at->command->settings;
-    char message[256];
-    at->port = (uint16_t)settings->port;
-    rl_err err = rl_tcp_bind(settings->host, &at->port, at->fds, at->count, message, sizeof message);
-    if (err != RL_OK) {
-        fprintf(stderr, "rille: %s\n", message);
-        return false;
-    }
-    if (!rl_admin_bind(settings, &at->admin))
-        return false;
-    err = rl_control_listen(settings->host, at->port, &at->control);
-    if (err != RL_OK) /* the server serves without it */
-        fprintf(stderr, "rille: `rille status` will not find this server: %s\n",
-                err == RL_EINUSE ? "its name is taken" : rl_err_name(err));
-    return true;
+    return rl_sockets_open(settings, at->fds, at->count, &at->port, &at->control) && rl_admin_bind(settings, &at->admin);
 }
 
 /* The sockets, and the process that serves on them, of the binary before this one. */
@@ -395,7 +382,7 @@ int rl_serve(const rl_command *command) {
     signal(SIGPIPE, SIG_IGN);
     if (at.fds == NULL) {
         fprintf(stderr, "rille: out of memory\n");
-    } else if (rl_heritage_take(&heritage) ? adopt(&at, &heritage) : bind_all(&at)) {
+    } else if (rl_heritage_take(&heritage) ? adopt(&at, &heritage) : open_sockets(&at)) {
         const rl_inheritance alone = {.fds = at.fds, .count = at.count, .port = at.port, .admin = at.admin,
                                       .control = at.control, .link = -1, .is_first = true};
         if (!command->settings->supervise)
