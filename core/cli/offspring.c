@@ -69,6 +69,15 @@ void rl_offspring_say(const rl_offspring *at, char word) {
     (void)!send(at->link, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+void rl_offspring_tell_company(const rl_offspring *places, size_t count) {
+    size_t there = 0;
+    for (size_t i = 0; i < count; i++)
+        there += places[i].pid != 0;
+    for (size_t i = 0; i < count; i++)
+        if (places[i].pid != 0)
+            rl_offspring_say(&places[i], there > 1 ? RL_SAY_SHARE : RL_SAY_ALONE);
+}
+
 char rl_offspring_hear(const rl_offspring *at) {
     char word;
     return recv(at->link, &word, 1, MSG_DONTWAIT) == 1 ? word : 0;

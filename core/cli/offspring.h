@@ -30,6 +30,8 @@ bool rl_offspring_start(rl_offspring *at, const rl_command *command, const rl_in
 void rl_offspring_enter(rl_offspring *at, rl_stage stage);
 /* One of RL_SAY_...; lost when it does not listen. */
 void rl_offspring_say(const rl_offspring *at, char word);
+/* Say to each of those that are there whether there are others: what the database allows is for all of them. */
+void rl_offspring_tell_company(const rl_offspring *places, size_t count);
 /* What it says; 0 for nothing. */
 char rl_offspring_hear(const rl_offspring *at);
 /* Its process has been waited for. */

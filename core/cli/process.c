@@ -95,6 +95,8 @@ static int hear_supervisor(process *at) {
     }
     if (word == RL_SAY_RELOAD && at->reload != NULL)
         rl_reload_ask(at->reload);
+    if (word == RL_SAY_SHARE || word == RL_SAY_ALONE) /* what the database allows is for both */
+        rl_budgets_halve(at->serving.database_budgets, word == RL_SAY_SHARE);
     return word == RL_SAY_STOP ? TOLD_TO : 0;
 }
 

@@ -140,7 +140,9 @@ static bool start_one(supervisor *at) {
     pause_log(at);
     bool has_started = rl_offspring_start(place, at->command, &from, detach, at);
     resume_log(at);
-    if (!has_started)
+    if (has_started)
+        rl_offspring_tell_company(at->servers, MOST_SERVERS);
+    else
         munmap(bulletin, sizeof *bulletin);
     return has_started;
 }
@@ -245,6 +247,7 @@ static void on_end(supervisor *at, rl_offspring *one, int wait_status) {
             rl_log_printf(at->log, RL_LOG_ERROR, "the new process could not start: the old one goes on");
     }
     rl_offspring_clear(one);
+    rl_offspring_tell_company(at->servers, MOST_SERVERS);
 }
 
 /* As pid 1 of a container we get everybody's orphans: they are only buried. */

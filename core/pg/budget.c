@@ -89,15 +89,19 @@ static void take_back(rl_budget *budget, rl_berth *berth) {
     berth->is_stream = false;
 }
 
-/* One connection less, of those that are open or were to be: whoever counted on
- * it, or found the budget full, may dial now. */
-static void close_one(rl_budget *budget) {
-    budget->open--;
+/* Whoever waits counted on a connection that is no more, or found the budget full: he may dial now. */
+static void ring_waiting(rl_budget *budget) {
     for (rl_list *at = budget->members.next; at != &budget->members; at = at->next) {
         rl_member *member = RL_CONTAINER(at, rl_member, link);
         if (member->queued > member->dialing)
             ring(member);
     }
+}
+
+/* One connection less, of those that are open or were to be. */
+static void close_one(rl_budget *budget) {
+    budget->open--;
+    ring_waiting(budget);
 }
 
 static void promise(rl_budget *budget, rl_berth *berth, rl_ticket *ticket) {
@@ -177,8 +181,12 @@ static void rest(rl_budget *budget, rl_berth *berth) {
     budget->stats.idle++;
 }
 
+static uint32_t most_open(const rl_budget *budget) {
+    return budget->is_halved ? (budget->limits.max + 1) / 2 : budget->limits.max;
+}
+
 static bool is_stale(const rl_budget *budget, const rl_berth *berth) {
-    return rl_demoted_is_stale(&budget->demoted, berth->host, berth->epoch);
+    return budget->open > most_open(budget) || rl_demoted_is_stale(&budget->demoted, berth->host, berth->epoch);
 }
 
 rl_put rl_member_put(rl_member *member, rl_berth *berth, rl_ticket **out) {
@@ -211,6 +219,15 @@ static void call_stale(rl_budget *budget) {
         if (is_stale(budget, berth))
             call(budget, berth);
     }
+}
+
+void rl_budget_halve(rl_budget *budget, bool is_halved) {
+    pthread_mutex_lock(&budget->lock);
+    budget->is_halved = is_halved;
+    for (uint32_t over = budget->open; over > most_open(budget) && !rl_list_is_empty(&budget->idle); over--)
+        call(budget, RL_CONTAINER(budget->idle.prev, rl_berth, all)); /* the oldest */
+    ring_waiting(budget);
+    pthread_mutex_unlock(&budget->lock);
 }
 
 void rl_member_demote(rl_member *member, uint64_t host) {
@@ -282,7 +299,7 @@ bool rl_member_may_dial(rl_member *member, bool is_warming, bool is_impatient) {
     bool is_short = is_impatient || budget->queued > budget->called + budget->stats.connecting;
     bool is_wanted = (member->queued > member->dialing && is_short) ||
                      (is_warming && budget->open < budget->limits.min_open);
-    bool may = is_wanted && !member->is_leaving && budget->open < budget->limits.max;
+    bool may = is_wanted && !member->is_leaving && budget->open < most_open(budget);
     if (may) {
         budget->open++;
         budget->stats.connecting++;
@@ -362,28 +379,6 @@ bool rl_member_is_silent(rl_member *member) {
     bool is_silent = !member->is_rung;
     unlock(budget);
     return is_silent;
-}
-
-/* ---- counting ------------------------------------------------------------------ */
-
-void rl_member_count_lost(rl_member *member) {
-    rl_budget *budget = lock_of(member);
-    budget->stats.lost++;
-    budget->owed++;
-    unlock(budget);
-}
-
-void rl_member_count_loan(rl_member *member, uint64_t queries, bool was_reset) {
-    rl_budget *budget = lock_of(member);
-    budget->stats.queries += queries;
-    budget->stats.resets += was_reset;
-    unlock(budget);
-}
-
-void rl_member_count_leak(rl_member *member) {
-    rl_budget *budget = lock_of(member);
-    budget->stats.leaked++;
-    unlock(budget);
 }
 
 uint32_t rl_member_queued(rl_member *member, bool *are_called) {

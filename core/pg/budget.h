@@ -47,6 +47,10 @@ typedef struct rl_budgets rl_budgets;
 RL_MUST_USE rl_err rl_budgets_new(rl_budgets **out);
 /* Left alone while a member is there. */
 void rl_budgets_free(rl_budgets *budgets);
+/* Another process like this one runs beside it, and has budgets for the same databases; or does so no more. Meanwhile
+ * half of each budget's connections may be open (the odd one too): what is idle beyond them is closed, and what is lent
+ * when it is put. From any thread. */
+void rl_budgets_halve(rl_budgets *budgets, bool are_halved);
 
 typedef struct rl_budget rl_budget;
 typedef struct rl_berth rl_berth;
@@ -146,7 +150,7 @@ void rl_ticket_forget(rl_ticket *ticket, bool has_timed_out);
 typedef enum rl_put {
     RL_PUT_IDLE,  /* it is idle here now */
     RL_PUT_GRANT, /* a ticket of this member gets it: it is in *out */
-    RL_PUT_STALE, /* its host was demoted after it was made: to be closed */
+    RL_PUT_STALE, /* its host was demoted after it was made, or too many are open: to be closed */
     RL_PUT_AWAY   /* an older ticket waits elsewhere: take it off the loop, then rl_member_send */
 } rl_put;
 /* A usable berth on the member's loop that nobody holds. */

@@ -13,6 +13,7 @@
 struct rl_budgets {
     pthread_mutex_t lock;
     rl_list all;
+    bool are_halved;
 };
 
 struct rl_budget {
@@ -28,6 +29,7 @@ struct rl_budget {
     rl_list gate;  /* those of streams that are not in the queue yet */
     rl_list idle;  /* berths, the newest first */
     uint32_t open, queued, called;
+    bool is_halved;
     rl_demoted demoted;
     uint64_t owed; /* lost, and not replaced yet */
     rl_budget_stats stats;
@@ -38,6 +40,9 @@ struct rl_budget {
  * when it was let go as often as it was held. */
 rl_budget *rl_budget_hold(rl_budgets *budgets, const char *key, const rl_budget_limits *limits);
 void rl_budget_let_go(rl_budget *budget);
+
+/* As rl_budgets_halve, for one. */
+void rl_budget_halve(rl_budget *budget, bool is_halved);
 
 /* Under its lock. */
 rl_budget_report rl_budget_report_of(const rl_budget *budget);

@@ -48,8 +48,10 @@ static rl_budget *find_or_add(rl_budgets *budgets, const char *key, const rl_bud
             return budget;
     }
     rl_budget *budget = new_budget(budgets, key, limits);
-    if (budget != NULL)
-        rl_list_push_back(&budgets->all, &budget->link);
+    if (budget == NULL)
+        return NULL;
+    budget->is_halved = budgets->are_halved;
+    rl_list_push_back(&budgets->all, &budget->link);
     return budget;
 }
 
@@ -118,8 +120,17 @@ rl_err rl_budgets_new(rl_budgets **out) {
         return RL_ENOMEM;
     pthread_mutex_init(&budgets->lock, NULL);
     rl_list_init(&budgets->all);
+    budgets->are_halved = false;
     *out = budgets;
     return RL_OK;
+}
+
+void rl_budgets_halve(rl_budgets *budgets, bool are_halved) {
+    pthread_mutex_lock(&budgets->lock);
+    budgets->are_halved = are_halved;
+    for (rl_list *at = budgets->all.next; at != &budgets->all; at = at->next)
+        rl_budget_halve(RL_CONTAINER(at, rl_budget, link), are_halved);
+    pthread_mutex_unlock(&budgets->lock);
 }
 
 void rl_budgets_free(rl_budgets *budgets) {

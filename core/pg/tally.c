@@ -59,6 +59,29 @@ void rl_member_set_reader(rl_member *member, bool is_reader) {
     pthread_mutex_unlock(&member->budget->lock);
 }
 
+void rl_member_count_lost(rl_member *member) {
+    rl_budget *budget = member->budget;
+    pthread_mutex_lock(&budget->lock);
+    budget->stats.lost++;
+    budget->owed++;
+    pthread_mutex_unlock(&budget->lock);
+}
+
+void rl_member_count_loan(rl_member *member, uint64_t queries, bool was_reset) {
+    rl_budget *budget = member->budget;
+    pthread_mutex_lock(&budget->lock);
+    budget->stats.queries += queries;
+    budget->stats.resets += was_reset;
+    pthread_mutex_unlock(&budget->lock);
+}
+
+void rl_member_count_leak(rl_member *member) {
+    rl_budget *budget = member->budget;
+    pthread_mutex_lock(&budget->lock);
+    budget->stats.leaked++;
+    pthread_mutex_unlock(&budget->lock);
+}
+
 void rl_member_count_lane(rl_member *member, const rl_lane_stats *now) {
     pthread_mutex_lock(&member->budget->lock);
     member->lane = *now;

@@ -1,4 +1,5 @@
 --- A server process that fails, hangs, or is to be another one: what its clients notice.
+local database = require "spec.apps.database"
 local server = require "spec.server"
 local shell = require "spec.shell"
 local wire = require "spec.wire"
@@ -123,6 +124,41 @@ describe("a supervised server", function()
     assert.not_equal(before, after)
     assert.equal("rille 0.1.0 serves in process " .. after, said)
     assert.is_true(running:is_running()) -- as the same process
+  end)
+
+  it("shares what it may have of the database's connections with the one that takes its place", function()
+    local base = database.new()
+    running = server.start { app = "spec/apps/supervisor", supervise = true, env = { DATABASE_URL = base.url },
+      args = { "--workers", "1", "--stop-delay", "0", "--db-exclusive", "4", "--db-shared", "1", "--db-min-idle", "0" } }
+    finally(function()
+      running:stop()
+      base:drop()
+    end)
+    local function await_sessions(wanted)
+      local now
+      local is_so = server.wait_for(function()
+        now = tonumber(base:sql "select count(*) from pg_stat_activity where application_name like 'rille%'")
+        return now == wanted
+      end)
+      assert.is_true(is_so, ("%d sessions, and not %d"):format(now, wanted))
+    end
+    assert.equal(204, ask("/fill").status)
+    await_sessions(4)
+    local held = wire.connect(running.port)
+    held:send "POST /held HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na"
+    local ok, said = tell "upgrade"
+    assert.is_true(ok, said)
+    await_sessions(2 + 1) -- the new one has looked whether the database is there
+    assert.equal(204, ask("/fill").status)
+    await_sessions(2 + 2)
+    held:send "b"
+    assert.equal("2", assert(held:answer()).body)
+    held:close()
+    await_sessions(2)
+    assert.is_truthy(server.wait_for(function()
+      ask "/fill"
+      return base:sql "select count(*) from pg_stat_activity where application_name like 'rille%'" == "4"
+    end))
   end)
 
   it("reloads, and stops when it is told to", function()

@@ -55,8 +55,9 @@ local SERVER = [[select current_setting('server_version') as version, current_se
 
 local LISTENERS = 1 -- a process has one connection for all its notifications
 
--- What this node may take of the server's connections: twice what a process has, because an old
--- and a new one overlap while it is replaced. Other nodes take as much again.
+-- What this node may take of the server's connections, at the worst: twice what a process has, because an old and a new
+-- one overlap while it is replaced, and what the old one has lent comes back when its transactions end. Other nodes take as
+-- much again.
 local function database_of(problems, warnings)
   local settings = core.settings
   if settings.database_url == "" then

@@ -35,4 +35,12 @@ app:get("/slow", function()
   return "slept"
 end)
 
+-- Four connections at once, which then stay open.
+app:get("/fill", function()
+  local function hold() return rille.db:with({ lane = "exclusive" }):one("select pg_sleep(0.05)") end
+  rille.all { hold, hold, hold, hold }
+end)
+
+app:post("/held", function(c) return tostring(#c:text()) end)
+
 return app

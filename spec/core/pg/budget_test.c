@@ -379,6 +379,47 @@ static void those_of_other_hosts_stay_when_one_is_demoted(void **state) {
     assert_int_equal(rl_member_next_demoted(&both.b.member), HOST + 1);
 }
 
+static void half_may_be_open_while_another_process_runs(void **state) {
+    (void)state;
+    visitor waiting = {0}, late = {0};
+    rl_berth more;
+    rl_budgets_halve(both.budgets, true);
+    assert_int_equal(count_open(&both.a.member), 2); /* both are lent */
+    place(&both.a, &both.berths[0]);
+    assert_int_equal(count_open(&both.a.member), 1);
+    ask(&both.b, &waiting);
+    assert_false(rl_member_may_dial(&both.b.member, false, true));
+    place(&both.a, &both.berths[1]);
+    turn(&both.b);
+    assert_ptr_equal(waiting.got, &both.berths[1]);
+    ask(&both.a, &late);
+    rl_budgets_halve(both.budgets, false);
+    assert_true(both.a.member.is_rung); /* it may dial now */
+    dial(&both.a, &more);
+    assert_ptr_equal(late.got, &more);
+}
+
+static void what_is_idle_beyond_half_is_closed(void **state) {
+    (void)state;
+    desk other;
+    rl_berth one;
+    place(&both.a, &both.berths[0]);
+    place(&both.a, &both.berths[1]);
+    rl_budgets_halve(both.budgets, true);
+    turn(&both.a);
+    assert_int_equal(count_open(&both.a.member), 1);
+    assert_int_equal(rl_member_report(&both.a.member).exclusive.idle, 1);
+    open_desk(&other, both.budgets, "another database", &small);
+    dial(&other, &one);
+    visitor holder = {0}, waiting = {0};
+    ask(&other, &holder);
+    ask(&other, &waiting);
+    assert_false(rl_member_may_dial(&other.member, false, true));
+    rl_ticket_forget(&waiting.ticket, false);
+    place(&other, holder.got);
+    close_desk(&other);
+}
+
 static void members_of_one_key_share_and_others_do_not(void **state) {
     (void)state;
     desk other, alone;
@@ -519,6 +560,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_oldest_is_served_first_wherever_it_waits, one_idle, close_all),
         cmocka_unit_test_setup_teardown(the_queue_is_bounded_for_all_together, nothing_open, close_all),
         cmocka_unit_test_setup_teardown(only_so_many_are_lent_to_streams_wherever, both_held, close_all),
+        cmocka_unit_test_setup_teardown(half_may_be_open_while_another_process_runs, both_held, close_all),
+        cmocka_unit_test_setup_teardown(what_is_idle_beyond_half_is_closed, both_held, close_all),
         cmocka_unit_test_setup_teardown(one_that_nobody_wants_any_more_rests_there, one_idle, close_all),
         cmocka_unit_test_setup_teardown(who_gives_up_under_way_leaves_it_to_the_next, one_idle, close_all),
         cmocka_unit_test_setup_teardown(one_that_dies_under_way_leaves_its_waiter_first, one_idle, close_all),
