@@ -44,17 +44,18 @@ local function app_name()
   return folder:match "([^/.][^/]*)/*$" or "Rille"
 end
 
-local function page(path, title, make)
+-- `is_still`: what it shows costs more than a look, and stays as it is.
+local function page(path, title, make, is_still)
   return function(c)
     local function look()
       local name, data = make(c)
       return views:render(name, data)
     end
-    if events.is_wanted(c) then
+    if events.is_wanted(c) and not is_still then
       return events.stream(look, EVERY_MS)
     end
     local name, data = make(c)
-    data.title, data.here, data.nav, data.app_name = title, path, NAV, app_name()
+    data.title, data.here, data.nav, data.app_name, data.is_still = title, path, NAV, app_name(), is_still or false
     return answers.html(views:render(name, data, { layout = "layout" }))
   end
 end
@@ -96,6 +97,7 @@ function dashboard.app(guard, door)
   local group = app:group("/_rille", { use = { guard, quietly } })
   group:get("/", page("", "Overview", pages.overview))
   group:get("/requests/:id", page("", "Request", pages.request))
+  group:get("/requests/:id/plans/:number", page("", "Plan", pages.plan, true))
   for i = 2, #NAV do
     group:get(NAV[i].path, page(NAV[i].path, NAV[i].label, pages[NAV[i].path:sub(2)]))
   end

@@ -1,6 +1,7 @@
 --- What the dashboard's pages say: each function returns the name of a view and its data.
 --
 -- Whatever is shown may have come from a stranger (a path, a statement's text): views escape all of it.
+local explain = require "rille.explain"
 local show = require "rille.dashboard.show"
 local timeline = require "rille.timeline"
 
@@ -26,11 +27,15 @@ local function add_status(to, request)
   return to
 end
 
--- Not the dashboard's own.
+-- The dashboard's own requests are not what it is looked at for.
+local function is_own(request)
+  return (request.route or request.path or ""):find "^/_rille" ~= nil
+end
+
 local function requests_of_app()
   local list = {}
   for _, one in ipairs(timeline.requests()) do
-    if not (one.route or one.path):find("^/_rille") then
+    if not is_own(one) then
       list[#list + 1] = one
     end
   end
@@ -82,15 +87,17 @@ local function number_of(event)
   end
 end
 
+-- Of statements that one line repeats, the slowest stands for all.
 local function worth_a_look(most)
-  local list = {}
-  for i, event in ipairs(timeline.slow()) do
-    if i > most then
-      break
+  local list, seen = {}, {}
+  for _, event in ipairs(timeline.slow()) do
+    local key = table.concat({ event.request, event.at or "", timeline.pattern_of(event.text or "") }, "\0")
+    if not is_own(event) and not (event.repeated and seen[key]) and #list < most then
+      local number = number_of(event)
+      seen[key] = true
+      event.id, event.href = #list + 1, "/_rille/requests/" .. event.request .. (number and "#e" .. number or "")
+      list[#list + 1] = event
     end
-    local number = number_of(event)
-    event.id, event.href = i, "/_rille/requests/" .. event.request .. (number and "#e" .. number or "")
-    list[i] = event
   end
   return list
 end
@@ -119,6 +126,14 @@ local function facts_of(event)
   return table.concat(list, " · ")
 end
 
+-- What PREPARE takes, by its first word.
+local EXPLAINED = { select = true, insert = true, update = true, delete = true, with = true, values = true }
+
+local function can_explain(event)
+  local first = (event.text or ""):match "^%s*(%a+)"
+  return event.what == "sql" and not event.is_cut and first ~= nil and EXPLAINED[first:lower()] ~= nil
+end
+
 local function shown_event(event, number, whole_ms)
   local ms = event.ms or math.max(0, whole_ms - event.start_ms)
   event.number, event.level, event.class = number, math.min(event.depth or 0, MOST_LEVEL), KINDS[event.what] or "other"
@@ -126,7 +141,7 @@ local function shown_event(event, number, whole_ms)
     has_track = true, class = event.class, from = show.share(event.start_ms, whole_ms),
     share = math.max(3, show.share(ms, whole_ms)), -- what was quick is seen, too
   }
-  event.facts = facts_of(event)
+  event.facts, event.can_explain = facts_of(event), can_explain(event)
   return event
 end
 
@@ -140,6 +155,16 @@ function pages.request(c)
     events[i] = shown_event(event, i, request.ms)
   end
   return "request", add_status({ request = request, events = events }, request)
+end
+
+function pages.plan(c)
+  local request = timeline.request(c.params.id)
+  local event = request and request.events[tonumber(c.params.number)]
+  if not event or not can_explain(event) then
+    return "gone", {}
+  end
+  local plan, why = explain(event.text)
+  return "plan", { request = request, event = event, plan = plan, why = why }
 end
 
 -- ---- tables ------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ return {
     source.onerror = () => tell("waiting");
   }
 
+  if ("still" in main.dataset) return;
   pause.hidden = false;
   pause.addEventListener("click", () => {
     isPaused = !isPaused;

@@ -21,7 +21,7 @@ return {
 <button id="pause" type="button" aria-pressed="false" hidden>Pause</button>
 <span id="state" data-is="still" role="status">still</span>
 </header>
-<main>
+<main<% if is_still then %> data-still<% end %>>
 <%- yield() %>
 </main>
 </body>
@@ -96,7 +96,10 @@ return {
 <pre><%= event.text %></pre>
 <% end -%>
 <% if event.what == "sql" then -%>
-<p class="dim facts"><%= event.facts %></p>
+<p class="dim facts"><%= event.facts %>
+<% if event.can_explain then -%>
+· <a id="x<%= event.number %>" href="/_rille/requests/<%= request.id %>/plans/<%= event.number %>">Explain</a>
+<% end -%></p>
 <% end -%>
 </li>
 <% end -%></ol>
@@ -110,6 +113,19 @@ return {
 <p class="back"><a href="/_rille">Requests</a></p>
 <h1>Not kept any more</h1>
 <p class="none">The last 200 requests are kept, and those since the app's code or its process changed.</p>
+]=],
+
+  plan = [=[
+<p class="back"><a href="/_rille/requests/<%= request.id %>"><%= request.method %> <%= request.path %></a></p>
+<h1>How it is planned</h1>
+<pre><%= event.text %></pre>
+<% if data.plan then -%>
+<h2>Explain</h2>
+<pre class="plan"><%= plan %></pre>
+<p class="dim">For any values, and without running it.</p>
+<% else -%>
+<section class="alarm"><h2>It cannot be explained</h2><pre><%= why %></pre></section>
+<% end -%>
 ]=],
 
   statements = [=[
