@@ -19,7 +19,7 @@ static const rl_command_row COMMANDS[] = {
      "DATABASE_URL=postgres:///blog rille dev . --log-level debug\n"},
     {"spec", "[PATHS]", "run busted specs; --app DIR, --seed N, and busted's own options",
      RL_HAS_OWN_FLAGS | RL_HAS_OWN_HELP, rl_run_tool,
-     "--app --filter --filter-out --name --only-failures --tags --exclude-tags --pattern --output --coverage "
+     "--app --filter --filter-out --name --only-failures --tags --exclude-tags --pattern --output --watch --coverage "
      "--coverage-file --coverage-min --slowest --parallel "
      "--list --shuffle --seed --repeat --no-keep-going --directory --verbose",
      NULL},

@@ -247,10 +247,22 @@ static int names_in(lua_State *L) {
     return 1;
 }
 
+/* file_stamp(path) -> a text that is another one once the file is, and whether it is a folder; nil when there is
+ * nothing. Blocks: for commands. */
+static int stamp(lua_State *L) {
+    struct stat about;
+    if (lstat(luaL_checkstring(L, 1), &about) != 0)
+        return 0;
+    lua_pushfstring(L, "%d %d %d %d", (int)about.st_mtim.tv_sec, (int)about.st_mtim.tv_nsec, (int)about.st_ino,
+                    (int)about.st_size);
+    lua_pushboolean(L, S_ISDIR(about.st_mode));
+    return 2;
+}
+
 void rl_vm_open_file(lua_State *L) {
     const luaL_Reg functions[] = {{"file", new_file},       {"file_open", open_file}, {"file_about", about},
                                   {"file_read", read_file}, {"file_take", take},      {"file_close", close_file},
-                                  {"file_names", names_in}, {NULL, NULL}};
+                                  {"file_names", names_in}, {"file_stamp", stamp},  {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
     luaL_newmetatable(L, FILE_META);
     lua_pushcfunction(L, collect);

@@ -19,6 +19,7 @@ local database = require "rille.test.database"
 local example = require "rille.test.example"
 local failures = require "rille.test.failures"
 local lifecycle = require "rille.lifecycle"
+local loads = require "rille.test.loads"
 local options = require "rille.test.options"
 local orders = require "rille.test.orders"
 local output = require "rille.test.output"
@@ -27,6 +28,7 @@ local place = require "rille.test.place"
 local process = require "rille.test.process"
 local suite = require "rille.test.suite"
 local tasks = require "rille.task"
+local watch = require "rille.test.watch"
 local lfs = require "lfs"
 
 local EXIT = {}
@@ -47,6 +49,7 @@ and without DATABASE_URL there is a database for the run, in .rille/spec, migrat
   -p, --pattern PATTERN  files whose name matches this, instead of _spec
   --name TEXT            only examples whose full name has this in it, as it is
   --only-failures        only what failed when it ran last
+  --watch                and again what a save concerns, until Ctrl-C
   --parallel N           N files at a time, each with a copy of the database to itself
   -o, --output NAME      how it is told: utfTerminal (the usual), plainTerminal, TAP, json, junit;
                          NAME:FILE into a file, beside the terminal; any number of times
@@ -72,6 +75,7 @@ examples:
   rille spec
   rille spec spec/posts_spec.lua --filter "have comments"
   rille spec --parallel 4 --slowest 10 -o junit:report.xml
+  rille spec --watch
   rille spec --coverage-file coverage.html --coverage-min 80
   rille spec --only-failures --seed 7
 ]]
@@ -151,6 +155,9 @@ end
 local function run_here(given)
   place.chosen = given.app
   math.randomseed(given.seed)
+  if given.loads then
+    loads.record()
+  end
   on_new_busted(function(busted)
     run_examples_as_tasks(busted, given)
     asserts.install()
@@ -192,6 +199,12 @@ local function tell_coverage(given, sum)
   return why and 1 or 0
 end
 
+local function tell_loads(file, spec, names)
+  local out = assert(io.open(file, "a"))
+  out:write(core.json_encode { spec = spec, files = names }, "\n")
+  out:close()
+end
+
 local function run_each(given, files, run_file)
   local stopped, sum = { by_signal = nil }, {}
   on_new_busted(function(busted)
@@ -199,6 +212,9 @@ local function run_each(given, files, run_file)
     suite.replay(busted, function(path)
       local report = run_file(path)
       coverage.add(sum, report.coverage or {})
+      if given.loads and report.loads then
+        tell_loads(given.loads, path, report.loads)
+      end
       stopped.by_signal = stopped.by_signal or report.interrupted
       busted.skipAll = busted.skipAll or stopped.by_signal
       return report
@@ -232,7 +248,7 @@ local function run(given)
     local ok, status = pcall(database.with, function() return run_each_file(given, files) end)
     return ok and status or nil, status
   end
-  if #files > 1 or given.covers and not given.report then
+  if #files > 1 or (given.covers or given.loads) and not given.report then
     return run_each_file(given, files)
   end
   return run_here(given)
@@ -252,13 +268,16 @@ return function(...)
   if given.directory then
     assert(lfs.chdir(given.directory))
   end
+  package.path = "./?.lua;./?/init.lua;" .. package.path
+  if given.watches then
+    return watch.run(given)
+  end
   local ok, outputs = pcall(output.open, given)
   if not ok then
     io.stderr:write("rille spec: ", outputs, "\n")
     return 2
   end
   given.opened = outputs
-  package.path = "./?.lua;./?/init.lua;" .. package.path
   local status, err = run(given)
   if not status then
     io.stderr:write("rille spec: ", err, "\n")

@@ -66,11 +66,13 @@ local OURS = {
   ["-o"] = add_output, ["--output"] = add_output,
   ["--name"] = function(self, value) note(self, "file", "--filter=" .. escaped(value)) end,
   ["--slowest"] = "slowest", ["--parallel"] = "parallel",
+  ["--loads"] = "loads", -- the file that hears which files each spec has read: we are a run of --watch
   ["--coverage-file"] = function(self, value) self.covers, self.coverage_file = true, value end,
   ["--coverage-min"] = read_percent,
 }
 
-local OUR_FLAGS = { ["--only-failures"] = "only_failures", ["--coverage"] = "covers", ["-c"] = "covers" }
+local OUR_FLAGS = { ["--only-failures"] = "only_failures", ["--coverage"] = "covers", ["-c"] = "covers",
+  ["--watch"] = "watches" }
 
 local EXAMPLES = { ["--shuffle"] = "number, as in --shuffle 20", ["--slowest"] = "number, as in --slowest 10",
   ["--parallel"] = "number, as in --parallel 4", ["-o"] = "name, as in -o TAP or -o junit:report.xml" }
@@ -137,12 +139,15 @@ end
 
 local function parse(words)
   local self = setmetatable({
-    words = words, given = {}, paths = {}, patterns = {}, excludes = {}, outputs = {}, is_recursive = true,
+    words = words, given = {}, paths = {}, patterns = {}, excludes = {}, outputs = {}, options = {}, is_recursive = true,
     is_partial = false,
   }, Options)
   local i = 1
   while i <= #words do
     local took = take_valued(self, words, i)
+    for k = i, i + math.max(took, 1) - 1 do
+      self.options[#self.options + 1] = (took > 0 or words[k]:sub(1, 1) == "-" and words[k] ~= "--watch") and words[k] or nil
+    end
     if took == 0 and words[i]:sub(1, 1) == "-" and words[i] ~= "-" then
       take_flag(self, words[i])
     elseif took == 0 then
@@ -175,7 +180,7 @@ end
 --- Read the words.
 -- @tparam {string,...} words
 -- @treturn table|nil paths, patterns, excludes, seed, orders, app, report, directory, slowest, parallel, only_failures, covers,
--- coverage_file, coverage_min;
+-- coverage_file, coverage_min, watches, loads;
 -- outputs: { name, file }; is_direct: busted is asked something else than to run specs; is_partial: a file's
 -- examples do not all run; wants_help
 -- @treturn string what is wrong
@@ -250,6 +255,13 @@ function Options:words_for_all(files)
   return with_paths(words, files)
 end
 
+--- The words behind `rille spec` of a run of --watch.
+-- @tparam {string,...} paths
+-- @tparam string loads the file that hears what was read
+function Options:words_for_run(paths, loads)
+  return with_paths({ "--loads=" .. loads, unpack(self.options) }, paths)
+end
+
 --- The words behind `rille spec` of the process that runs one file.
 function Options:words_for_file(path, report)
   local words = collect(self, "both", "file")
@@ -257,6 +269,9 @@ function Options:words_for_file(path, report)
   words[#words + 1] = ("--seed=%d"):format(self.seed)
   if self.orders then
     words[#words + 1] = ("--shuffle=%d"):format(self.orders)
+  end
+  if self.loads then
+    words[#words + 1] = "--loads=" .. self.loads
   end
   if self.covers then
     words[#words + 1] = "--coverage"

@@ -84,6 +84,8 @@ local function gather(events)
       current = nil
     elseif event.event == "coverage" then
       report.coverage = event.files
+    elseif event.event == "loads" then
+      report.loads = event.files
     elseif event.event == "over" then
       report.is_over = true
     elseif current and (event.descriptor == "it" or event.event == "pending") then
@@ -107,7 +109,8 @@ end
 -- @tparam table given rille.test.options
 -- @tparam string path
 -- @tparam[opt] table slot where: `execute(command)` -> as os.execute; `database_url`; without it here, which **blocks**
--- @treturn table examples, errors; `interrupted` when it was ended from the keyboard; `coverage`, of rille.test.coverage
+-- @treturn table examples, errors; `interrupted` when it was ended from the keyboard; `coverage`, of rille.test.coverage;
+-- `loads`, of rille.test.loads
 function process.run(given, path, slot)
   slot = slot or { execute = run_here }
   local report_path = os.tmpname()

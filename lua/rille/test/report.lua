@@ -2,6 +2,7 @@
 -- collects them. It is one of busted's output handlers.
 local core = require "rille.core"
 local coverage = require "rille.test.coverage"
+local loads = require "rille.test.loads"
 
 -- JSON holds text that is UTF-8; what specs compare may be anything.
 local function printable(text)
@@ -63,6 +64,9 @@ return function(given)
       busted.subscribe({ "error" }, failed "error")
       busted.subscribe({ "pending" }, failed "pending")
       busted.subscribe({ "suite", "end" }, function()
+        if loads.records() then
+          write { event = "loads", files = core.array(loads.list()) }
+        end
         if coverage.counts() then
           write { event = "coverage", files = core.array(coverage.counted()) }
         end

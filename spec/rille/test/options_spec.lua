@@ -64,6 +64,14 @@ describe("the words of rille spec", function()
     assert.same({ { name = "TAP" }, { name = "junit", file = "a:b.xml" } }, parsed("-o", "TAP", "--output=junit:a:b.xml").outputs)
   end)
 
+  it("go on to the runs of --watch, but for the paths", function()
+    local given = parsed("--watch", "-o", "TAP", "spec/apps", "--filter=one", "--parallel", "2")
+    assert.is_true(given.watches)
+    assert.same({ "--loads=/tmp/l", "-o", "TAP", "--filter=one", "--parallel", "2", "a_spec.lua" },
+      given:words_for_run({ "a_spec.lua" }, "/tmp/l"))
+    assert.equal("--report=r --seed=N --loads=x a", joined(parsed("--loads=x"):words_for_file("a", "r")))
+  end)
+
   it("choose examples by name, each with its own characters", function()
     local given = parsed("--name", "a (b)", "--filter", "^c")
     assert.equal("--filter=a %(b%) --filter ^c --report=r --seed=N f", joined(given:words_for_file("f", "r")))
