@@ -8,7 +8,7 @@
 #include "cli/inquiry.h"
 #include "loop/loop.h"
 
-enum { LOOK_MS = 20, PATIENCE_S = 70 /* for a reload the server itself gives up after a minute */ };
+enum { LOOK_MS = 20, WORD_MS = 1000 /* then people want to know */, PATIENCE_S = 70 /* for a reload the server itself gives up after a minute */ };
 
 /* One request: what was so before it, and what the account says once it is done. */
 typedef struct asking {
@@ -18,7 +18,8 @@ typedef struct asking {
     double pid, reloads; /* before */
     /* 0 not yet; 1 done, 2 failed: it has said why. NULL for `all`: nobody answers there. */
     int (*look)(const struct asking *asking, const cJSON *all);
-    const char *otherwise; /* what to say when it does not come about */
+    const char *meanwhile; /* what to say to people while it takes its time, */
+    const char *otherwise; /* and when it does not come about */
 } asking;
 
 static int look_at_reload(const asking *at, const cJSON *all) {
@@ -57,9 +58,13 @@ static int look_at_stop(const asking *at, const cJSON *all) {
 }
 
 static int wait_for_end(const asking *at) {
-    uint64_t until_ns = rl_clock_ns() + (uint64_t)PATIENCE_S * 1000000000;
-    bool asks = at->look != look_at_stop;
-    while (rl_clock_ns() < until_ns) {
+    uint64_t began_ns = rl_clock_ns();
+    bool asks = at->look != look_at_stop, is_told = !isatty(STDERR_FILENO);
+    for (uint64_t took_ns; (took_ns = rl_clock_ns() - began_ns) < (uint64_t)PATIENCE_S * 1000000000;) {
+        if (!is_told && took_ns >= (uint64_t)WORD_MS * 1000000) {
+            fprintf(stderr, "rille %s: %s\n", at->command->name, at->meanwhile);
+            is_told = true;
+        }
         cJSON *all = asks ? rl_inquire_quietly(at->command) : NULL;
         int seen = at->look(at, all);
         cJSON_Delete(all);
@@ -97,18 +102,20 @@ static int ask(asking *at, bool needs_supervisor) {
 
 int rl_ask_reload(const rl_command *command) {
     asking at = {.command = command, .signal_number = RL_RELOAD_SIGNAL, .look = look_at_reload,
-                 .otherwise = "the server does not get to it"};
+                 .meanwhile = "its workers load the app", .otherwise = "the server does not get to it"};
     return ask(&at, false);
 }
 
 int rl_ask_upgrade(const rl_command *command) {
     asking at = {.command = command, .signal_number = RL_UPGRADE_SIGNAL, .look = look_at_upgrade,
+                 .meanwhile = "the new binary checks the app, and begins",
                  .otherwise = "the old binary goes on: the server's log says why"};
     return ask(&at, true);
 }
 
 int rl_ask_stop(const rl_command *command) {
     asking at = {.command = command, .signal_number = SIGTERM, .look = look_at_stop,
+                 .meanwhile = "the server answers what has begun, for as long as its drain_timeout",
                  .otherwise = "the server was told, and is still draining"};
     return ask(&at, false);
 }

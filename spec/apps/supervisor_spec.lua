@@ -2,6 +2,7 @@
 local database = require "spec.apps.database"
 local server = require "spec.server"
 local shell = require "spec.shell"
+local terminal = require "spec.terminal"
 local wire = require "spec.wire"
 
 describe("a supervised server", function()
@@ -166,6 +167,18 @@ describe("a supervised server", function()
     assert.same({ true, "generation 2 serves" }, { tell "reload" })
     assert.same({ true, "" }, { tell "stop" })
     assert.equal(0, (running:stop()))
+  end)
+
+  it("says at a terminal what it waits for", function()
+    start()
+    local held = wire.connect(running.port)
+    held:send "POST /held HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na"
+    local at = terminal.open(("%s stop --host 127.0.0.1 --port %d"):format(shell.quoted(shell.rille()), running.port))
+    at:see "rille stop: the server answers what has begun"
+    held:send "b"
+    assert.equal("2", assert(held:answer()).body)
+    held:close()
+    assert.equal(0, at:close())
   end)
 
   it("says once why it cannot start, and tries no more", function()
