@@ -204,6 +204,13 @@ local function told(value)
   end
 end
 
+-- What is made by Rille is not shown from inside: a database knows its URL, and that a password.
+local function named(state, value)
+  local meta = getmetatable(value)
+  local name = type(meta) == "table" and rawget(meta, "__name")
+  return type(name) == "string" and name:find "^rille%." and painted(state, "dim", "(" .. name .. ")") or nil
+end
+
 local function shown_object(state, value, indent, depth)
   local names = column_names(value)
   if depth > MOST_DEPTH then
@@ -213,7 +220,7 @@ local function shown_object(state, value, indent, depth)
   elseif Query.is(value) and rawget(value, "model") == value then
     return depth == 1 and shown_model(value) or tostring(value)
   end
-  return told(value) or shown_table(state, value, indent, depth)
+  return told(value) or named(state, value) or shown_table(state, value, indent, depth)
 end
 
 function shown(state, value, indent, depth)

@@ -49,6 +49,14 @@ describe("rille.console.inspect", function()
     assert.matches("^select .* from ", (shown(rille.model("things", {}):where("a = ?", 1)):lower()))
   end)
 
+  it("shows nothing of the inside of what Rille made", function()
+    for _, value in ipairs { rille.db, rille.app(), rille.channel() } do
+      assert.matches("^%(rille%.[%w_]+%)$", shown(value))
+    end
+    assert.equal("{ (rille.db) }", shown { rille.db })
+    assert.equal("not_found: no such user", shown(select(2, pcall(rille.fail, 404, "no such user"))))
+  end)
+
   it("paints only where there are colours", function()
     assert.equal("\27[33m1\27[m", inspect.of(1, { width = 80, has_colours = true }))
     assert.equal('{ \27[32m"a"\27[m }', inspect.of({ "a" }, { width = 10, has_colours = true }))
