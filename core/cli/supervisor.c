@@ -12,7 +12,7 @@
  * nobody who can die of a bug. A route that brought three processes down within ten
  * minutes is answered 503 from then on.
  *
- * 406 lines because what is heard from processes, signals and clocks changes one state. */
+ * 402 lines because what is heard from processes, signals and clocks changes one state. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
