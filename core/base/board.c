@@ -10,7 +10,7 @@
 struct rl_board {
     pthread_mutex_t lock;
     rl_list notes;
-    size_t count;
+    size_t count, text_most;
 };
 
 typedef struct note {
@@ -18,12 +18,13 @@ typedef struct note {
     char *key, *text;
 } note;
 
-rl_err rl_board_new(rl_board **out) {
+rl_err rl_board_new(size_t text_most, rl_board **out) {
     rl_board *board = rl_mem_zalloc(1, sizeof *board);
     if (board == NULL)
         return RL_ENOMEM;
     pthread_mutex_init(&board->lock, NULL);
     rl_list_init(&board->notes);
+    board->text_most = text_most;
     *out = board;
     return RL_OK;
 }
@@ -90,7 +91,7 @@ rl_err rl_board_put(rl_board *board, const char *key, const char *text) {
     if (board == NULL)
         return RL_OK;
     size_t len = text == NULL ? 0 : strlen(text);
-    if (len > RL_BOARD_TEXT_MOST)
+    if (len > board->text_most)
         return RL_EFULL;
     char *copy = text == NULL ? NULL : rl_mem_strndup(text, len);
     if (text != NULL && copy == NULL)

@@ -14,9 +14,10 @@
 
 typedef struct rl_board rl_board;
 
-enum { RL_BOARD_MOST = 256 /* keys */, RL_BOARD_TEXT_MOST = 1024 /* bytes of a text */ };
+enum { RL_BOARD_MOST = 256 /* keys */ };
 
-RL_MUST_USE rl_err rl_board_new(rl_board **out);
+/* Texts have `text_most` bytes at most. */
+RL_MUST_USE rl_err rl_board_new(size_t text_most, rl_board **out);
 void rl_board_free(rl_board *board);
 /* Put a copy of `text` up, in place of what that key had; NULL takes it down. RL_EFULL for one text or key too many, or
  * a text too long: what the key had stays. */

@@ -258,6 +258,10 @@ void rl_entry_close(rl_entry *entry, uint32_t number, uint64_t now_ns) {
     pthread_mutex_unlock(&entry->journal->lock);
 }
 
+const rl_entry_head *rl_entry_read(const rl_entry *entry) {
+    return &entry->head;
+}
+
 uint32_t rl_entry_parent(const rl_entry *entry, uint32_t number) {
     return entry == NULL || number == 0 ? 0 : entry->events[number - 1].parent; /* written once, by this thread */
 }

@@ -89,6 +89,8 @@ void rl_entry_end(rl_entry *entry, int status, uint64_t now_ns);
 /* `at` and `text` may be empty. 0 when it is not kept: a number that every call here takes. */
 uint32_t rl_entry_open(rl_entry *entry, uint32_t parent, const char *what, rl_slice at, rl_slice text, uint64_t now_ns);
 void rl_entry_close(rl_entry *entry, uint32_t event, uint64_t now_ns);
+/* As it is now; for the writing thread. */
+const rl_entry_head *rl_entry_read(const rl_entry *entry);
 /* The event that it is under. */
 uint32_t rl_entry_parent(const rl_entry *entry, uint32_t event);
 

@@ -12,6 +12,7 @@
 
 #include "base/record.h"
 #include "base/mem.h"
+#include "base/tail.h"
 
 enum {
     HALF_CAP = 512 * 1024, /* two of them: 1 MB holds some 5,000 access lines */
@@ -39,6 +40,7 @@ struct rl_log {
     half filling, draining; /* the writer reads `draining` without the lock: only it swaps them */
     uint64_t dropped, unreported;
     bool urgent, closing, finished;
+    rl_tail *tail; /* NULL: none is kept */
     atomic_bool abandoned; /* close gave up waiting: the writer frees the log */
     char bytes[2][HALF_CAP];
 };
@@ -94,10 +96,10 @@ static int64_t unix_now_ms(void) {
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-static size_t write_line(const rl_log *log, rl_log_level level, const char *msg, const rl_log_field *fields,
-                         size_t count, char out[RL_LOG_LINE_MOST]) {
+static size_t write_line(const rl_log *log, rl_log_format format, rl_log_level level, const char *msg,
+                         const rl_log_field *fields, size_t count, char out[RL_LOG_LINE_MOST]) {
     rl_record record = {
-        .format = log->format,
+        .format = format,
         .coloured = log->coloured,
         .utc_offset_s = log->utc_offset_s,
         .unix_ms = unix_now_ms(),
@@ -112,7 +114,7 @@ static size_t write_line(const rl_log *log, rl_log_level level, const char *msg,
 static bool report_dropped(rl_log *log, uint64_t count) {
     char msg[48], line[RL_LOG_LINE_MOST];
     snprintf(msg, sizeof msg, "dropped %llu line%s", (unsigned long long)count, count == 1 ? "" : "s");
-    return write_all(log, line, write_line(log, RL_LOG_WARN, msg, NULL, 0, line));
+    return write_all(log, line, write_line(log, log->format, RL_LOG_WARN, msg, NULL, 0, line));
 }
 
 /* With the lock held, also at its return. Waits for lines, then a little for
@@ -151,6 +153,7 @@ static void destroy(rl_log *log) {
     pthread_cond_destroy(&log->to_writer);
     pthread_cond_destroy(&log->to_closer);
     pthread_mutex_destroy(&log->lock);
+    rl_mem_free(log->tail);
     rl_mem_free(log);
 }
 
@@ -264,12 +267,19 @@ void rl_log_write(rl_log *log, rl_log_level level, const char *msg, const rl_log
     if (!rl_log_wants(log, level))
         return;
     char line[RL_LOG_LINE_MOST];
-    size_t len = write_line(log, level, msg, fields, count, line);
+    size_t len = write_line(log, log->format, level, msg, fields, count, line);
     pthread_mutex_lock(&log->lock);
     bool wake = queue_line(log, level, line, len);
+    bool has_tail = log->tail != NULL;
     pthread_mutex_unlock(&log->lock);
     if (wake)
         pthread_cond_signal(&log->to_writer);
+    if (!has_tail)
+        return;
+    len = write_line(log, RL_LOG_JSON, level, msg, fields, count, line);
+    pthread_mutex_lock(&log->lock);
+    rl_tail_add(log->tail, line, len);
+    pthread_mutex_unlock(&log->lock);
 }
 
 void rl_log_printf(rl_log *log, rl_log_level level, const char *fmt, ...) {
@@ -281,6 +291,25 @@ void rl_log_printf(rl_log *log, rl_log_level level, const char *fmt, ...) {
     vsnprintf(msg, sizeof msg, fmt, args);
     va_end(args);
     rl_log_write(log, level, msg, NULL, 0);
+}
+
+rl_err rl_log_keep_tail(rl_log *log) {
+    rl_tail *tail = rl_mem_zalloc(1, sizeof *tail);
+    if (tail == NULL)
+        return RL_ENOMEM;
+    pthread_mutex_lock(&log->lock);
+    log->tail = tail;
+    pthread_mutex_unlock(&log->lock);
+    return RL_OK;
+}
+
+size_t rl_log_copy_tail(rl_log *log, char *out) {
+    if (log == NULL)
+        return 0;
+    pthread_mutex_lock(&log->lock);
+    size_t len = log->tail == NULL ? 0 : rl_tail_copy(log->tail, out);
+    pthread_mutex_unlock(&log->lock);
+    return len;
 }
 
 uint64_t rl_log_dropped(rl_log *log) {

@@ -73,6 +73,12 @@ RL_MUST_USE rl_err rl_log_open(int fd, rl_log_format format, rl_log_level least,
  * second at most, then gives those lines up. No other thread may use the log. */
 void rl_log_close(rl_log *log);
 
+/* Keep the last lines from now on, for rl_log_copy_tail. RL_ENOMEM: none are. */
+RL_MUST_USE rl_err rl_log_keep_tail(rl_log *log);
+/* Those lines, as JSON whatever the format, the oldest first; whole ones, RL_TAIL_MOST bytes at most. Returns how many
+ * bytes these are. */
+size_t rl_log_copy_tail(rl_log *log, char *out);
+
 /* Whether lines of `level` are written: ask before gathering costly fields. */
 bool rl_log_wants(const rl_log *log, rl_log_level level);
 /* One line. `fields` may be NULL when `count` is 0. */

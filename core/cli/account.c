@@ -97,7 +97,7 @@ static void see_store(void *owner, const char *name, const rl_store_stats *now) 
     add(item, "expired", count(now->expired));
 }
 
-rl_err rl_account_write(const rl_account *account, rl_buf *out) {
+static cJSON *tell_all(const rl_account *account) {
     const rl_serving *serving = account->serving;
     cJSON *all = cJSON_CreateObject();
     cJSON_AddStringToObject(all, "version", RILLE_VERSION);
@@ -112,7 +112,6 @@ rl_err rl_account_write(const rl_account *account, rl_buf *out) {
     add(all, "port", account->port);
     add(all, "uptime", seconds(rl_clock_ns() - account->since_ns));
     add(all, "workers", count(account->workers));
-    add_generation(all, account->reload);
     add(all, "connections", count(atomic_load(&serving->connections)));
     add(all, "body_memory", count(atomic_load(&serving->body_budget.used)));
     rl_budgets_look(serving->database_budgets, see_database, cJSON_AddArrayToObject(all, "databases"));
@@ -121,6 +120,10 @@ rl_err rl_account_write(const rl_account *account, rl_buf *out) {
     rl_topics_look(serving->commons->topics, see_topic, cJSON_AddArrayToObject(all, "topics"));
     rl_stores_look(serving->commons->stores, see_store, cJSON_AddArrayToObject(all, "stores"));
     rl_board_look(serving->board, see_schedule, cJSON_AddArrayToObject(all, "schedules"));
+    return all;
+}
+
+static rl_err write_take(cJSON *all, rl_buf *out) {
     char *text = cJSON_PrintUnformatted(all);
     cJSON_Delete(all);
     if (text == NULL)
@@ -128,4 +131,14 @@ rl_err rl_account_write(const rl_account *account, rl_buf *out) {
     rl_err err = rl_buf_append(out, rl_slice_of(text, strlen(text)));
     cJSON_free(text);
     return err;
+}
+
+rl_err rl_account_write(const rl_account *account, rl_buf *out) {
+    cJSON *all = tell_all(account);
+    add_generation(all, account->reload);
+    return write_take(all, out);
+}
+
+rl_err rl_account_tell(const rl_teller *teller, rl_buf *out) {
+    return write_take(tell_all(RL_CONTAINER((uintptr_t)teller, rl_account, teller)), out);
 }

@@ -16,6 +16,7 @@
 #include "cli/reload.h"
 
 typedef struct rl_account {
+    rl_teller teller; /* rl_account_tell: without what only the thread that reloads knows */
     const rl_serving *serving;
     size_t workers;
     uint16_t port;
@@ -27,5 +28,7 @@ typedef struct rl_account {
 
 /* Appends it to `out`. */
 RL_MUST_USE rl_err rl_account_write(const rl_account *account, rl_buf *out);
+/* The same from any thread: without generation, reloads and failure. */
+RL_MUST_USE rl_err rl_account_tell(const rl_teller *teller, rl_buf *out);
 
 #endif

@@ -21,6 +21,7 @@
 enum {
     TOLD_TO = 1024, /* beside the numbers of signals: the supervisor says so */
     END_GRACE_MS = 8000, /* beyond stop_delay and drain_timeout: a worker has graces of its own */
+    SCHEDULE_MOST = 1024, GAUGE_MOST = 64 * 1024, /* bytes of what one says of itself */
     LOOK_MOST_MS = 1000, /* between two looks whether workers turn */
     STATUS_MOST = 128 * 1024 /* what a socket takes at once, and more than a hundred databases say */
 };
@@ -36,6 +37,7 @@ typedef struct process {
     rl_reload *reload;   /* NULL until all serve */
     int signals; /* a signalfd */
     uint64_t since_ns;
+    rl_account told; /* what workers know of it */
     uint64_t looked_ns; /* when workers were last asked whether they turn */
     bool link_has_ended;
     bool is_ending; /* whoever asks for the server now means the next one */
@@ -67,10 +69,15 @@ static size_t count_in(const process *at, rl_worker_state state) {
     return count;
 }
 
+static rl_account account_of(const process *at) {
+    return (rl_account){
+        .teller = {rl_account_tell}, .serving = &at->serving, .workers = at->from->count, .port = at->from->port,
+        .since_ns = at->since_ns, .reload = at->reload, .supervisor = at->from->link >= 0 ? getppid() : 0,
+        .restarts = at->from->restarts};
+}
+
 static void tell_status(const process *at) {
-    const rl_account account = {
-        .serving = &at->serving, .workers = at->count, .port = at->from->port, .since_ns = at->since_ns,
-        .reload = at->reload, .supervisor = at->from->link >= 0 ? getppid() : 0, .restarts = at->from->restarts};
+    const rl_account account = account_of(at);
     int peer = rl_control_accept(at->from->control);
     if (peer < 0)
         return;
@@ -314,8 +321,12 @@ static int start_and_run(process *at) {
         fprintf(stderr, "rille: cannot start the log\n");
         return 1;
     }
+    if (at->serving.journal != NULL && rl_log_keep_tail(at->serving.log) != RL_OK)
+        rl_log_printf(at->serving.log, RL_LOG_WARN, "out of memory: /_rille will have no log");
     warn_of_clamp(at);
     at->since_ns = rl_clock_ns();
+    at->told = account_of(at);
+    at->serving.teller = &at->told.teller;
     size_t wanted = at->count;
     for (at->count = 0; at->count < wanted; at->count++)
         if (rl_worker_start(&at->serving, at->edition, at->from->fds[at->count], at->count, &at->workers[at->count]) != RL_OK)
@@ -347,10 +358,11 @@ int rl_process_run(const rl_command *command, const rl_inheritance *from) {
     at.workers = rl_mem_zalloc(at.count, sizeof *at.workers);
     bool keeps_journal = at.settings->timeline || rl_settings_is_development(at.settings);
     int status = 1;
-    if (at.workers == NULL || !open_descriptors(&at) || rl_board_new(&at.serving.board) != RL_OK ||
+    if (at.workers == NULL || !open_descriptors(&at) || rl_board_new(SCHEDULE_MOST, &at.serving.board) != RL_OK ||
         rl_budgets_new(&at.serving.database_budgets) != RL_OK ||
         rl_pg_listeners_new(&at.serving.database_listeners) != RL_OK || rl_commons_new(&at.serving.commons) != RL_OK ||
-        (keeps_journal && rl_journal_new(&at.serving.journal) != RL_OK))
+        (keeps_journal && rl_journal_new(&at.serving.journal) != RL_OK) ||
+        (keeps_journal && rl_board_new(GAUGE_MOST, &at.serving.gauges) != RL_OK))
         fprintf(stderr, "rille: out of memory or descriptors\n");
     else if (read_edition(&at))
         status = start_and_run(&at);
@@ -358,6 +370,7 @@ int rl_process_run(const rl_command *command, const rl_inheritance *from) {
     rl_edition_drop(at.edition);
     rl_board_free(at.serving.board);
     rl_journal_free(at.serving.journal);
+    rl_board_free(at.serving.gauges);
     rl_budgets_free(at.serving.database_budgets);
     rl_pg_listeners_free(at.serving.database_listeners);
     rl_commons_free(at.serving.commons);

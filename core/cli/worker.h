@@ -23,6 +23,7 @@
 #include "pg/budget.h"
 #include "pg/listener.h"
 #include "sync/commons.h"
+#include "vm/vm.h"
 
 typedef enum rl_worker_state { RL_WORKER_LOADING, RL_WORKER_READY, RL_WORKER_SERVING, RL_WORKER_FAILED, RL_WORKER_ENDED } rl_worker_state;
 typedef enum rl_worker_next { RL_NEXT_NONE, RL_NEXT_LOADING, RL_NEXT_READY, RL_NEXT_FAILED } rl_worker_next;
@@ -35,7 +36,9 @@ typedef struct rl_serving {
     rl_log *log;
     rl_body_budget body_budget;
     rl_board *board; /* for `rille status` */
-    rl_journal *journal; /* NULL: none is kept */
+    rl_journal *journal; /* NULL: none is kept, and no gauges */
+    rl_board *gauges;
+    const rl_teller *teller;
     rl_budgets *database_budgets;
     rl_pg_listeners *database_listeners;
     rl_commons *commons;

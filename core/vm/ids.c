@@ -63,6 +63,10 @@ double rl_ids_number(const rl_ids *ids, uint32_t slot) {
     return (double)ids->slots[slot].epoch * RL_MOST_IDS + slot;
 }
 
+struct rl_task *rl_ids_at(const rl_ids *ids, uint32_t slot) {
+    return ids->slots[slot].task;
+}
+
 struct rl_task *rl_ids_find(const rl_ids *ids, double id) {
     if (!(id >= 0 && id < 0x1p53) || id != floor(id))
         return NULL;

@@ -31,6 +31,8 @@ uint32_t rl_ids_next(const rl_ids *ids);
 void rl_ids_take_back(rl_ids *ids, uint32_t slot);
 /* The id of the task in `slot`. */
 double rl_ids_number(const rl_ids *ids, uint32_t slot);
+/* Who is in the slot, below ids->count; NULL: nobody. */
+struct rl_task *rl_ids_at(const rl_ids *ids, uint32_t slot);
 /* NULL for what is no id, or no longer. */
 struct rl_task *rl_ids_find(const rl_ids *ids, double id);
 

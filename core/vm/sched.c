@@ -157,6 +157,10 @@ uint32_t rl_sched_next_slot(const rl_sched *sched) {
     return rl_ids_next(&sched->ids);
 }
 
+const rl_ids *rl_sched_ids(const rl_sched *sched) {
+    return &sched->ids;
+}
+
 rl_err rl_task_init_late(rl_task *task, rl_vm *vm, rl_scope *parent, int (*begin)(rl_task *task),
                          void (*ended)(rl_task *task, int status, int count)) {
     task->vm = vm;

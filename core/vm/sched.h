@@ -42,6 +42,8 @@ void rl_task_start(rl_task *task, int argc);
 void rl_sched_shuffle(rl_sched *sched, uint64_t seed);
 /* The slot of the task that is initialized next. */
 uint32_t rl_sched_next_slot(const rl_sched *sched);
+/* All tasks that have not ended. */
+const struct rl_ids *rl_sched_ids(const rl_sched *sched);
 /* Log that `who` held the worker for `took_ns`. */
 void rl_sched_report_slow(const rl_vm *vm, const char *who, uint64_t took_ns);
 /* Give up a task that does not run: releases all it holds. `ended` is not

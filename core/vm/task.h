@@ -139,6 +139,7 @@ void rl_vm_open_file(lua_State *L);
 void rl_vm_open_source(lua_State *L);
 void rl_vm_open_threads(lua_State *L);
 void rl_vm_open_journal(lua_State *L);
+void rl_vm_open_gauge(lua_State *L);
 void rl_vm_open_shared(lua_State *L);
 void rl_vm_open_prompt(lua_State *L);
 void rl_vm_open_news(lua_State *L);

@@ -126,6 +126,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_journal(L);
     rl_vm_open_prompt(L);
     rl_vm_open_news(L);
+    rl_vm_open_gauge(L);
     return 1;
 }
 

@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 #include "loop/loop.h"
@@ -18,6 +19,11 @@
 
 typedef struct rl_vm rl_vm;
 struct rl_sched;
+
+/* Appends a JSON document to `out`; from any thread. */
+typedef struct rl_teller {
+    rl_err (*tell)(const struct rl_teller *teller, rl_buf *out);
+} rl_teller;
 
 struct rl_vm {
     lua_State *L;
@@ -46,6 +52,9 @@ struct rl_vm {
     struct rl_commons *own_commons;
     struct rl_journal *journal; /* of the process; NULL: none is kept */
     struct rl_journal *own_journal;
+    struct rl_board *gauges; /* of the process: what each VM last said of itself; NULL: none does */
+    const struct rl_teller *teller; /* what the process says of itself; NULL: nothing */
+    uint64_t generation; /* of the app's code, that it runs */
 };
 
 /* A VM with the standard libraries and Rille's primitives (`require "rille.core"`),

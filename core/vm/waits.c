@@ -42,7 +42,7 @@ void rl_waits_find_place(lua_State *L, const rl_vm *vm, rl_waits_place *out) {
 }
 
 /* A wait in one of Lua's lines is called what the app has called, but where that is no word for a wait. */
-static const char *word_of(const rl_task *task, const rl_waits_place *place) {
+const char *rl_waits_word(const rl_task *task, const rl_waits_place *place) {
     static const char *const words[][2] = {
         {"task", "await"}, {"several", "group"}, {"sync", "lock"}, {"shared_channel", "channel"}};
     if (strcmp(task->waits_for, RL_WAIT_OF_LUA) != 0 || place->module[0] == '\0')
@@ -62,7 +62,7 @@ static uint64_t now_ns(const rl_task *task) {
 static uint32_t open_event(lua_State *L, const rl_task *task, const char *what, rl_slice text) {
     rl_waits_place place;
     rl_waits_find_place(L, task->vm, &place);
-    return rl_entry_open(task->entry, task->under, what != NULL ? what : word_of(task, &place), rl_slice_str(place.at), text,
+    return rl_entry_open(task->entry, task->under, what != NULL ? what : rl_waits_word(task, &place), rl_slice_str(place.at), text,
                          now_ns(task));
 }
 

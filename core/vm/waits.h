@@ -44,5 +44,7 @@ typedef struct rl_waits_place {
 } rl_waits_place;
 /* Where on its stack a coroutine is, which is `L` or does not run. Takes no memory of Lua's. */
 void rl_waits_find_place(lua_State *L, const rl_vm *vm, rl_waits_place *out);
+/* What a task that waits there waits for. */
+const char *rl_waits_word(const rl_task *task, const rl_waits_place *place);
 
 #endif

@@ -2,6 +2,7 @@
 -- stopped: app:on_start, app:on_stop; and what is left to say when its time is up. C runs
 -- this module's function at each.
 local core = require "rille.core"
+local gauge = require "rille.gauge"
 local place = require "rille.place"
 local report = require "rille.report"
 local schedule = require "rille.schedule"
@@ -46,12 +47,14 @@ function actions.start()
     schedule.begin(apps[started].schedules or {})
   end
   service.done()
+  gauge.begin()
 end
 
 -- The next generation takes over: what on_start began, and would now run twice, ends.
 function actions.end_services()
   schedule.end_all()
   service.end_all()
+  gauge.retire()
 end
 
 -- At a stop every hook gets its turn, whatever the others did.
@@ -69,6 +72,7 @@ function actions.stop()
   for thing, fn in pairs(at_stop) do
     fn(thing)
   end
+  gauge.stop()
 end
 
 -- drain_timeout has passed: what still runs is cancelled when this returns.

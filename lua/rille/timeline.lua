@@ -168,4 +168,45 @@ function timeline.routes()
   return list
 end
 
+-- ---- the process ------------------------------------------------------------------------------
+
+--- The process's VMs, as each was at most a second ago: rille.gauge.
+-- @treturn {table,...} by worker and generation: `worker`; `generation`; `since`, unix time; `memory` and `ceiling`, bytes
+-- of Lua's; `live`, requests; `is_retired`: another one has taken over; `lag_ms` and `worst_lag_ms`: how late its loop was
+-- within the last second, and the last minute; `task_count`: tasks that wait; `tasks`: those that have waited the longest,
+-- 100 at most: `what`, `ms`, `stack`, and where there is one `at`, `route` and `request`, an id
+function timeline.vms()
+  local list = core.gauge_all()
+  for i, text in ipairs(list) do
+    list[i] = core.json_decode(text)
+  end
+  table.sort(list, function(a, b)
+    return a.worker < b.worker or a.worker == b.worker and a.generation < b.generation
+  end)
+  return list
+end
+
+--- The last lines of the log.
+-- @tparam[opt=200] integer most
+-- @treturn {table,...} the oldest first: `time`, `level`, `msg`, and the line's own facts by their names
+function timeline.log(most)
+  local lines = {}
+  for line in core.log_tail():gmatch "[^\n]+" do
+    lines[#lines + 1] = line
+  end
+  local list = {}
+  for i = math.max(1, #lines - (most or 200) + 1), #lines do
+    list[#list + 1] = core.json_decode(lines[i])
+  end
+  return list
+end
+
+--- What the process says of itself.
+-- @treturn ?table the document of `rille status --json`, but for `generation`, `reloads` and `failure`; nil where there is
+-- no server
+function timeline.process()
+  local text = core.process_tell()
+  return text and core.json_decode(text)
+end
+
 return timeline

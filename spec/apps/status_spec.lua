@@ -75,6 +75,60 @@ describe("rille status", function()
     await(function(now) return now.databases[1].exclusive.in_use == 0 end)
   end)
 
+  -- Ask what a page about the server is told, until `look` is content with it.
+  local function await_told(what, look)
+    local last
+    local seen = server.wait_for(function()
+      last = api:get("/timeline/" .. what).json
+      return look(last) and last
+    end)
+    assert.truthy(seen, "it was not told: " .. json.encode(last))
+    return seen
+  end
+
+  it("tells a page what it tells here", function()
+    local told, told_here = api:get("/timeline/process").json, account()
+    for _, name in ipairs { "version", "pid", "app", "port", "workers", "host" } do assert.equal(told_here[name], told[name]) end
+    assert.equal(told_here.databases[1].name, told.databases[1].name)
+    assert.equal(#told_here.schedules, #told.schedules)
+  end)
+
+  it("tells a page of the VMs of all workers, and of what waits in them", function()
+    local slept = wire.connect(s.port)
+    assert(slept:send(wire.get "/slept"))
+    local function sleeper(vms)
+      for _, vm in ipairs(vms) do
+        for _, task in ipairs(vm.tasks) do
+          if task.route == "/slept" then return task, vm end
+        end
+      end
+    end
+    local vms = await_told("vms", function(vms) return #vms == 2 and sleeper(vms) end)
+    local task, at = sleeper(vms)
+    assert.same({ 0, 1, 1, 1 }, { vms[1].worker, vms[1].generation, vms[2].worker, vms[2].generation })
+    assert.is_true(vms[1].memory > 100000 and vms[1].ceiling > vms[1].memory and vms[1].worst_lag_ms >= vms[1].lag_ms)
+    assert.matches("^spec/apps/status/app.lua:%d+$", task.at)
+    assert.matches("stack traceback:.*app.lua", task.stack)
+    assert.same({ "sleep", 1 }, { task.what, at.live })
+    local live = await_told("requests", function(list) return list[1] end)
+    local by_id = {}
+    for _, one in ipairs(live) do by_id[one.id] = one end
+    assert.same({ "/slept", true, at.worker }, { by_id[task.request].route, by_id[task.request].is_live, by_id[task.request].worker })
+    os.execute("kill -USR2 " .. s.pid) -- a reload: the request goes on in the generation that it began in
+    vms = await_told("vms", function(list) return #list == 3 and sleeper(list) and select(2, sleeper(list)).is_retired end)
+    assert.equal(1, select(2, sleeper(vms)).generation)
+    slept:close()
+    await_told("vms", function(list) return #list == 2 and list[1].generation == 2 and list[2].generation == 2 end)
+  end)
+
+  it("tells a page the last lines of its log, of all workers", function()
+    api:get "/nowhere"
+    local lines = await_told("log", function(lines) return #lines > 2 and lines end)
+    local seen = {}
+    for _, line in ipairs(lines) do seen[line.path or ""] = line end
+    assert.same({ "info", "request", 404 }, { seen["/nowhere"].level, seen["/nowhere"].msg, seen["/nowhere"].status })
+  end)
+
   it("is printed for people", function()
     local text, status = ask("--port " .. s.port)
     assert.equal(0, status, text)

@@ -10,6 +10,8 @@
 
 #include "mem.h"
 
+enum { TEXT_MOST = 1000 };
+
 static void see(void *owner, const char *text) {
     strcat(owner, text);
     strcat(owner, " ");
@@ -24,7 +26,7 @@ static void assert_says(rl_board *board, const char *all) {
 static void keeps_one_text_for_each_key(void **state) {
     (void)state;
     rl_board *board;
-    assert_int_equal(rl_board_new(&board), RL_OK);
+    assert_int_equal(rl_board_new(TEXT_MOST, &board), RL_OK);
     assert_says(board, "");
     assert_int_equal(rl_board_put(board, "a", "1"), RL_OK);
     assert_int_equal(rl_board_put(board, "b", "2"), RL_OK);
@@ -39,11 +41,11 @@ static void keeps_one_text_for_each_key(void **state) {
 static void has_bounds(void **state) {
     (void)state;
     rl_board *board;
-    assert_int_equal(rl_board_new(&board), RL_OK);
-    static char text[RL_BOARD_TEXT_MOST + 2];
-    memset(text, 'x', RL_BOARD_TEXT_MOST + 1);
+    assert_int_equal(rl_board_new(TEXT_MOST, &board), RL_OK);
+    static char text[TEXT_MOST + 2];
+    memset(text, 'x', TEXT_MOST + 1);
     assert_int_equal(rl_board_put(board, "long", text), RL_EFULL);
-    text[RL_BOARD_TEXT_MOST] = '\0';
+    text[TEXT_MOST] = '\0';
     char key[16];
     for (int i = 0; i < RL_BOARD_MOST; i++) {
         snprintf(key, sizeof key, "%d", i);
@@ -65,7 +67,7 @@ static void none_is_allowed(void **state) {
 
 static void put_some(void) {
     rl_board *board;
-    if (rl_board_new(&board) != RL_OK)
+    if (rl_board_new(TEXT_MOST, &board) != RL_OK)
         return;
     rl_err first = rl_board_put(board, "a", "1");
     if (first == RL_OK && rl_board_put(board, "a", "2") != RL_OK)

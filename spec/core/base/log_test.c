@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/tail.h"
 #include "mem.h"
 
 /* A file in memory, where a log never stalls. */
@@ -231,6 +232,30 @@ static void survives_each_refused_allocation(void **state) {
     each_allocation_fails(open_under_refusal);
 }
 
+static void keeps_its_last_lines_as_json(void **state) {
+    (void)state;
+    static char tail[RL_TAIL_MOST + 1];
+    int fd = open_memory();
+    rl_log *log;
+    assert_int_equal(rl_log_open(fd, RL_LOG_READABLE, RL_LOG_INFO, &log), RL_OK);
+    rl_log_write(log, RL_LOG_INFO, "before", NULL, 0);
+    assert_int_equal(rl_log_copy_tail(log, tail), 0);
+    assert_int_equal(rl_log_keep_tail(log), RL_OK);
+    rl_log_field field = rl_log_str("who", RL_LIT("a\nb"));
+    rl_log_write(log, RL_LOG_WARN, "one", &field, 1);
+    rl_log_write(log, RL_LOG_DEBUG, "too little", NULL, 0);
+    rl_log_write(log, RL_LOG_INFO, "two", NULL, 0);
+    tail[rl_log_copy_tail(log, tail)] = '\0';
+    assert_non_null(strstr(tail, "\"level\":\"warn\",\"msg\":\"one\",\"who\":\"a\\nb\"}\n{"));
+    assert_int_equal(count_of(tail, "\n"), 2);
+    assert_non_null(strstr(tail, "\"msg\":\"two\"}\n"));
+    rl_log_close(log);
+    char *text = take_text(fd);
+    assert_int_equal(count_of(text, "{"), 0); /* who reads the log gets what was asked for */
+    free(text);
+    assert_int_equal(rl_log_copy_tail(NULL, tail), 0);
+}
+
 int main(void) {
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
@@ -242,6 +267,7 @@ int main(void) {
         cmocka_unit_test(closing_gives_up_on_a_reader_that_never_reads),
         cmocka_unit_test(a_broken_descriptor_is_survived_and_counted),
         cmocka_unit_test(levels_have_names_both_ways),
+        cmocka_unit_test(keeps_its_last_lines_as_json),
         cmocka_unit_test(survives_each_refused_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,96 @@
+--- What this VM does just now, told each second to whoever looks: its memory, its tasks that wait, how late its loop is.
+--
+-- Where a record of requests is kept (rille.timeline), on each worker of a server. What a generation says stands until
+-- it ends: one that was replaced and still has requests is seen, too.
+local core = require "rille.core"
+
+local gauge = {}
+
+local LOOK = 0.25        -- seconds: a loop that is held for longer than that is seen in any case
+local LOOKS_A_TELLING = 4
+local WORST_OF = 60      -- tellings
+local MOST_TEXT = 60000  -- bytes: the board in C has room for little more
+
+local since
+local is_retired = false
+local worst = {} -- the worst delay before each of the last tellings, the latest first
+
+local function ms(seconds)
+  return math.floor(seconds * 1e6 + 0.5) / 1e3
+end
+
+local function tasks_of()
+  local list, count = core.gauge_parked()
+  for _, task in ipairs(list) do
+    task.ms, task.waited = ms(task.waited), nil
+  end
+  return list, count
+end
+
+-- As text, with as many tasks as have room.
+local function text_of(now)
+  local text = core.json_encode(now)
+  while #text > MOST_TEXT and #now.tasks > 0 do
+    for _ = 1, math.ceil(#now.tasks / 4) do
+      table.remove(now.tasks)
+    end
+    text = core.json_encode(now)
+  end
+  return text
+end
+
+local function tell(lag)
+  table.insert(worst, 1, lag)
+  worst[WORST_OF + 1] = nil
+  local now = core.gauge_vm()
+  now.since, now.is_retired = since, is_retired or nil
+  now.lag_ms, now.worst_lag_ms = ms(lag), ms(math.max(unpack(worst)))
+  now.tasks, now.task_count = tasks_of()
+  core.gauge_put(text_of(now))
+end
+
+-- How much later than asked for it is woken is how late everybody on this loop is.
+local function look(times)
+  local lag = 0
+  for _ = 1, times do
+    local due = core.uptime() + LOOK
+    if core.sleep(LOOK * 1000) == 0 then
+      return nil -- cancelled
+    end
+    lag = math.max(lag, core.uptime() - due)
+  end
+  return lag
+end
+
+local function run()
+  local lag = look(1)
+  while lag do
+    tell(lag)
+    lag = look(LOOKS_A_TELLING)
+  end
+  core.gauge_put(nil)
+end
+
+local id -- of the task
+
+--- Begin to tell, where anybody can hear it.
+function gauge.begin()
+  if core.journal_is_kept() and core.gauge_put(nil) then
+    since = core.wall()
+    id = core.spawn(true, run)
+  end
+end
+
+--- Another generation has taken over.
+function gauge.retire()
+  is_retired = true
+end
+
+--- Say nothing any more.
+function gauge.stop()
+  if id then
+    core.cancel(id)
+  end
+end
+
+return gauge
