@@ -30,7 +30,6 @@ rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_databases *datab
         at->vm->journal = serving->journal;
         at->vm->gauges = serving->gauges;
         at->vm->teller = serving->teller;
-        at->vm->generation = edition->number;
         at->vm->budgets = serving->database_budgets;
         at->vm->databases = databases;
         at->vm->listeners = serving->database_listeners;

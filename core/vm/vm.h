@@ -54,7 +54,6 @@ struct rl_vm {
     struct rl_journal *own_journal;
     struct rl_board *gauges; /* of the process: what each VM last said of itself; NULL: none does */
     const struct rl_teller *teller; /* what the process says of itself; NULL: nothing */
-    uint64_t generation; /* of the app's code, that it runs */
 };
 
 /* A VM with the standard libraries and Rille's primitives (`require "rille.core"`),

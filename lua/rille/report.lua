@@ -82,7 +82,7 @@ local function internal(err, fault)
   }
   if is_development then
     told.message = fault.error
-    told.details = (fault.sql or fault.statements)
+    told.details = fault.sql
       and { at = fault.at, sql = fault.sql, source = fault.source, statements = fault.statements }
   end
   return told
