@@ -4,6 +4,8 @@ local place = require "rille.place"
 local Query = require "rille.model.query"
 local step = require("rille.model.shape").step
 
+local Db = getmetatable(require "rille.db") -- of all its handles
+
 local deriving = Query.deriving
 local check_self, check_name, derive = deriving.check_self, deriving.check_name, deriving.derive
 local with_value, with_values = deriving.with_value, deriving.with_values
@@ -243,5 +245,8 @@ end
 -- @treturn query
 function Query:via(db)
   check_self(self)
+  if getmetatable(db) ~= Db then
+    place.blame(("via takes a database, as db:read() and db:with{ … } give it: got a %s"):format(type(db)))
+  end
   return self:in_manner { db = db }
 end

@@ -278,4 +278,7 @@ function rows.methods:query(name)
   return fetch.of_one(relation, values_in(relation, self))
 end
 
+--- What a list can that a query cannot, by name.
+related.methods = List
+
 return related

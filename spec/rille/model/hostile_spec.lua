@@ -1,7 +1,11 @@
 -- Every method of models is given what attackers write, as names and as values: all of it is bound, quoted or refused,
 -- and the tables are as they were.
 local private = require "spec.rille.db.private"
+local Query = require "rille.model.query"
+local related = require "rille.model.related"
 local rille = require "rille"
+local row = require "rille.model.row"
+local write = require "rille.model.write"
 
 local NASTY = {
   "'", '"', "';--", '";--', "' or '1'='1", "x'; drop table victims; --", 'x"; drop table victims; --', "1; delete from victims",
@@ -27,6 +31,8 @@ describe("rille.model's methods", function()
       tags text[], meta jsonb, is_nice boolean)]]
     db:exec "insert into victims (name, age) select 'n' || n, n from generate_series(1, 3) n"
     victim = rille.model("victims", { db = db })
+    db:script [[create table prey (id bigint generated always as identity primary key, name text, parent_id bigint, deleted_at timestamptz);
+      create sequence hits; create function hit() returns bigint language sql as $$ select nextval('hits') $$]]
     before = picture()
   end)
 
@@ -175,5 +181,97 @@ describe("rille.model's methods", function()
       end
     end)
     unchanged "writing"
+  end)
+
+  -- Of each method there is, also one that is made tomorrow: `hit()` leaves a trace that no rollback takes away.
+  describe("each of them", function()
+    local prey
+
+    local HITS = { "hit()", "(select hit())", "name desc, hit()", 'name"; select hit(); --', "x'; select hit(); --", "prey p, hit()",
+      "update of prey; select hit(); --" }
+    -- The text of a condition is the program's own.
+    local TEXTS = { where = { true }, or_where = { true }, not_ = { true }, having = { true }, join = { false, true },
+      left_join = { false, true } }
+    local INNER = { is = true, in_manner = true, where_is = true, fixed = true }
+
+    local FORMS = {
+      function(x) return x end,
+      function(x) return x, x end,
+      function(x) return "name", x end,
+      function(x) return "children", x end,
+      function(x) return { [x] = "x" } end,
+      function(x) return { name = x } end,
+      function(x) return { x } end,
+      function(x) return { children = x } end,
+      function(x) return { name = "x" }, { [x] = x } end,
+      function(x) return { name = "x" }, { on = x } end,
+      function(x) return { name = "x" }, { on = "id", update = { x } } end,
+    }
+
+    setup(function()
+      local function itself() return prey end
+      prey = rille.model("prey", { db = db, soft_delete = true, belongs_to = { parent = itself },
+        has_many = { children = { itself, key = "parent_id" } } })
+    end)
+
+    local function refill()
+      db:exec "truncate prey restart identity"
+      db:exec "insert into prey (name, parent_id) values ('a', 1), ('b', 1), ('c', 2)"
+    end
+
+    local function is_text(name, ...)
+      for i in pairs(TEXTS[name] or {}) do
+        if TEXTS[name][i] and type((select(i, ...))) == "string" then
+          return true
+        end
+      end
+      return false
+    end
+
+    local function go_on(made)
+      if type(made) == "function" or type(made) == "table" and getmetatable(made) and getmetatable(made).__call then
+        made()
+      end
+      return made
+    end
+
+    local function feed(name, receiver)
+      refill()
+      for _, hit in ipairs(HITS) do
+        for i, form in ipairs(FORMS) do
+          if not is_text(name, form(hit)) then
+            try(("%s, form %d, with %s"):format(name, i, hit), function()
+              local self = receiver()
+              return go_on(self[name](self, form(hit)))
+            end)
+          end
+        end
+      end
+      assert.is_false(db:one("select is_called from hits").is_called, name .. " runs what it is given")
+    end
+
+    for what, one in pairs {
+      query = { methods = Query, receiver = function() return prey:where { id = 1 } end },
+      model = { methods = write.starters, receiver = function() return prey end },
+      row = { methods = row.methods, receiver = function() return prey:with_deleted():order("id"):first() or prey:create { name = "a" } end },
+      list = { methods = related.methods, receiver = function() return (prey:find(1) or prey:create { name = "a" }).children end },
+    } do
+      it("of a " .. what .. " takes no SQL but where it is asked for", function()
+        local count = 0
+        for name, method in pairs(one.methods) do
+          if type(method) == "function" and not INNER[name] then
+            feed(name, one.receiver)
+            count = count + 1
+          end
+        end
+        assert.is_true(count > 3)
+        unchanged(what)
+      end)
+    end
+
+    it("would be found out", function()
+      prey:where("hit() > 0"):all()
+      assert.is_true(db:one("select is_called from hits").is_called)
+    end)
   end)
 end)

@@ -112,7 +112,9 @@ describe("rille.model's long lists", function()
       many = many + 1
     end
     assert.equal(3, many)
-    assert.equal('{"id":1,"name":"n1"', rille.json.encode(item:each()()):sub(1, 19))
+    local stream = item:each()
+    assert.equal('{"id":1,"name":"n1"', rille.json.encode(stream()):sub(1, 19))
+    stream:close()
   end)
 
   it("are explained", function()

@@ -44,6 +44,18 @@ describe("preload", function()
     return #seen, trips
   end
 
+  -- How much of Lua's own work a call does, in hundreds of instructions: the same on every machine.
+  local function instructions(fn, ...)
+    local hundreds = 0
+    jit.off()
+    jit.flush()
+    debug.sethook(function() hundreds = hundreds + 1 end, "", 100)
+    local ok, err = pcall(fn, ...)
+    debug.sethook()
+    jit.on()
+    return ok and hundreds or error(err, 0)
+  end
+
   local function json(value)
     return rille.json.encode(value)
   end
@@ -273,6 +285,27 @@ describe("preload", function()
       local rows = many:order("id"):preload("next"):preload_count("halves"):all()
       assert.equal(70000, #rows)
       assert.same({ 2, 1, 2, 0 }, { rows[1].next.id, rows[70000].next.id, rows[35000].halves_count == 1 and 2, rows[69999].halves_count })
+    end)
+
+    it("rows takes work in proportion", function()
+      local many
+      local function itself() return many end
+      many = rille.model("many", { db = b.db, belongs_to = { next = itself }, has_many = { halves = { itself, key = "half_id" },
+        last = { itself, key = "half_id", limit = 1 }, thirds = { itself, through = "halves", source = "halves" } } })
+      local ways = {
+        preload = function(n) many:where("id <= ?", n):preload("next", "halves", "last", "thirds"):preload_count("halves"):all() end,
+        touch = function(n)
+          for _, row in ipairs(many:where("id <= ?", n):all()) do
+            assert(row.next and row.halves and row.last and row.thirds and row.halves_count)
+          end
+        end,
+        join = function(n) many:where("many.id <= ?", n):joined("next"):all() end,
+      }
+      for name, way in pairs(ways) do
+        way(10)
+        local some, more = instructions(way, 500), instructions(way, 2000)
+        assert.is_true(more < 4.4 * some, ("%s: %d for 500 rows, %d for 2,000"):format(name, some, more))
+      end
     end)
   end)
 end)
