@@ -33,8 +33,8 @@ local json = {}
 
 --- A text of JSON, decoded.
 -- @tparam string text
--- @return the value, with rille.null for null; nil when the text is no JSON
--- @treturn ?string then what is wrong with it, and where
+-- @return the value, with rille.null for null
+-- @raise what is wrong with a text that is no JSON, and where
 json.decode = core.json_decode
 
 --- A value as JSON.

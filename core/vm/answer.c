@@ -10,7 +10,7 @@
 enum {
     BODY_MOST = 256 * 1024 * 1024, /* one JSON answer */
     FIELDS_MOST = 64 * 1024,
-    MOST_RESULTS = 3, /* body, status, headers; what a handler returns behind them is ignored */
+    MOST_RESULTS = 3, /* body, status, headers */
     KEPT = 256 * 1024 /* a larger buffer is given back after its answer */
 };
 
@@ -323,9 +323,11 @@ rl_answering rl_answer_results(rl_answerer *answerer, rl_request *request, lua_S
         (void)rl_request_answer(request, &(rl_answer){.status = 200, .type = TEXT, .body = text_at(co, 1)});
         return RL_ANSWERED;
     }
+    if (count > MOST_RESULTS) { /* and what is pushed below needs no new stack: here nobody could catch its lack */
+        *wrong = "handler returned more than three values: return body, status, headers";
+        return RL_ANSWER_WRONG;
+    }
     reset(answerer);
-    if (count > MOST_RESULTS) /* so that what is pushed below needs no new stack: here nobody could catch its lack */
-        lua_settop(co, count = MOST_RESULTS);
     parts found = parts_of(co, count);
     if (found.run != 0) {
         lua_settop(co, count);

@@ -226,8 +226,6 @@ static void answer(rl_call *call, lua_State *co, int count) {
 static void on_task_ended(rl_task *task, int status, int count) {
     rl_call *call = RL_CONTAINER(task, rl_call, task);
     lua_State *co = task->co;
-    if (status == 0 && count > MOST_RESULTS) /* what is pushed below needs room, and a new stack has no catcher here */
-        lua_settop(co, count = MOST_RESULTS);
     if (status != 0 || returned_an_error(co, count))
         (void)start_follow(call, RL_FOLLOW_FAULT, co, NULL);
     else

@@ -79,6 +79,9 @@ end
 -- Called with the handler's results, so that none and a lone nil can be told apart.
 function answers.of(...)
   local body, status, headers = ...
+  if select("#", ...) > 3 then
+    error("handler returned more than three values: return body, status, headers", 0)
+  end
   if headers ~= nil and type(headers) ~= "table" then
     error(("handler returned a %s as its headers: they are a table, as in return body, 200, { [\"X-Pages\"] = 7 }")
       :format(type(headers)), 0)

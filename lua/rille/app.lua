@@ -218,12 +218,30 @@ local function no_such_name(self, name)
     or #names > 0 and "there are " .. table.concat(names, ", ") or "a route's option `name` gives it one")
 end
 
+-- A row may have more than the pattern wants: that is no slip.
+local function check_params(name, pattern, params, level)
+  if type(params) ~= "table" or getmetatable(params) then
+    return
+  end
+  local names, known = url.names(pattern), {}
+  for _, one in ipairs(names) do
+    known[one] = true
+  end
+  for param in pairs(params) do
+    if not known[param] then
+      local meant = nearest.of(tostring(param), names)
+      error(("url_for('%s'): %s has no parameter '%s'%s; the query's fields are the third argument"):format(name, pattern,
+        tostring(param), meant and (", did you mean '%s'?"):format(meant) or ""), level + 1)
+    end
+  end
+end
+
 --- The path of a named route.
 -- @tparam string name the route's option `name`; a mount's name goes before it: "blog.post"
--- @tparam[opt] table params for the pattern
+-- @tparam[opt] table params for the pattern, and nothing else unless it is a row or a model
 -- @tparam[opt] table query for the query string
 -- @treturn string
--- @raise for a name or a parameter that is not there
+-- @raise for a name that no route has, for a parameter that is missing, and for one that the pattern has not
 function App:url_for(name, params, query)
   local pattern = self.names[name]
   if not pattern then
@@ -233,6 +251,7 @@ function App:url_for(name, params, query)
   if not path then
     error(("url_for('%s'): the parameter '%s' of %s is missing"):format(name, missing, pattern), 2)
   end
+  check_params(name, pattern, params, 2)
   if query and next(query) ~= nil then
     return path .. "?" .. url.query(query)
   end

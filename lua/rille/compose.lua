@@ -11,6 +11,7 @@ local Context = require "rille.context"
 local core = require "rille.core"
 local error_page = require "rille.error_page"
 local errors = require "rille.error"
+local file = require "rille.file"
 local Group = require "rille.group"
 local middleware = require "rille.middleware"
 local own = require "rille.own"
@@ -351,6 +352,7 @@ function compose.entry(route, steps)
   local app = route.apps[#route.apps]
   local inner, shape = route.handler, validate.output(route.options)
   validate.against_path(route)
+  file.check_folder(route.handler, app, route.where)
   local check = validate.input(route.options)
   if check then
     inner = before(check, inner) -- behind the middleware: who may not ask need not know what is wrong

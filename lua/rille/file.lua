@@ -11,6 +11,8 @@ local file = {}
 
 local PIECE = 64 * 1024
 
+local folders = setmetatable({}, { __mode = "k" }) -- of the handlers of app:static
+
 local TYPES = {
   avif = "image/avif", bin = "application/octet-stream", css = "text/css; charset=utf-8", csv = "text/csv; charset=utf-8",
   gif = "image/gif", html = "text/html; charset=utf-8", ico = "image/x-icon", jpeg = "image/jpeg", jpg = "image/jpeg",
@@ -221,7 +223,7 @@ end
 -- @tparam[opt] table options as for a file
 function file.static(dir, options)
   check(dir, options or {}, 3)
-  return function(c)
+  local function handler(c)
     local name = c.params.file
     if name == "" or name:sub(-1) == "/" then
       name = name .. "index.html"
@@ -230,6 +232,19 @@ function file.static(dir, options)
       errors.fail(404, "there is nothing here")
     end
     return answer(dir .. "/" .. name, options or {})
+  end
+  folders[handler] = dir
+  return handler
+end
+
+--- Say of a handler of `app:static` whose folder is not there that it will not find anything.
+-- @tparam function handler of any route
+-- @tparam App app whose route it is
+-- @tparam string where the route was written
+function file.check_folder(handler, app, where)
+  local dir = folders[handler]
+  if dir and not core.file_names(app:path(dir)) then
+    core.log("warn", ("app:static: there is no folder %s, and so nothing below it: 404"):format(app:path(dir)), "where", where)
   end
 end
 

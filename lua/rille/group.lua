@@ -202,7 +202,7 @@ end
 
 --- Serve the files of a folder: `app:static("/assets", "assets")`. Hidden files are not served.
 -- @tparam string path their prefix
--- @tparam string dir from the app's folder, or absolute
+-- @tparam string dir from the app's folder, or absolute; a warning says at the start when it is not there
 -- @tparam[opt] table options as for rille.file
 function Group:static(path, dir, options)
   if type(dir) ~= "string" then

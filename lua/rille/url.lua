@@ -22,6 +22,17 @@ local function escape_static(text)
   return (text:gsub("[^%w%-%._~/!$&'%(%)+,;=@]", percent))
 end
 
+--- The names of a pattern's parameters.
+-- @tparam string pattern
+-- @treturn {string,...}
+function url.names(pattern)
+  local names = {}
+  for name in pattern:gmatch "[:*]([%a_][%w_]*)" do
+    names[#names + 1] = name
+  end
+  return names
+end
+
 --- Fill a route's pattern in: `/users/:id` with `{ id = 7 }` is `/users/7`.
 -- @tparam string pattern
 -- @tparam[opt] table params

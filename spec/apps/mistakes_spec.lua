@@ -81,6 +81,7 @@ local REQUESTS = {
   { "rille:fail", "rille.fail(status, message) with a dot", function() rille:fail(404) end },
   { "c:validate of a table", "c:validate takes a schema", function(c) return c:validate { a = 1 } end },
   { "a number alone", "a status stands behind it: return body, status", function() return 404 end },
+  { "a fourth value", "handler returned more than three values: return body, status, headers", function() return "x", 200, {}, "text/plain" end },
   { "the status first", "handler returned a table as the status", function() return 404, {} end },
   { "error{ status }", 'a table was raised that is no error: {"status":404}. Write c:fail(404, message)', function() error { status = 404 } end },
   { "the settings as JSON", "settings cannot be encoded", function() return rille.config end },
@@ -101,6 +102,7 @@ local MIDDLEWARE = {
   { "res.stauts =", "res has no 'stauts'", function(c, next) next(c).stauts = 404 end },
   { "res.statusCode", "res has no 'statusCode': it is res.status", function(c, next) return next(c).statusCode end },
   { "next, twice", "called next(c) a second time", function(c, next) next(c) return next(c) end },
+  { "a fourth value", "handler returned more than three values", function(_, next) return "x", 200, {}, next end },
   { "next, never", "neither called next(c) nor returned an answer", function() end },
 }
 

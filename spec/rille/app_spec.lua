@@ -53,12 +53,20 @@ describe("app:url_for", function()
     assert.equal("/files/a%20b/c?x=1&y=a%26b&y=2", app:url_for("file", { rest = "a b/c" }, { x = 1, y = { "a&b", 2 } }))
   end)
 
+  local function fails(text, ...)
+    local ok, why = pcall(app.url_for, app, ...)
+    assert.is_false(ok)
+    assert.matches(text, why, 1, true)
+  end
+
+  it("says what the pattern has not, unless it is a row that has more", function()
+    fails("url_for('admin.user'): /admin/users/:id has no parameter 'ids', did you mean 'id'?; the query's fields",
+      "admin.user", { id = 7, ids = 8 })
+    fails("/files/*rest has no parameter 'page'; the query's fields are the third argument", "file", { rest = "a", page = 2 })
+    assert.equal("/admin/users/7", app:url_for("admin.user", setmetatable({ id = 7, name = "Ada" }, {})))
+  end)
+
   it("says what is missing", function()
-    local function fails(text, ...)
-      local ok, why = pcall(app.url_for, app, ...)
-      assert.is_false(ok)
-      assert.matches(text, why, 1, true)
-    end
     fails("there is no route named 'user'", "user")
     fails("url_for('file'): the parameter 'rest' of /files/*rest is missing", "file")
     fails("the parameter 'rest'", "file", { rest = "" })

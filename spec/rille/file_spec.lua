@@ -161,3 +161,21 @@ describe("a folder", function()
     end
   end)
 end)
+
+describe("app:static", function()
+  it("says at the start that its folder is not there", function()
+    local core, said = require "rille.core", {}
+    local log = core.log
+    finally(function() core.log = log end)
+    function core.log(level, message, key, where)
+      said[#said + 1] = table.concat({ level, message, key, (where:gsub("^.*/", "")) }, " ")
+    end
+    local other = rille.app()
+    other:static("/there", lfs.currentdir())
+    other:static("/assets", dir .. "/none")
+    rille.test(other)
+    local line = debug.getinfo(1, "l").currentline - 2
+    assert.same({ ("warn app:static: there is no folder %s/none, and so nothing below it: 404 where file_spec.lua:%d"):format(dir,
+      line) }, said)
+  end)
+end)
