@@ -111,12 +111,20 @@ static int read_character(wchar_t *out) {
     return 0;
 }
 
+/* Its size, and how it is to treat keys. */
+static void take_terminal(EditLine *el) {
+    el_resize(el);
+    el_set(el, EL_PREP_TERM, 0);
+    el_set(el, EL_PREP_TERM, 1);
+    el_set(el, EL_REFRESH);
+}
+
 static int read_key(EditLine *el, wchar_t *out) {
     rl_editor *at = editor_of(el);
     for (;;)
         switch (at->events.wait(at->owner)) {
         case RL_EDITOR_KEY: return read_character(out);
-        case RL_EDITOR_RESIZED: el_resize(el); break;
+        case RL_EDITOR_CHANGED: take_terminal(el); break;
         case RL_EDITOR_ABANDON:
             at->ended_by = RL_EDITOR_ABANDON;
             *out = L'\n'; /* it ends the line in every mode */

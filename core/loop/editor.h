@@ -11,7 +11,7 @@ typedef struct rl_editor rl_editor;
 
 typedef enum rl_editor_event {
     RL_EDITOR_KEY,     /* the terminal has a key, or has gone */
-    RL_EDITOR_RESIZED, /* the terminal is another size */
+    RL_EDITOR_CHANGED, /* the terminal is another size, or was another program's meanwhile */
     RL_EDITOR_ABANDON, /* the line counts for nothing */
     RL_EDITOR_END      /* there will be no more lines */
 } rl_editor_event;

@@ -118,7 +118,7 @@ static int take_signal(const rl_prompt *at) {
     return at->signals >= 0 && read(at->signals, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }
 
-typedef enum what { WHAT_INPUT, WHAT_FLAG, WHAT_TIME, WHAT_RESIZED, WHAT_INTERRUPT, WHAT_END } what;
+typedef enum what { WHAT_INPUT, WHAT_FLAG, WHAT_TIME, WHAT_CHANGED, WHAT_INTERRUPT, WHAT_END } what;
 
 /* The next thing that happens. `input` is the descriptor of the keys, or -1. */
 static what wait_for(const rl_prompt *at, int input, int most_ms) {
@@ -128,7 +128,8 @@ static what wait_for(const rl_prompt *at, int input, int most_ms) {
         return count < 0 && errno == EINTR ? WHAT_FLAG : WHAT_TIME;
     switch (take_signal(at)) {
     case SIGINT: return WHAT_INTERRUPT;
-    case SIGWINCH: return WHAT_RESIZED;
+    case SIGWINCH:
+    case SIGCONT: return WHAT_CHANGED;
     case SIGTERM:
     case SIGHUP: return WHAT_END;
     default: break;
@@ -194,7 +195,7 @@ static rl_editor_event wait_for_key(void *owner) {
             return RL_EDITOR_END;
         switch (wait_for(at, STDIN_FILENO, -1)) {
         case WHAT_INPUT: return RL_EDITOR_KEY;
-        case WHAT_RESIZED: return RL_EDITOR_RESIZED;
+        case WHAT_CHANGED: return RL_EDITOR_CHANGED;
         case WHAT_INTERRUPT: return RL_EDITOR_ABANDON;
         case WHAT_END: return RL_EDITOR_END;
         default: break;
@@ -289,7 +290,7 @@ static void *serve(void *arg) {
 static rl_err open_signals(rl_prompt *at) {
     sigset_t set;
     sigemptyset(&set);
-    for (const int *number = (const int[]){SIGINT, SIGTERM, SIGHUP, SIGWINCH, 0}; at->is_terminal && *number != 0; number++)
+    for (const int *number = (const int[]){SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT, 0}; at->is_terminal && *number != 0; number++)
         sigaddset(&set, *number);
     pthread_sigmask(SIG_BLOCK, &set, &at->mask_before);
     if (!at->is_terminal)

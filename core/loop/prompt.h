@@ -6,8 +6,8 @@
  *
  * Waiting for keys is libedit's business, on a thread of its own: the loop goes on
  * meanwhile. At a terminal a line can be edited (~/.editrc holds), earlier ones are
- * found again, and SIGINT, SIGTERM, SIGHUP and SIGWINCH come here instead of ending the
- * process with the terminal in disorder. From a pipe, lines are taken as they come. */
+ * found again, and SIGINT, SIGTERM and SIGHUP come here instead of ending the process with
+ * the terminal in disorder. From a pipe, lines are taken as they come. */
 #ifndef RL_LOOP_PROMPT_H
 #define RL_LOOP_PROMPT_H
 

@@ -45,7 +45,8 @@ end
 --- An environment for what is typed. Reading a model's name loads it, which may **yield**.
 -- @tparam function width of the terminal, in columns
 -- @treturn table the environment
--- @treturn table `put(app, loader, root)`: the app that was loaded; `names()` of all that is there
+-- @treturn table `put(app, loader, root)`: the app that was loaded; `names()` of all that is there, as keys; `models()`: of
+-- those alone, a list
 function hand.new(width)
   local at_hand = { rille = rille_of_console(), db = rille.db, sql = sql_of(width) }
   local models, env = {}, {}

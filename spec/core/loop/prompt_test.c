@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -232,6 +233,26 @@ static void a_loop_that_does_not_turn_is_told_to_be_stuck_until_it_hears(void **
     end(&at);
 }
 
+/* After Ctrl-Z the shell has had the terminal. */
+static void who_comes_back_to_it_edits_as_before(void **state) {
+    (void)state;
+    scene at;
+    struct termios shells;
+    begin_terminal(&at, NULL);
+    assert_int_equal(tcgetattr(STDIN_FILENO, &shells), 0);
+    ask(&at, NULL);
+    see(&at, "> ");
+    assert_int_equal(tcsetattr(STDIN_FILENO, TCSANOW, &shells), 0);
+    kill(getpid(), SIGCONT);
+    see(&at, "> ");
+    type(&at, "a\t"); /* which the shell's manner would keep until the line's end */
+    hear(&at, RL_PROMPT_COMPLETE, "a");
+    rl_prompt_offer(at.prompt, RL_LIT("b"), RL_LIT(""));
+    type(&at, "\r");
+    hear(&at, RL_PROMPT_LINE, "ab");
+    end(&at);
+}
+
 static void tab_asks_what_may_stand_there(void **state) {
     (void)state;
     scene at;
@@ -311,6 +332,7 @@ int main(void) {
         cmocka_unit_test(a_line_is_edited_before_it_is_heard),
         cmocka_unit_test(ctrl_c_abandons_what_is_typed_and_interrupts_what_runs),
         cmocka_unit_test(a_loop_that_does_not_turn_is_told_to_be_stuck_until_it_hears),
+        cmocka_unit_test(who_comes_back_to_it_edits_as_before),
         cmocka_unit_test(tab_asks_what_may_stand_there),
         cmocka_unit_test(history_outlives_the_prompt_and_is_its_owners_alone),
         cmocka_unit_test(any_allocation_may_fail),
