@@ -57,7 +57,7 @@ static rl_err append(packer *p, uint8_t tag, const void *bytes, size_t len) {
     rl_err err = rl_buf_reserve(p->out, 1 + len, &at);
     if (RL_UNLIKELY(err != RL_OK)) {
         if (err == RL_EFULL)
-            snprintf(p->message, RL_PACK_MESSAGE_CAP, "the value takes more than %d MB", RL_PACK_MOST >> 20);
+            snprintf(p->message, RL_PACK_MESSAGE_CAP, "the value takes more than %zu MB", p->out->ceiling >> 20);
         return err;
     }
     *at = (char)tag;
@@ -96,7 +96,7 @@ static rl_err pack_pair(packer *p, level *here, int key) {
     if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN) {
         char what[80];
         here->key = 0;
-        snprintf(what, sizeof what, "a key that is a %s cannot be copied to another worker", lua_typename(p->L, type));
+        snprintf(what, sizeof what, "a key that is a %s cannot be copied to another worker or thread", lua_typename(p->L, type));
         return fail(p, here, what);
     }
     here->key = key;
@@ -146,7 +146,7 @@ static __attribute__((cold)) rl_err refuse(const packer *p, int table, const lev
     lua_pushliteral(p->L, "__name");
     lua_rawget(p->L, -2);
     char what[160];
-    snprintf(what, sizeof what, "a table with a metatable%s%s%s cannot be copied to another worker: send its fields",
+    snprintf(what, sizeof what, "a table with a metatable%s%s%s cannot be copied to another worker or thread: send its fields",
              lua_type(p->L, -1) == LUA_TSTRING ? " (" : "", lua_type(p->L, -1) == LUA_TSTRING ? lua_tostring(p->L, -1) : "",
              lua_type(p->L, -1) == LUA_TSTRING ? ")" : "");
     return fail(p, up, what);
@@ -176,7 +176,7 @@ static rl_err pack_table(packer *p, int table, const level *up) {
 
 static __attribute__((cold)) rl_err fail_type(const packer *p, int at, const level *up) {
     char what[80];
-    snprintf(what, sizeof what, "a %s cannot be copied to another worker", lua_typename(p->L, lua_type(p->L, at)));
+    snprintf(what, sizeof what, "a %s cannot be copied to another worker or thread", lua_typename(p->L, lua_type(p->L, at)));
     return fail(p, up, what);
 }
 
@@ -208,20 +208,38 @@ rl_err rl_vm_pack(lua_State *L, int index, rl_buf *out, char message[RL_PACK_MES
 
 typedef struct unpacker {
     lua_State *L;
-    const char *at;
+    rl_slice left;
+    int depth;
 } unpacker;
 
-static void read_bytes(unpacker *u, void *out, size_t len) {
-    memcpy(out, u->at, len);
-    u->at += len;
+static __attribute__((cold)) void refuse_pack(const unpacker *u) {
+    luaL_error(u->L, "these bytes are no packed value");
+}
+
+/* So many of the bytes. */
+static const char *take(unpacker *u, size_t len) {
+    if (RL_UNLIKELY(u->left.len < len))
+        refuse_pack(u);
+    const char *bytes = u->left.ptr;
+    u->left = rl_slice_of(bytes + len, u->left.len - len);
+    return bytes;
 }
 
 static void unpack_value(unpacker *u);
 
+/* A list's value takes a byte at least, a pair's two: no table is made that the bytes could not fill. */
+static counts take_counts(unpacker *u) {
+    counts count;
+    memcpy(&count, take(u, sizeof count), sizeof count);
+    if (RL_UNLIKELY((uint64_t)count.list + (uint64_t)count.pairs * 2 > u->left.len || u->depth == RL_PACK_DEPTH))
+        refuse_pack(u);
+    return count;
+}
+
 static void unpack_table(unpacker *u, bool is_array) {
     lua_State *L = u->L;
-    counts count;
-    read_bytes(u, &count, sizeof count);
+    counts count = take_counts(u);
+    u->depth++;
     luaL_checkstack(L, SLOTS_PER_LEVEL, "a value of many levels");
     lua_createtable(L, (int)count.list, (int)count.pairs);
     int table = lua_gettop(L);
@@ -234,43 +252,43 @@ static void unpack_table(unpacker *u, bool is_array) {
         unpack_value(u);
         lua_rawset(L, table);
     }
+    u->depth--;
     if (!is_array)
         return;
     rl_vm_push_array_meta(L);
     lua_setmetatable(L, table);
 }
 
-static void unpack_string(unpacker *u, size_t len) {
-    lua_pushlstring(u->L, u->at, len);
-    u->at += len;
-}
-
 static void unpack_value(unpacker *u) {
     double number;
     uint32_t long_len;
-    uint8_t tag = (uint8_t)*u->at++;
+    size_t len;
+    uint8_t tag = (uint8_t)*take(u, 1);
     switch (tag) {
     case IS_NULL: lua_pushlightuserdata(u->L, NULL); return;
     case IS_FALSE:
     case IS_TRUE: lua_pushboolean(u->L, tag == IS_TRUE); return;
     case IS_NUMBER:
-        read_bytes(u, &number, sizeof number);
+        memcpy(&number, take(u, sizeof number), sizeof number);
         lua_pushnumber(u->L, number);
         return;
-    case IS_SHORT: {
-        uint8_t len = (uint8_t)*u->at++;
-        unpack_string(u, len);
+    case IS_SHORT:
+        len = (uint8_t)*take(u, 1);
+        lua_pushlstring(u->L, take(u, len), len);
         return;
-    }
     case IS_LONG:
-        read_bytes(u, &long_len, sizeof long_len);
-        unpack_string(u, long_len);
+        memcpy(&long_len, take(u, sizeof long_len), sizeof long_len);
+        lua_pushlstring(u->L, take(u, long_len), long_len);
         return;
-    default: unpack_table(u, tag == IS_ARRAY);
+    case IS_TABLE:
+    case IS_ARRAY: unpack_table(u, tag == IS_ARRAY); return;
+    default: refuse_pack(u);
     }
 }
 
 void rl_vm_unpack(lua_State *L, rl_slice bytes) {
-    unpacker u = {.L = L, .at = bytes.ptr};
+    unpacker u = {.L = L, .left = bytes};
     unpack_value(&u);
+    if (RL_UNLIKELY(u.left.len > 0))
+        refuse_pack(&u);
 }

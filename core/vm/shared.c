@@ -56,11 +56,16 @@ rl_shared_handle *rl_shared_check_handle(lua_State *L, int arg) {
     return luaL_checkudata(L, arg, RL_SHARED_HANDLE_META);
 }
 
-bool rl_desk_pack(lua_State *L, rl_desk *desk, int index, rl_slice *out) {
-    char message[RL_PACK_MESSAGE_CAP];
+static void empty_scratch(rl_desk *desk) {
     if (RL_UNLIKELY(desk->scratch.cap > KEPT_CAP))
         rl_buf_clear(&desk->scratch);
     rl_buf_reset(&desk->scratch);
+}
+
+bool rl_desk_pack(lua_State *L, rl_desk *desk, int index, size_t most, rl_slice *out) {
+    char message[RL_PACK_MESSAGE_CAP];
+    empty_scratch(desk);
+    desk->scratch.ceiling = most;
     rl_err err = rl_vm_pack(L, index, &desk->scratch, message);
     if (RL_LIKELY(err == RL_OK)) {
         *out = rl_buf_live(&desk->scratch);
@@ -74,7 +79,7 @@ bool rl_desk_pack(lua_State *L, rl_desk *desk, int index, rl_slice *out) {
 
 rl_parcel *rl_desk_parcel(lua_State *L, rl_desk *desk, int index) {
     rl_slice bytes;
-    if (!rl_desk_pack(L, desk, index, &bytes))
+    if (!rl_desk_pack(L, desk, index, RL_PACK_MOST, &bytes))
         return NULL;
     rl_parcel *parcel = rl_parcel_new(bytes);
     if (parcel == NULL)
@@ -98,6 +103,34 @@ static int collect_desk(lua_State *L) {
     rl_message_clear(&desk->got);
     rl_buf_clear(&desk->scratch);
     return 0;
+}
+
+/* ---- for threads -------------------------------------------------------------------- */
+
+/* pack(value) -> its bytes, none for nil; or nil, and a text: not such a value */
+static int pack(lua_State *L) {
+    rl_desk *desk = rl_desk_of(L);
+    rl_slice bytes = RL_LIT("");
+    luaL_checkany(L, 1);
+    if (!lua_isnil(L, 1) && !rl_desk_pack(L, desk, 1, RL_PACK_MOST_JOB, &bytes)) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    lua_pushlstring(L, bytes.ptr, bytes.len);
+    empty_scratch(desk);
+    return 1;
+}
+
+/* unpack(bytes) -> what pack made them of */
+static int unpack(lua_State *L) {
+    rl_slice bytes;
+    bytes.ptr = luaL_checklstring(L, 1, &bytes.len);
+    if (bytes.len == 0)
+        lua_pushnil(L);
+    else
+        rl_vm_unpack(L, bytes);
+    return 1;
 }
 
 /* ---- handles ------------------------------------------------------------------------ */
@@ -144,7 +177,7 @@ static int send_now(lua_State *L) {
     rl_desk *desk = rl_desk_of(L);
     rl_shared_handle *handle = rl_shared_check_handle(L, 1);
     rl_slice bytes;
-    if (!rl_desk_pack(L, desk, 2, &bytes)) {
+    if (!rl_desk_pack(L, desk, 2, RL_PACK_MOST, &bytes)) {
         lua_pushnil(L);
         lua_insert(L, -2);
         return 2;
@@ -336,6 +369,7 @@ void rl_vm_open_shared(lua_State *L) {
                                   {"shared_seat", new_seat},         {"shared_sit", sit},
                                   {"shared_park", park},             {"shared_end", end_wait},
                                   {"shared_leave", leave_seat},      {"give_way", give_way},
+                                  {"pack", pack},                    {"unpack", unpack},
                                   {NULL, NULL}};
     new_meta(L, RL_SHARED_HANDLE_META, collect_handle);
     new_meta(L, SEAT_META, collect_seat);

@@ -50,10 +50,10 @@ rl_shared_handle *rl_shared_push_handle(lua_State *L);
 /* The handle at `arg`, which Lua's own classes hold. */
 rl_shared_handle *rl_shared_check_handle(lua_State *L, int arg);
 
-/* Pack the value at `index` into the scratch. False: what was wrong with it is on the stack, a text.
+/* Pack the value at `index` into the scratch, `most` bytes at most. False: what was wrong with it is on the stack, a text.
  * Raises without memory. */
-RL_MUST_USE bool rl_desk_pack(lua_State *L, rl_desk *desk, int index, rl_slice *out);
-/* The same as a parcel, a use of the caller's; NULL for false. */
+RL_MUST_USE bool rl_desk_pack(lua_State *L, rl_desk *desk, int index, size_t most, rl_slice *out);
+/* The same as a parcel, a message, a use of the caller's; NULL for false. */
 RL_MUST_USE rl_parcel *rl_desk_parcel(lua_State *L, rl_desk *desk, int index);
 /* Push the value of what was received. */
 void rl_desk_unpack(lua_State *L, rl_desk *desk);

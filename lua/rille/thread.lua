@@ -5,7 +5,6 @@
 -- came of it.
 require "rille.waitless"
 
-local copy = require "rille.copy"
 local core = require "rille.core"
 local errors = require "rille.error"
 local guard = require "rille.guard"
@@ -22,9 +21,9 @@ Job.__index = Job
 -- @param value anything that can be copied
 -- @raise when it cannot
 function Job:progress(value) -- luacheck: no self
-  local bytes, wrong = copy.pack(value, "progress")
+  local bytes, wrong = core.pack(value)
   if not bytes then
-    error(wrong, 2)
+    error("progress: " .. wrong, 2)
   end
   core.job_tell(bytes)
 end
@@ -46,7 +45,7 @@ local job = setmetatable({}, Job)
 local loader
 
 local function run(input)
-  local call = copy.unpack(input)
+  local call = core.unpack(input)
   local found = loader.require(call.module)
   local fn = type(found) == "table" and rawget(found, call.fn)
   if type(fn) ~= "function" then
@@ -61,7 +60,7 @@ local function told(err)
     local details = rawget(err, "details")
     return {
       code = err.code, status = err.status, message = tostring(rawget(err, "message")), is_public = rawget(err, "is_public"),
-      details = copy.pack(details, "details") and details or nil,
+      details = core.pack(details) and details or nil,
     }
   elseif type(err) == "string" or type(err) == "number" then
     return { message = tostring(err) }
@@ -73,13 +72,13 @@ end
 local function finish(how, value, trace)
   local bytes, wrong
   if how == "returned" then
-    bytes, wrong = copy.pack({ how = how, value = value }, "result")
+    bytes, wrong = core.pack { how = how, value = value }
     if bytes then
       return bytes
     end
-    how, value, trace = "raised", (wrong:gsub("^result.value", "the job's result")), nil
+    how, value, trace = "raised", wrong:gsub("^value", "the job's result"), nil
   end
-  return (copy.pack({ how = how, err = how == "raised" and told(value) or nil, trace = trace }, "error"))
+  return (core.pack { how = how, err = how == "raised" and told(value) or nil, trace = trace })
 end
 
 -- As in a server, but for what blocks: here nobody else waits.
@@ -90,7 +89,7 @@ local function install_guard()
 end
 
 return function(setup)
-  local given = copy.unpack(setup)
+  local given = core.unpack(setup)
   for name, value in pairs(given.settings) do
     core.settings[name] = value
   end

@@ -5,7 +5,6 @@
 --
 -- Nothing is shared: arguments, progress and results are copied. A job that is cancelled, or has taken its time,
 -- is interrupted (core/vm/thread.h says what can be); one that goes on all the same is left behind with its thread.
-local copy = require "rille.copy"
 local core = require "rille.core"
 local errors = require "rille.error"
 local method = require "rille.method"
@@ -67,7 +66,7 @@ local function take_news(thread, on_progress)
     if what ~= "progress" then
       return bytes
     elseif on_progress then
-      on_progress(copy.unpack(bytes))
+      on_progress(core.unpack(bytes))
     end
   end
 end
@@ -129,7 +128,7 @@ end
 local function run(self, call)
   core.set_deadline(call.timeout)
   local bytes = self.hands:with(drive, self, call)
-  local outcome = bytes == "" and { how = "memory" } or copy.unpack(bytes)
+  local outcome = bytes == "" and { how = "memory" } or core.unpack(bytes)
   if outcome.how ~= "returned" then
     error(failure(self, call, outcome), 0)
   end
@@ -144,7 +143,7 @@ local function pack_setup(self)
   for name, value in pairs(core.settings or {}) do
     settings[name] = value
   end
-  return assert(copy.pack({ settings = settings, root = self.root }, "settings"))
+  return assert(core.pack { settings = settings, root = self.root })
 end
 
 local function check_names(name, fn)
@@ -168,9 +167,9 @@ end
 function Threads:submit(name, fn, args, options)
   check_names(name, fn)
   local given = option.read("threads:submit", options, SUBMIT_KINDS, 2)
-  local input, wrong = copy.pack({ module = name, fn = fn, args = args }, "submit")
+  local input, wrong = core.pack { module = name, fn = fn, args = args }
   if not input then
-    error((wrong:gsub("^(.-)submit%.args", "%1args")), 2)
+    error("threads:submit: " .. wrong, 2)
   end
   pool.check_open(self.pool)
   if self.abandoned >= MOST_ABANDONED then

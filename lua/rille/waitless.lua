@@ -6,8 +6,8 @@ local place = require "rille.place"
 local PURE = {}
 for _, name in ipairs {
   "array", "bytea", "caller", "here", "job_must_end", "job_tell", "json_decode", "json_encode", "json_try_decode", "jsonb",
-  "line", "line_first", "line_give", "line_wake", "line_wake_all", "log", "pg_shape", "register_errors",
-  "register_tasks", "remaining", "request_here", "source", "uptime", "wall", "why",
+  "line", "line_first", "line_give", "line_wake", "line_wake_all", "log", "pack", "pg_shape", "register_errors",
+  "register_tasks", "remaining", "request_here", "source", "unpack", "uptime", "wall", "why",
 } do
   PURE[name] = true
 end

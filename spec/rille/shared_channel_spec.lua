@@ -112,12 +112,12 @@ describe("a shared channel", function()
     local ch, cycle = new_channel(1), {}
     cycle.again = cycle
     for message, value in pairs {
-      ["shared_channel: items[2].made: a function cannot be copied to another worker"] = { items = { {}, { made = print } } },
-      ["shared_channel: a thread cannot be copied to another worker"] = coroutine.create(print),
-      ["shared_channel: at: a key that is a table cannot be copied to another worker"] = { at = { [{}] = 1 } },
-      ["shared_channel: a table with a metatable (rille.channel) cannot be copied to another worker: send its fields"] =
+      ["shared_channel: items[2].made: a function cannot be copied to another worker or thread"] = { items = { {}, { made = print } } },
+      ["shared_channel: a thread cannot be copied to another worker or thread"] = coroutine.create(print),
+      ["shared_channel: at: a key that is a table cannot be copied to another worker or thread"] = { at = { [{}] = 1 } },
+      ["shared_channel: a table with a metatable (rille.channel) cannot be copied to another worker or thread: send its fields"] =
         rille.channel(),
-      ["shared_channel: own: a table with a metatable cannot be copied to another worker: send its fields"] =
+      ["shared_channel: own: a table with a metatable cannot be copied to another worker or thread: send its fields"] =
         { own = setmetatable({}, {}) },
       ["shared_channel: the value takes more than 1 MB"] = ("x"):rep(2 ^ 20),
     } do
@@ -360,7 +360,7 @@ describe("select", function()
     assert.has_error(function() rille.select(cases) end, "select: 25 shared channels and subscriptions, of at most 24")
     local ok, err = pcall(rille.select, { { new_channel(), print } })
     assert.is_false(ok)
-    assert.matches("select: a function cannot be copied to another worker", err, 1, true)
+    assert.matches("select: a function cannot be copied to another worker or thread", err, 1, true)
   end)
 end)
 

@@ -138,7 +138,7 @@ describe("a shared store", function()
     assert.has_error(function() store:set(("k"):rep(1025), 1) end, "a key is a text of at most 1024 bytes: got 1025 bytes")
     assert.has_error(function() store:set("a", nil) end,
       "a store keeps no nil: shared:delete(key) removes what is there")
-    assert.has_error(function() store:set("a", { x = print }) end, "shared: x: a function cannot be copied to another worker")
+    assert.has_error(function() store:set("a", { x = print }) end, "shared: x: a function cannot be copied to another worker or thread")
     assert.has_error(function() store:set("a", 1, 0) end,
       "a ttl is more than 0 seconds; without one the value stays until it has to make room")
     assert.has_error(function() store.get "a" end, "shared.get is called with a colon: shared:get(…)")

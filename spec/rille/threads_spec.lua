@@ -1,6 +1,5 @@
 --- Jobs in threads: what they are given and give back, how they fail, and how they are ended.
 local rille = require "rille"
-local copy = require "rille.copy"
 
 local JOBS = "spec.rille.threads.jobs"
 
@@ -112,9 +111,9 @@ describe("threads", function()
     it("are told what is no function, and what cannot be copied", function()
       assert.matches('threads:submit%("spec.rille.threads.jobs", "nope", …%): the module has no such function', failure("nope").message)
       assert.matches("there is no module 'jobs.nope'", select(2, pcall(function() threads:submit("jobs.nope", "fn"):await() end)).message)
-      assert.matches("^the job's result.fn is a function: what is copied", failure("bad_result").message)
+      assert.matches("^the job's result.fn: a function cannot be copied to another worker or thread", failure("bad_result").message)
       assert.has_error(function() threads:submit(JOBS, "echo", { at = { 1, print } }) end,
-        "args.at[2] is a function: what is copied between threads is texts, numbers, booleans, rille.null and tables of them")
+        "threads:submit: args.at[2]: a function cannot be copied to another worker or thread")
       assert.has_error(function() threads:submit(print) end, 'threads:submit("jobs.thumbnail", "render", args) takes the names of a '
         .. "module and of its function: a thread has modules of its own. Got a function and a nil")
     end)
@@ -179,23 +178,5 @@ describe("threads", function()
       "rille.threads: memory is 4194304 bytes at least, some of which the VM itself takes: got 1048576")
     assert.has_error(function() threads:submit(JOBS, "echo", 1, { progress = print }) end,
       "threads:submit: there is no option 'progress': did you mean 'on_progress'?")
-  end)
-end)
-
-describe("a copy", function()
-  it("refuses what is no plain data, and says where it is", function()
-    local deep = {}
-    deep.deep = deep
-    for words, value in pairs {
-      ["v is a function"] = print,
-      ["v.a[1] is a cdata"] = { a = { 1LL } },
-      ["a key of v is a table"] = false,
-      ["v.o is an object, with a metatable of its own"] = { o = setmetatable({}, {}) },
-      ["deep lies deeper than 100 tables, or in itself"] = deep,
-    } do
-      local bytes, wrong = copy.pack(value or { [setmetatable({}, {})] = 1 }, "v")
-      assert.is_nil(bytes)
-      assert.matches(value and words or "a key of v is an object", wrong, 1, true)
-    end
   end)
 end)

@@ -115,7 +115,7 @@ describe("a topic", function()
     assert.has_error(function() topic:subscribe { bufer = 1 } end,
       "topic:subscribe: there is no option 'bufer': did you mean 'buffer'?")
     assert.has_error(function() rille.topic(("x"):rep(256)) end, "a topic's name is a text of 1 to 255 bytes: got 256 bytes")
-    assert.has_error(function() topic:publish(print) end, "topic: a function cannot be copied to another worker")
+    assert.has_error(function() topic:publish(print) end, "topic: a function cannot be copied to another worker or thread")
     assert.has_error(function() topic:publish(nil) end, "a topic carries no nil: publish rille.null, false or a table")
     assert.has_error(function() topic.publish(1) end, "topic.publish is called with a colon: topic:publish(…)")
     assert.has_error(function() heard.recv() end, "subscription.recv is called with a colon: subscription:recv(…)")
