@@ -10,6 +10,18 @@ local rille = require "rille"
 
 local model = {}
 
+--- The seeds to try: CHANNEL_SEEDS of them, from CHANNEL_FROM (1) on. A history has 360 operations.
+-- @tparam integer count how many when nobody says
+-- @treturn function for `for seed in model.seeds(20) do`
+function model.seeds(count)
+  local seed = (tonumber(os.getenv "CHANNEL_FROM") or 1) - 1
+  local last = seed + (tonumber(os.getenv "CHANNEL_SEEDS") or count)
+  return function()
+    seed = seed + 1
+    return seed <= last and seed or nil
+  end
+end
+
 --- One history.
 -- @tparam integer seed
 -- @tparam function(i) new_channel the i-th of three

@@ -367,14 +367,14 @@ end)
 describe("a history of random operations", function()
   for _, capacity in ipairs { 0, 1, 4 } do
     it("is one that the model allows, with room for " .. capacity .. " in shared channels", function()
-      for seed = 1, tonumber(os.getenv "CHANNEL_SEEDS") or 20 do
+      for seed in model.seeds(20) do
         local ok, err = pcall(model.run, seed, function() return new_channel(capacity) end)
         assert(ok, "seed " .. seed .. ": " .. tostring(err))
       end
     end)
 
     it("is one that the model allows, with room for " .. capacity .. " in channels of both kinds", function()
-      for seed = 1, tonumber(os.getenv "CHANNEL_SEEDS") or 20 do
+      for seed in model.seeds(20) do
         local ok, err = pcall(model.run, seed, function(i)
           return i % 2 == 0 and rille.channel(capacity) or new_channel(capacity)
         end)
