@@ -1,7 +1,18 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    MOST_KEPT = 32 << 20,
+    LEAST_MAPPED = 4 << 20 /* bytes of a block that lies apart, and goes back at once; the library no more finds it out itself */
+};
+
+void rl_mem_keep_freed(void) {
+    mallopt(M_TRIM_THRESHOLD, MOST_KEPT);
+    mallopt(M_MMAP_THRESHOLD, LEAST_MAPPED);
+}
 
 void *rl_mem_alloc(size_t size) {
     return malloc(size);

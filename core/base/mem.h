@@ -10,6 +10,11 @@
 
 #include "base/err.h"
 
+/* Once, when the program begins: have freed memory kept for whoever asks next, up to 32 MB of it at the end of each heap.
+ * By itself the C library gives it back to the system in small pieces: a worker that had a hundred thousand tasks, again
+ * and again, spent a third of its time on getting the same pages anew. */
+void rl_mem_keep_freed(void);
+
 RL_MUST_USE void *rl_mem_alloc(size_t size);
 /* `count` things of `size` bytes, all zero; NULL also when the product overflows. */
 RL_MUST_USE void *rl_mem_zalloc(size_t count, size_t size);

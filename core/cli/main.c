@@ -10,6 +10,7 @@
 #endif
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/setting.h"
 
@@ -121,6 +122,7 @@ _Noreturn void rl_leave(int status) {
 }
 
 int main(int argc, char **argv) {
+    rl_mem_keep_freed();
     unblock_signals();
     if (argc < 2)
         return help(NULL, stderr);
