@@ -11,6 +11,7 @@ local pages = require "rille.dashboard.pages"
 local script = require "rille.dashboard.script"
 local show = require "rille.dashboard.show"
 local style = require "rille.dashboard.style"
+local tables = require "rille.dashboard.tables"
 local template = require "rille.template"
 local view = require "rille.dashboard.view"
 
@@ -30,7 +31,11 @@ local HEADERS = {
 }
 
 local NAV = {
-  { path = "", label = "Requests" }, { path = "/routes", label = "Routes" }, { path = "/statements", label = "Statements" },
+  { path = "", label = "Requests", make = pages.overview }, { path = "/routes", label = "Routes", make = tables.routes },
+  { path = "/statements", label = "Statements", make = pages.statements },
+  { path = "/database", label = "Database", make = tables.database }, { path = "/tasks", label = "Tasks", make = pages.tasks },
+  { path = "/channels", label = "Channels", make = tables.channels },
+  { path = "/workers", label = "Workers", make = tables.workers }, { path = "/log", label = "Log", make = pages.log },
 }
 
 local views = template.new {
@@ -95,11 +100,10 @@ function dashboard.app(guard, door)
     end
   end)
   local group = app:group("/_rille", { use = { guard, quietly } })
-  group:get("/", page("", "Overview", pages.overview))
   group:get("/requests/:id", page("", "Request", pages.request))
   group:get("/requests/:id/plans/:number", page("", "Plan", pages.plan, true))
-  for i = 2, #NAV do
-    group:get(NAV[i].path, page(NAV[i].path, NAV[i].label, pages[NAV[i].path:sub(2)]))
+  for _, one in ipairs(NAV) do
+    group:get(one.path == "" and "/" or one.path, page(one.path, one.label, one.make))
   end
   group:get("/dashboard.css", file("dashboard.css", "text/css; charset=utf-8"))
   group:get("/dashboard.js", file("dashboard.js", "text/javascript; charset=utf-8"))

@@ -10,7 +10,7 @@ local SCREENS = {
   { name = "dark", width = 1280, height = 900, scheme = "dark" },
   { name = "phone", width = 390, height = 844, scheme = "light", is_phone = true },
 }
-local PAGES = { "", "/routes", "/statements" }
+local PAGES = { "", "/routes", "/statements", "/database", "/tasks", "/channels", "/workers", "/log" }
 
 describe("the dashboard in a browser", function()
   local base, dir, running, browser, home
@@ -45,6 +45,15 @@ describe("the dashboard in a browser", function()
     file:close()
   end
 
+  -- In one step: what was found a moment ago may have been renewed since.
+  local function text(css)
+    return browser:run("return document.querySelector(arguments[0]).innerText", css)
+  end
+
+  local function follow(css)
+    browser:go(home .. browser:run("return document.querySelector(arguments[0]).getAttribute('href')", css))
+  end
+
   -- Wait until `script`, a function's body in the page, returns true. A page that is just being replaced answers nothing.
   local function await(script, ...)
     local args = { ... }
@@ -61,8 +70,8 @@ describe("the dashboard in a browser", function()
     local conn = wire.connect(running.port)
     conn:send(wire.get "/waits?a=%3Cb%3E&b='c'")
     await "return document.querySelector('tr.live')?.textContent.includes('/waits?a=')"
-    browser:follow "tr.live a"
-    assert.equal("GET /waits?a=%3Cb%3E&b='c'", browser:text "h1")
+    follow "tr.live a"
+    assert.equal("GET /waits?a=%3Cb%3E&b='c'", text "h1")
     await "return document.querySelector('.waits')?.textContent.includes('channel')"
     ask "/go"
     await "return !document.querySelector('.waits') && document.querySelector('.tiles .pill').textContent === '204'"
@@ -75,18 +84,18 @@ describe("the dashboard in a browser", function()
     ask "/mixed"
     browser:go(home .. "/_rille/statements")
     await "return document.querySelectorAll('main ol > li').length === 2" -- all of /many stands there once
-    assert.equal("slow", browser:text "main li:first-child .mark")
-    assert.equal("N+1 ×12", browser:text "main li:last-child .mark")
-    browser:follow "main li:first-child a"
-    assert.matches("select '<b>it''s</b>'", browser:text ".timeline pre", 1, true)
-    assert.matches("1 row", browser:text ".facts", 1, true)
-    browser:follow ".facts a"
-    assert.matches("Result  (cost=", browser:text "pre.plan", 1, true)
-    assert.equal("still", browser:text "#state")
+    assert.equal("slow", text "main li:first-child .mark")
+    assert.equal("N+1 ×12", text "main li:last-child .mark")
+    follow "main li:first-child a"
+    assert.matches("select '<b>it''s</b>'", text ".timeline pre", 1, true)
+    assert.matches("1 row", text ".facts", 1, true)
+    follow ".facts a"
+    assert.matches("Result  (cost=", text "pre.plan", 1, true)
+    assert.equal("still", text "#state")
     browser:go(home .. "/_rille")
     await "return [...document.querySelectorAll('td.path')].some(cell => cell.textContent.includes('/mixed'))"
     local link = browser:run "return [...document.querySelectorAll('td.path a')].find(one => one.textContent.includes('/mixed')).id"
-    browser:follow("#" .. link)
+    follow("#" .. link)
     for _, what in ipairs { "sql", "sleep", "task" } do
       assert.truthy(browser:run("return [...document.querySelectorAll('.what')].some(one => one.textContent === arguments[0])", what), what)
     end
@@ -105,6 +114,23 @@ describe("the dashboard in a browser", function()
     assert.is_true(browser:run(failed, "1"))
     browser:click "#pause"
     await(failed, "2")
+  end)
+
+  it("shows the database's lanes, channels, workers, the log, and tasks that wait, with their stacks", function()
+    local conn = wire.connect(running.port)
+    conn:send(wire.get "/waits")
+    for path, shown in pairs {
+      ["/database"] = "exclusive", ["/channels"] = "thumbnails", ["/workers"] = "KB|MB", ["/log"] = "method", ["/tasks"] = "/waits",
+    } do
+      browser:go(home .. "/_rille" .. path)
+      await("return new RegExp(arguments[0]).test(document.querySelector('main').innerText)", shown)
+    end
+    browser:go(home .. "/_rille/tasks")
+    await "return [...document.querySelectorAll('main li')].some(one => one.textContent.includes('/waits'))"
+    browser:run "[...document.querySelectorAll('main li')].find(one => one.textContent.includes('/waits')).querySelector('summary').click()"
+    await "return [...document.querySelectorAll('details[open] pre')].some(one => one.textContent.includes('app.lua'))"
+    ask "/go"
+    conn:close()
   end)
 
   it("is readable in light, in dark and on a phone, and breaks no rule of its own", function()
@@ -130,7 +156,7 @@ describe("the dashboard in a browser", function()
 
   it("has a page of the app load again after a save, and shows there what does not load", function()
     browser:go(home .. "/")
-    assert.equal("one", browser:text "h1")
+    assert.equal("one", text "h1")
     save "return 'two'"
     await "return document.querySelector('h1').textContent === 'two'"
     save "return 'three"

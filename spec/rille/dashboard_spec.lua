@@ -15,7 +15,7 @@ describe("the dashboard", function()
   after_each(function() guarded = false end)
 
   it("has pages in which nothing runs or is shown that its own files do not say", function()
-    for _, path in ipairs { "", "/routes", "/statements" } do
+    for _, path in ipairs { "", "/routes", "/statements", "/database", "/tasks", "/channels", "/workers", "/log" } do
       local res = api:get("/_rille" .. path)
       assert.equal(200, res.status, path)
       assert.matches("<!doctype html>", res.body, 1, true)

@@ -9,6 +9,7 @@ local pages = {}
 
 local MOST_SHOWN = 100 -- requests
 local MOST_WORTH = 5
+local LOG_LINES = 300
 local MOST_LEVEL = 3 -- deeper events are shown no further in
 
 -- ---- requests --------------------------------------------------------------------------
@@ -63,17 +64,23 @@ local function tile(label, value, is_bad)
 end
 
 -- How the process does, in a few numbers.
-local function tiles(requests)
-  local answered, failed, live = 0, 0, 0
+local function tiles(process, requests)
+  local answered, failed, live, memory, lag, generation = 0, 0, 0, 0, 0, 0
   for _, route in ipairs(timeline.routes()) do
     answered, failed = answered + route.count, failed + route.errors
   end
   for _, request in ipairs(requests) do
     live = live + (request.is_live and 1 or 0)
   end
+  for _, vm in ipairs(timeline.vms()) do
+    memory, lag = memory + vm.memory, math.max(lag, vm.worst_lag_ms or 0)
+    generation = math.max(generation, vm.generation)
+  end
   return {
     tile("Live requests", show.count(live)), tile("Answered", show.count(answered)),
-    tile("Failed", show.count(failed), failed > 0),
+    tile("Failed", show.count(failed), failed > 0), tile("Connections", show.count(process.connections)),
+    tile("Worst loop lag", show.ms(lag), lag >= show.LATE_MS), tile("Lua memory", show.bytes(memory)),
+    tile("Generation", show.count(generation)), tile("Up for", show.span(process.uptime or 0)),
   }
 end
 
@@ -105,7 +112,7 @@ end
 function pages.overview()
   local requests = requests_of_app()
   return "overview", {
-    tiles = tiles(requests), worth = worth_a_look(MOST_WORTH),
+    tiles = tiles(timeline.process() or {}, requests), worth = worth_a_look(MOST_WORTH),
     requests = request_rows(requests), is_on = timeline.is_on(),
   }
 end
@@ -167,65 +174,47 @@ function pages.plan(c)
   return "plan", { request = request, event = event, plan = plan, why = why }
 end
 
--- ---- tables ------------------------------------------------------------------------------
+-- ---- tasks, the log ---------------------------------------------------------------------
 
-local function columns(...)
-  local list = {}
-  for i, label in ipairs { ... } do
-    local class, rest = label:match "^(%a+):(.*)$"
-    list[i] = { class = class or "", label = rest or label }
-  end
-  return list
-end
-
-local function text(value, before)
-  return { text = value, before = before, class = "" }
-end
-
-local function count(value, is_bad)
-  return { text = show.count(value), is_bad = is_bad and (value or 0) > 0 }
-end
-
-local function ms(value, is_bad)
-  return { text = show.ms(value), is_bad = is_bad }
-end
-
--- A page of tables: those without rows are left out, and `none` is said when all are.
-local function tables(heading, none, all)
-  local sections = {}
-  for _, section in ipairs(all) do
-    if #section.rows > 0 then
-      sections[#sections + 1] = section
+function pages.tasks()
+  local list, waiting = {}, 0
+  for _, vm in ipairs(timeline.vms()) do
+    waiting = waiting + (vm.task_count or #vm.tasks)
+    for _, task in ipairs(vm.tasks) do
+      if not (task.route or ""):find("^/_rille") then
+        task.worker, task.class = vm.worker, KINDS[task.what] or "other"
+        list[#list + 1] = task
+      end
     end
   end
-  return "tables", { heading = heading, none = none, sections = sections }
+  table.sort(list, function(a, b) return a.ms > b.ms end)
+  return "tasks", { tasks = list, count = waiting }
 end
 
-local function rows_of(list, make)
-  local rows = {}
-  for i, one in ipairs(list or {}) do
-    rows[i] = make(one)
+local HEAD = { time = true, level = true, msg = true }
+local FIRST = { "method", "path", "status", "ms", "error", "at" } -- of what a line tells beside: the rest by name
+local LEVELS = { error = "bad", warn = "warn" }
+
+local function shown_line(line)
+  local fields, places = {}, {}
+  for i, name in ipairs(FIRST) do
+    places[name] = ("%02d"):format(i)
   end
-  return rows
+  for name, value in pairs(line) do
+    if not HEAD[name] and value ~= "" then
+      fields[#fields + 1] = { name = name, value = tostring(value), place = places[name] or name }
+    end
+  end
+  table.sort(fields, function(a, b) return a.place < b.place end)
+  return { time = line.time:sub(12, 23), level = line.level, msg = line.msg, class = LEVELS[line.level] or "", fields = fields }
 end
 
-function pages.routes()
-  local list, longest = timeline.routes(), 0
-  for _, one in ipairs(list) do
-    longest = math.max(longest, one.p95_ms)
+function pages.log()
+  local lines, tail = {}, timeline.log(LOG_LINES)
+  for i = #tail, 1, -1 do -- the newest first: it is what is looked for
+    lines[#lines + 1] = shown_line(tail[i])
   end
-  return tables("Routes", "Nothing was answered yet.", { {
-    columns = columns("path:Route", "number:Answers", "number:Failed", "number:Half within", "number:95 %", "number:99 %",
-      "number:Longest", "wide:Half and 95 %"),
-    rows = rows_of(list, function(one)
-      return {
-        text(one.route, one.method), count(one.count), count(one.errors, true), ms(one.p50_ms), ms(one.p95_ms), ms(one.p99_ms),
-        ms(one.max_ms), {
-          class = "whole", share = show.share(one.p95_ms, longest), inner_class = "half", inner = show.share(one.p50_ms, longest),
-        },
-      }
-    end),
-  } })
+  return "log", { lines = lines }
 end
 
 return pages

@@ -53,6 +53,7 @@ h2 a { color: inherit; }
 .tiles dt { color: var(--dim); font-size: .8rem; }
 .tiles dd { font-size: 1.2rem; font-variant-numeric: tabular-nums; font-weight: 600; margin: 0; overflow-wrap: anywhere; }
 .tiles dd.text { font-size: .9rem; font-weight: 500; line-height: 1.8; }
+.tiles .two { grid-column: span 2; }
 .tiles small { color: var(--dim); font-size: .8rem; font-weight: 400; }
 .tiles .bad dd { color: var(--bad); }
 .scrolls { background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow-x: auto; }
@@ -119,9 +120,11 @@ summary { color: var(--link); cursor: pointer; font-size: .85rem; margin-top: .2
 .alarm h2 { color: var(--bad); margin: 0; }
 .alarm pre { background: none; padding: .3rem 0; }
 .log { background: var(--card); border: 1px solid var(--line); border-radius: 8px; font-size: .8rem; padding: .5rem .8rem; }
-.log li { padding: .12rem 0; overflow-wrap: anywhere; white-space: pre-wrap; }
+.log li { border-bottom: 1px solid var(--line); padding: .25rem 0; overflow-wrap: anywhere; }
+.log li:last-child { border-bottom: 0; }
 .log time { color: var(--dim); }
 .log b { font-weight: 600; }
+.log .field { margin-left: .5rem; white-space: pre-wrap; }
 .log .field i { color: var(--dim); font-style: normal; }
 @media (max-width: 46rem) {
   body { font-size: 14px; }

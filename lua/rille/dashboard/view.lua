@@ -71,9 +71,9 @@ return {
 <div><dt>Status</dt><dd><span class="pill <%= class %>"><%= shown_status %></span></dd></div>
 <div><dt>Took</dt><dd><%= show.ms(request.ms) %></dd></div>
 <div><dt>Statements</dt><dd><%= show.count(request.sql) %> <small><%= show.ms(request.sql_ms) %></small></dd></div>
-<div><dt>Route</dt><dd class="text"><%= request.route or "none" %></dd></div>
+<div class="two"><dt>Route</dt><dd class="text"><%= request.route or "none" %></dd></div>
 <div><dt>Began</dt><dd class="text"><%= show.time(request.start) %></dd></div>
-<div><dt>Id</dt><dd class="text"><%= request.id %></dd></div>
+<div class="two"><dt>Id</dt><dd class="text"><%= request.id %></dd></div>
 </dl>
 <% if request.waiting then -%>
 <p class="waits">It waits: <b><%= request.waiting.what %></b>
@@ -184,5 +184,46 @@ return {
 <rect class="<%= class %>" x="<%= data.from or 0 %>" width="<%= share %>" height="10"/>
 <% if data.inner then %><rect class="<%= data.inner_class %>" width="<%= inner %>" height="10"/><% end -%>
 </svg>
+]=],
+
+  tasks = [=[
+<h1>Tasks</h1>
+<% if #tasks == 0 then -%>
+<p class="none">Nothing waits.</p>
+<% else -%>
+<p class="dim"><%= show.count(count) %> wait, those that have waited longest first.</p>
+<ol class="timeline"><% for i, one in ipairs(tasks) do -%>
+<li><div class="line"><span class="what <%= one.class %>"><%= one.what %></span>
+<% if one.request then -%>
+<a id="t<%= i %>" href="/_rille/requests/<%= one.request %>"><%= one.route or "no route" %></a>
+<% else -%>
+<span class="dim"><%= one.route or "background" %></span>
+<% end -%>
+<% if one.at then %><code class="at"><%= one.at %></code><% end -%>
+<span class="dim">worker <%= one.worker %></span><span class="took"><%= show.ms(one.ms) %></span></div>
+<% if one.stack then -%>
+<details id="k<%= one.worker %>-<%= i %>"><summary>Stack</summary><pre><%= one.stack %></pre></details>
+<% end -%>
+</li>
+<% end -%></ol>
+<% end -%>
+]=],
+
+  log = [=[
+<h1>Log</h1>
+<% if #lines == 0 then -%>
+<p class="none">Nothing was logged yet.</p>
+<% else -%>
+<ol class="log"><% for _, line in ipairs(lines) do -%>
+<li><time><%= line.time %></time> <span class="pill <%= line.class %>"><%= line.level %></span> <b><%= line.msg %></b>
+<%- partial("fields", line) %></li>
+<% end -%></ol>
+<% end -%>
+]=],
+
+  fields = [=[
+<% for _, field in ipairs(fields) do -%>
+<span class="field"><i><%= field.name %></i> <%= field.value %></span>
+<% end -%>
 ]=],
 }

@@ -2,6 +2,7 @@
 local rille = require "rille"
 local app, db = rille.app(), rille.db
 local gate = rille.channel()
+local thumbnails = rille.shared_channel("thumbnails", { capacity = 8 })
 
 app:get("/", function() return rille.html("<!doctype html><title>App</title><h1>" .. require "words" .. "</h1>") end)
 
@@ -28,5 +29,7 @@ app:get("/fails", function() error "it fails" end)
 -- Lives until somebody asks for /go.
 app:get("/waits", function() gate:recv() end)
 app:get("/go", function() gate:send(true, 5) end)
+
+app:on_start(function() thumbnails:try_send("a") end)
 
 return app
