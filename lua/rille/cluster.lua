@@ -290,4 +290,12 @@ function cluster.status(dir)
   return is_running(self) and "running" or "stopped"
 end
 
+--- Have settings that name no database mean the one in .rille/pg, while that runs.
+-- @tparam table settings
+function cluster.stand_in(settings)
+  if settings.database_url == "" and cluster.status() == "running" then
+    settings.database_url = cluster.url()
+  end
+end
+
 return cluster

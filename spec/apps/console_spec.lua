@@ -98,6 +98,13 @@ BlogPost
 Post == before]]):format(copy, copy), copy)))
     end)
 
+    it("has the private database of the folder, while that runs and no other is named", function()
+      local work = dir .. "/work"
+      shell.run(("mkdir -p %s/.rille && ln -s %s/pg %s/.rille/pg && cp -r %s/* %s"):format(work, base.dir, work, APP, work))
+      assert.equal("2", shell.run(("cd %s && echo 'BlogPost:count()' | env -u DATABASE_URL %s console ."):format(work,
+        shell.quoted(shell.rille()))))
+    end)
+
     it("says what is wrong with the app, and ends", function()
       local broken = dir .. "/broken"
       shell.run(("mkdir %s && printf 'return 1 +' >%s/app.lua"):format(broken, broken))

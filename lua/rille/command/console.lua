@@ -6,7 +6,9 @@
 --
 -- Each line is a task, so it may wait: queries, sleep, channels. From a pipe the lines come as from a
 -- script: no prompt, no colours, and the status tells whether one of them failed.
+-- Where no database is named, it is the private one of `rille dev` and `rille db`, when that runs.
 local App = require "rille.app"
+local cluster = require "rille.cluster"
 local complete = require "rille.console.complete"
 local config = require "rille.config"
 local core = require "rille.core"
@@ -220,6 +222,7 @@ return function(root, more)
     io.stderr:write(("rille console: unexpected argument '%s'\n%s"):format(more, USAGE))
     return 2
   end
+  cluster.stand_in(core.settings)
   guard.install()
   jit.off() -- machine code looks at no hook: Ctrl-C could not end what is typed and runs for ever
   local is_terminal = core.prompt_open(history_path())

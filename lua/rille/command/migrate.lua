@@ -7,8 +7,6 @@ local migrate = require "rille.migrate"
 
 return function(...)
   io.stdout:setvbuf "line" -- in the order of what stands on standard error
-  if core.settings.database_url == "" and cluster.status() == "running" then
-    core.settings.database_url = cluster.url()
-  end
+  cluster.stand_in(core.settings)
   return migrate.run { ... }
 end

@@ -9,6 +9,7 @@ return {
     rille spec           the specs, in a database of their own
     rille check .        all that is wrong with the app
     rille routes .       what it answers
+    rille console .      lines of Lua and SQL, with the app's models and database
 
 Try it:
 
@@ -23,8 +24,9 @@ Where `DATABASE_URL` is set, that database is used, and migrated by nobody but y
     rille migrate new "add tags to posts"     writes migrations/0002_add_tags_to_posts.sql, for you to fill in
     rille migrate                             applies what is new
 
-Without it, `rille dev` keeps its data in `.rille/pg` and applies what is new at its start. While it runs, `rille migrate`
-and `rille db psql` speak to that database, too; `export DATABASE_URL=$(rille db start)` has it run without `rille dev`.
+Without it, `rille dev` keeps its data in `.rille/pg` and applies what is new at its start. While it runs, `rille migrate`,
+`rille console` and `rille db psql` speak to that database, too; `export DATABASE_URL=$(rille db start)` has it run without
+`rille dev`.
 
 ## In production
 
