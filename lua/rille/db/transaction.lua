@@ -14,13 +14,13 @@ local MOST_PAUSE = 1     -- seconds between two tries of a transaction
 local FIRST_PAUSE = 0.01
 
 -- What is known of a transaction that is open: { hooks = { fn, … }, savepoints =
--- how many it has had, tasks = those spawned inside, is_outside = no transaction
--- for those who ask: a spec's }, by what pg_transaction
+-- how many it has had, open = those that are, tasks = those spawned inside,
+-- is_outside = no transaction for those who ask: a spec's }, by what pg_transaction
 -- calls it. The task that opened it holds the record: with it, the record goes.
 local records = setmetatable({}, { __mode = "v" })
 
 local function new_record()
-  return { hooks = {}, savepoints = 0, tasks = {} }
+  return { hooks = {}, savepoints = 0, open = {}, tasks = {} }
 end
 
 -- The record of the transaction that this task is in, if any; and whether it
@@ -182,20 +182,57 @@ local function outermost(self, fn, sql)
   return result
 end
 
+-- Tasks beside each other open savepoints and leave them in any order, where PostgreSQL has a stack: to release one
+-- releases those behind it. So one that is done stays until it is the last.
+local function release_done(self, open)
+  while open[#open] and open[#open].is_done do
+    run_held(self, "release savepoint " .. table.remove(open).name)
+  end
+end
+
+-- What was opened since goes with it: whoever is inside of that must not take it for done.
+local function undo(self, open, savepoint)
+  if savepoint.is_undone then
+    return
+  end
+  local last
+  repeat
+    last = table.remove(open)
+    last.is_undone = true
+  until last == savepoint
+  pcall(run_held, self, "rollback to savepoint " .. savepoint.name)
+end
+
+local function leave(self, record, savepoint)
+  if savepoint.is_undone then
+    error(statement.explain {
+      code = "db.3B001", status = 500,
+      message = "a task beside this one rolled its part of the transaction back, and with it what this one did",
+    }, 0)
+  end
+  savepoint.is_done = true
+  release_done(self, record.open)
+end
+
 local function nested(self, record, fn)
   record.savepoints = record.savepoints + 1
-  local savepoint, hooks = "rl_" .. record.savepoints, #record.hooks
-  run_held(self, "savepoint " .. savepoint)
-  local ok, result = pcall(fn, self)
+  local savepoint, hooks = { name = "rl_" .. record.savepoints }, #record.hooks
+  record.open[#record.open + 1] = savepoint
+  local ok, result = pcall(run_held, self, "savepoint " .. savepoint.name)
   if ok then
-    run_held(self, "release savepoint " .. savepoint)
+    ok, result = pcall(fn, self)
+  end
+  if ok then
+    leave(self, record, savepoint)
     return result
   end
   for i = #record.hooks, hooks + 1, -1 do
     record.hooks[i] = nil
   end
-  if not core.why() then
-    pcall(run_held, self, "rollback to savepoint " .. savepoint)
+  if core.why() then
+    savepoint.is_done = true -- nothing can be sent any more
+  else
+    undo(self, record.open, savepoint)
   end
   error(result, 0)
 end
@@ -232,7 +269,8 @@ local Db = {}
 --- Run `fn(db)` in a transaction: committed when it returns, rolled back when it
 -- raises or its task is cancelled. **Yields.** Until then every statement of this
 -- task, and of the tasks spawned inside, uses the transaction's connection in
--- turn; the commit waits for those tasks. A call inside another one is a savepoint.
+-- turn; the commit waits for those tasks. A call inside another one is a savepoint; when that is rolled back, so is what
+-- tasks beside it did meanwhile.
 -- @tparam function fn(db)
 -- @tparam[opt] table options `isolation`: "read committed", "repeatable read"
 -- or "serializable"; `read_only`: boolean; `retries`: how often `fn` is run again,

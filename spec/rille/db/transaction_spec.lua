@@ -86,6 +86,34 @@ describe("rille.db.transaction", function()
     assert.same({ 7, 7 }, { value(1), value(2) })
   end)
 
+  it("lets tasks beside each other be in parts of it, which end in any order", function()
+    local function add(id, after, fails)
+      return function()
+        db:transaction(function()
+          db:exec("update account set n = n + 1 where id = $1", id)
+          rille.sleep(after)
+          if fails then error("no", 0) end
+        end)
+      end
+    end
+    local first, second = value(1), value(2)
+    db:transaction(function()
+      rille.all { add(1, 0.01), add(2, 0.03), add(1, 0.02), add(2, 0) }
+      db:transaction(function() db:exec "update account set n = n + 1 where id = 1" end)
+    end)
+    assert.same({ first + 3, second + 2 }, { value(1), value(2) })
+    local why
+    db:transaction(function()
+      local one = rille.spawn(function() return pcall(add(1, 0.01, true)) end)
+      local other = rille.spawn(function() why = select(2, pcall(add(2, 0.03))) end)
+      one:await()
+      other:await()
+      db:exec "update account set n = n + 10 where id = 2"
+    end)
+    assert.matches("a task beside this one rolled its part", why.message, 1, true)
+    assert.same({ first + 3, second + 12 }, { value(1), value(2) })
+  end)
+
   it("cancels the tasks spawned inside when it is rolled back", function()
     local task
     local ok, why = pcall(db.transaction, db, function()
