@@ -30,6 +30,20 @@ static int make_row(lua_State *state) {
     return 1;
 }
 
+/* model(columns, keys, row): a model's row; the keys are what stands before each value. */
+static int make_model(lua_State *state) {
+    int count = (int)lua_objlen(state, 1);
+    lua_pushinteger(state, RL_KIND_MODEL);
+    lua_rawseti(state, 1, 0);
+    for (int i = 1; i <= count; i++) {
+        lua_rawgeti(state, 2, i);
+        lua_rawseti(state, 1, count + i);
+    }
+    lua_pushvalue(state, 1);
+    lua_setmetatable(state, 3);
+    return 1;
+}
+
 static int set_up(void **state) {
     (void)state;
     L = luaL_newstate();
@@ -38,6 +52,7 @@ static int set_up(void **state) {
     rl_vm_open_json(L);
     lua_setglobal(L, "rille");
     lua_register(L, "row", make_row);
+    lua_register(L, "model", make_model);
     return 0;
 }
 
@@ -126,7 +141,27 @@ static void encodes_rows_by_their_columns(void **state) {
                    "rows[1].bad: a function cannot be encoded");
 }
 
-/* Lists that were filled backwards, or with holes closed later. */
+static void encodes_models_by_what_they_show(void **state) {
+    (void)state;
+#define ID "{ 'id' }, { '{\"id\":' }"
+#define SECRET "{ 'secret' }, { true }"
+    assert_encodes("model({ 'id', 'secret', 'note', 'name' }, { '{\"id\":', true, ',\"note\":', ',\"name\":' },"
+                   " { [0] = {}, 7, 's', nil, 'x' })",
+                   "{\"id\":7,\"note\":null,\"name\":\"x\"}");
+    assert_encodes("{ model(" SECRET ", { [0] = {}, 's' }), model(" ID ", { 7 }) }", "[{},{\"id\":7}]");
+    /* What its set lists stands behind the columns, or where they would. */
+    const char *beside = "(function() local set = { { 'author', ',\"author\":', 'count', ',\"count\":' } }"
+                         " return { model(" ID ", { [0] = set, 7, author = model(" ID ", { [0] = {}, 1 }), count = 2 }),"
+                         " model(" SECRET ", { [0] = set, 's', count = 0 }) } end)()";
+    assert_encodes(beside, "[{\"id\":7,\"author\":{\"id\":1},\"count\":2},{\"author\":null,\"count\":0}]");
+    assert_refuses("{ rows = { model(" ID ", { [0] = {}, print }) } }", "rows[1].id: a function cannot be encoded");
+    assert_refuses("{ model(" ID ", { [0] = { { 'a', ',\"a\":' } }, 7, a = print }) }",
+                   "[1].a: a function cannot be encoded");
+    assert_refuses("{ model({ 'id' }, { false }, { [0] = {}, 7 }) }", "[1]: a key is not valid UTF-8");
+#undef ID
+#undef SECRET
+}
+
 static void encodes_rows_of_the_same_columns_and_of_others(void **state) {
     (void)state;
     /* Rows of one metatable: `like` makes another one. */
@@ -149,6 +184,7 @@ static void encodes_rows_of_the_same_columns_and_of_others(void **state) {
                    "\"c15\":null,\"c16\":null,\"c17\":0,\"c18\":null}]");
 }
 
+/* Lists that were filled backwards, or with holes closed later. */
 static void encodes_lists_in_any_order_of_filling(void **state) {
     (void)state;
     assert_encodes("(function() local t = {} for i = 9, 1, -1 do t[i] = i end return t end)()",
@@ -304,6 +340,7 @@ int main(void) {
         cmocka_unit_test(encodes_plain_values),
         cmocka_unit_test(encodes_what_says_what_it_is),
         cmocka_unit_test(encodes_rows_by_their_columns),
+        cmocka_unit_test(encodes_models_by_what_they_show),
         cmocka_unit_test(encodes_rows_of_the_same_columns_and_of_others),
         cmocka_unit_test(encodes_lists_in_any_order_of_filling),
         cmocka_unit_test(refuses_tables_of_no_one_kind),
