@@ -8,6 +8,8 @@ local guard = require "rille.guard"
 local leaks = require "rille.leaks"
 local migrate = require "rille.migrate"
 local repeated = require "rille.repeated"
+local template = require "rille.template"
+local timeline = require "rille.timeline"
 local token = require "rille.dashboard.token"
 
 -- An app that was given a database and cannot reach it, or finds other tables there than
@@ -34,6 +36,9 @@ return function(root)
   if core.settings.env == "development" then
     repeated.watch()
     leaks.watch(function(text, request_id) core.log("warn", text, "request_id", request_id) end)
+  end
+  if timeline.is_on() then
+    template.note()
   end
   local beside = {}
   if core.is_dev() then

@@ -133,7 +133,7 @@ local function find(self, name, level)
   if known and known.text == text then
     return known
   end
-  known = { text = self.reload and text, idle = {}, bytes = 256 }
+  known = { name = name, text = self.reload and text, idle = {}, bytes = 256 }
   known.make, known.lua = compile(text, self.label .. "/" .. file)
   self.known[name] = known
   return known
@@ -153,10 +153,18 @@ local function activation(one)
   return { fn = setfenv(one.make(), env), env = env }
 end
 
+local is_noted = false
+
+--- Have the record of requests (rille.timeline) know each template that is run, from now on.
+function template.note()
+  is_noted = true
+end
+
 -- A template may wait (a relation that loads itself), and another request may
 -- enter it meanwhile: each activation has its own environment. One that raised
 -- is dropped.
 local function run(page, one, data)
+  local noted = is_noted and core.journal_begin("template", one.name)
   local active = activation(one)
   local env = active.env
   local out = buffer.new(one.bytes)
@@ -170,6 +178,9 @@ local function run(page, one, data)
   local text = out:get()
   if #text > one.bytes then
     one.bytes = #text
+  end
+  if noted then -- one that raised has lasted to its request's end
+    core.journal_end(noted)
   end
   return text
 end

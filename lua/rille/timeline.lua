@@ -90,8 +90,8 @@ end
 --- One request.
 -- @tparam string id
 -- @treturn ?table as timeline.requests has it, and `events`, in the order of their beginning: `what`, a word ("sql", "sleep",
--- "task", "channel", "lock", "await", "body", "file", …); `text`: the statement, or a name, cut where `is_cut` says so;
--- `at`: the app's line, or nil;
+-- "task", "channel", "lock", "await", "body", "file", "template", …); `text`: the statement, or a template's name, cut
+-- where `is_cut` says so; `at`: the app's line, or nil;
 -- `start_ms`, from the request's start on; `ms`, or nil before its end; `parent`: the place in this list of the event
 -- that it is under, or nil; `depth`, from 0; and of statements `rows`; `lane` ("shared" or "exclusive"); `queued_ms`:
 -- until it was the first on its connection, if it waited; `failed`: the SQLSTATE; `repeated`: how many of this line are

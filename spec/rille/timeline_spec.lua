@@ -3,6 +3,7 @@ local cluster = require "rille.cluster"
 local core = require "rille.core"
 local explain = require "rille.explain"
 local rille = require "rille"
+local template = require "rille.template"
 local timeline = require "rille.timeline"
 local db = rille.db
 
@@ -26,6 +27,7 @@ app:get("/lock", function() lock:lock() rille.spawn(function() rille.sleep "1s" 
 app:get("/many", function() for _ = 1, 300 do rille.sleep(0.001) end return "ok" end)
 app:get("/live", function() rille.spawn(function() rille.sleep "5s" end) rille.sleep "1s" return timeline.here() end)
 app:get("/background", function() rille.background(function() rille.sleep "1s" end) return "ok" end)
+app:get("/page", function(c) return c:render("page", { wait = function() rille.sleep "1s" return "x" end }) end)
 app:get("/fails", function() error "no" end)
 
 local t = rille.test { app = app, isolation = false }
@@ -111,6 +113,23 @@ describe("of what requests do, the record", function()
       for _, event in ipairs(asked(path).events) do words[event.what] = (words[event.what] or 0) + 1 end
     end
     assert.same({ task = 2, channel = 1, await = 1, lock = 1, sleep = 3 }, words)
+  end)
+
+  it("has templates, and under each what it waits for", function()
+    local dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute("mkdir " .. dir))
+    for name, text in pairs { page = '<% layout "frame" %><%= wait() %><%- partial "part" %>', part = "part", frame = "<%- yield() %>" } do
+      local file = assert(io.open(dir .. "/" .. name .. ".etlua", "w"))
+      file:write(text)
+      file:close()
+    end
+    app:views { dir = dir }
+    template.note()
+    t.clock.freeze()
+    local list = only(asked("/page").events, "what", "text", "ms", "parent", "depth")
+    os.execute("rm -r " .. dir)
+    assert.same({ { "template", "page", 1000, false, 0 }, { "sleep", false, 1000, 1, 1 }, { "template", "part", 0, 1, 1 }, { "template", "frame", 0, false, 0 } }, list)
   end)
 
   it("has nothing of tasks that outlive their request", function() assert.same({}, asked("/background").events) end)
