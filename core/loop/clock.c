@@ -73,8 +73,7 @@ void rl_clock_jump(rl_loop *loop) {
     uint64_t due_ms = first_due_ms(loop->timers);
     if (due_ms == UINT64_MAX)
         return;
-    bool has_post = atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL;
-    if (uv_backend_timeout(&loop->uv) == 0 || has_post) {
+    if (uv_backend_timeout(&loop->uv) == 0 || rl_inbox_has_posts(&loop->inbox)) {
         rl_loop_wake_turn(loop); /* libuv has something to do at once: the next turn looks again */
         return;
     }

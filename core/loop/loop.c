@@ -1,10 +1,7 @@
 #include "loop/loop.h"
 
 #include <assert.h>
-#include <stdatomic.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "loop/uv.h"
@@ -23,58 +20,6 @@ rl_err rl_err_from_uv(int status) {
     case UV_EPIPE: return RL_ERESET;
     default: return RL_EIO;
     }
-}
-
-/* Senders push on a stack; taking it whole and turning it round gives back
- * the order of arrival without a lock. */
-void rl_loop_run_posts(rl_loop *loop) {
-    rl_post *stack = atomic_exchange_explicit(&loop->inbox, NULL, memory_order_acquire);
-    rl_post *queue = NULL;
-    while (stack != NULL) {
-        rl_post *next = stack->next;
-        stack->next = queue;
-        queue = stack;
-        stack = next;
-    }
-    while (queue != NULL) {
-        rl_post *post = queue;
-        queue = post->next;
-        post->run(post);
-    }
-}
-
-static void on_inbox(uv_poll_t *poll, int status, int events) {
-    (void)status;
-    (void)events;
-    rl_loop *loop = poll->data;
-    eventfd_t count;
-    eventfd_read(loop->inbox_fd, &count);
-    rl_loop_run_posts(loop);
-}
-
-/* An eventfd of our own and not libuv's uv_async, whose receiver spins until the sender has come back from its
- * write: that is a third of the time of a message to a worker that waits. */
-static int open_inbox(rl_loop *loop) {
-    loop->inbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (loop->inbox_fd < 0)
-        return UV_EMFILE;
-    int status = uv_poll_init(&loop->uv, &loop->inbox_poll, loop->inbox_fd);
-    if (status == 0)
-        status = uv_poll_start(&loop->inbox_poll, UV_READABLE, on_inbox);
-    if (status != 0)
-        close(loop->inbox_fd);
-    loop->inbox_poll.data = loop;
-    return status;
-}
-
-void rl_loop_post(rl_loop *loop, rl_post *post) {
-    rl_post *top = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
-    do
-        post->next = top;
-    while (!atomic_compare_exchange_weak_explicit(&loop->inbox, &top, post, memory_order_release,
-                                                  memory_order_relaxed));
-    if (top == NULL)
-        eventfd_write(loop->inbox_fd, 1);
 }
 
 static void spin(uv_idle_t *idle) {
@@ -100,22 +45,32 @@ static void run_turns(rl_loop *loop) {
 }
 
 static void on_after_poll(uv_check_t *check) {
-    run_turns(check->data);
+    rl_loop *loop = check->data;
+    rl_inbox_wake_up(&loop->inbox);
+    run_turns(loop);
+}
+
+static void look_before_a_wait(rl_loop *loop, bool had_work) {
+    if (had_work)
+        rl_loop_wake_turn(loop); /* what it led to comes before a wait or a jump: the next turn looks again */
+    else if (loop->clock.is_frozen)
+        rl_clock_jump(loop);
 }
 
 static void on_before_poll(uv_prepare_t *prepare) {
     rl_loop *loop = prepare->data;
     loop->turn_ns = 0;
     bool had_work = loop->turn_wanted || loop->has_fired;
+    bool is_watched = loop->is_one_turn || loop->clock.is_frozen;
     loop->has_fired = false;
     if (loop->turn_wanted)
         run_turns(loop);
-    if (RL_LIKELY(!loop->is_one_turn && !loop->clock.is_frozen))
+    if (RL_UNLIKELY(is_watched))
+        look_before_a_wait(loop, had_work);
+    if (uv_is_active((uv_handle_t *)&loop->no_wait))
         return;
-    if (had_work)
-        rl_loop_wake_turn(loop); /* what it led to comes before a wait or a jump: the next turn looks again */
-    else if (loop->clock.is_frozen)
-        rl_clock_jump(loop);
+    if (!(is_watched ? rl_inbox_fall_fast_asleep(&loop->inbox) : rl_inbox_fall_asleep(&loop->inbox)))
+        uv_idle_start(&loop->no_wait, spin);
 }
 
 void rl_loop_add_turn(rl_loop *loop, rl_turn *turn) {
@@ -163,7 +118,7 @@ rl_err rl_loop_new(rl_loop **out) {
         return RL_ENOMEM;
     int status = uv_loop_init(&loop->uv);
     if (status == 0) {
-        status = open_inbox(loop);
+        status = rl_inbox_open(&loop->inbox, &loop->uv);
         if (status != 0)
             uv_loop_close(&loop->uv);
     }
@@ -182,7 +137,6 @@ rl_err rl_loop_new(rl_loop **out) {
     uv_prepare_start(&loop->before_poll, on_before_poll);
     uv_idle_init(&loop->uv, &loop->no_wait);
     /* What serves the loop itself must not keep it alive. */
-    uv_unref((uv_handle_t *)&loop->inbox_poll);
     uv_unref((uv_handle_t *)&loop->after_poll);
     uv_unref((uv_handle_t *)&loop->before_poll);
     *out = loop;
@@ -191,7 +145,7 @@ rl_err rl_loop_new(rl_loop **out) {
 
 void rl_loop_free(rl_loop *loop) {
     rl_loop_run_posts(loop); /* posts own memory that only their `run` frees */
-    uv_close((uv_handle_t *)&loop->inbox_poll, NULL);
+    rl_inbox_close(&loop->inbox);
     uv_close((uv_handle_t *)&loop->next_timer, NULL);
     uv_close((uv_handle_t *)&loop->after_poll, NULL);
     uv_close((uv_handle_t *)&loop->before_poll, NULL);
@@ -200,13 +154,13 @@ void rl_loop_free(rl_loop *loop) {
     int status = uv_loop_close(&loop->uv);
     assert(status == 0 && "something opened on the loop was not closed");
     (void)status;
-    close(loop->inbox_fd);
+    rl_inbox_closed(&loop->inbox);
     rl_mem_free(loop);
 }
 
 /* A post in the inbox is something to do, though its handle does not count. */
 static void heed_inbox(rl_loop *loop) {
-    if (atomic_load_explicit(&loop->inbox, memory_order_relaxed) != NULL)
+    if (rl_inbox_has_posts(&loop->inbox))
         rl_loop_wake_turn(loop);
 }
 
@@ -218,7 +172,19 @@ void rl_loop_run(rl_loop *loop) {
 }
 
 void rl_loop_hold(rl_loop *loop) {
-    uv_ref((uv_handle_t *)&loop->inbox_poll);
+    uv_ref((uv_handle_t *)&loop->inbox.poll);
+}
+
+void rl_loop_post(rl_loop *loop, rl_post *post) {
+    rl_inbox_put(&loop->inbox, post);
+}
+
+void rl_loop_ask(rl_loop *loop) {
+    rl_vigil_ask(&loop->inbox.vigil);
+}
+
+void rl_loop_run_posts(rl_loop *loop) {
+    rl_inbox_run(&loop->inbox);
 }
 
 bool rl_loop_turn(rl_loop *loop, bool may_wait) {

@@ -1,6 +1,6 @@
 /* loop -- one thread's event loop, its clock and its inbox.
  *
- *   timers -> poll (sockets, jobs, inbox) -> turn hooks -> timers -> ...
+ *   timers -> poll (sockets, jobs) -> inbox -> turn hooks -> timers -> ...
  *
  * Everything belongs to the thread that runs the loop, but for rl_loop_post.
  * The clock is monotonic and is read once a turn: a wall clock that is set
@@ -65,6 +65,8 @@ struct rl_post {
     void (*run)(rl_post *post);
 };
 void rl_loop_post(rl_loop *loop, rl_post *post);
+/* The caller, on the loop's own thread, has posted to another loop, which may answer at once: loop/vigil.h. */
+void rl_loop_ask(rl_loop *loop);
 /* Run what was posted so far, now. */
 void rl_loop_run_posts(rl_loop *loop);
 

@@ -5,7 +5,7 @@
 #include <uv.h>
 
 #include "loop/clock.h"
-#include "loop/loop.h"
+#include "loop/inbox.h"
 #include "loop/timer.h"
 
 enum { RL_READ_BUFFER_LEN = 65536 /* one read takes what a socket buffer usually holds */ };
@@ -22,13 +22,11 @@ typedef struct rl_clock {
 
 struct rl_loop {
     uv_loop_t uv;
-    int inbox_fd; /* an eventfd: the inbox was empty, and is not any more */
-    uv_poll_t inbox_poll;
+    rl_inbox inbox;
     uv_timer_t next_timer;
     uv_check_t after_poll;
     uv_prepare_t before_poll;
     uv_idle_t no_wait; /* active while some turn hook has more to do */
-    _Atomic(rl_post *) inbox;
     rl_list turns;
     rl_timer *timers; /* pairing heap, the next one at the top */
     uint64_t timer_count;

@@ -7,10 +7,13 @@
 void rl_parties_wake(rl_list *woken, rl_loop *here) {
     for (rl_list *link; (link = rl_list_pop_front(woken)) != NULL;) {
         rl_waiter *waiter = RL_CONTAINER(link, rl_party, link)->one.waiter;
-        if (waiter->loop == here)
+        if (waiter->loop == here) {
             rl_waiter_wake(waiter);
-        else
-            rl_waiter_wake_from_afar(waiter);
+            continue;
+        }
+        rl_waiter_wake_from_afar(waiter);
+        if (here != NULL)
+            rl_loop_ask(here);
     }
 }
 

@@ -281,6 +281,55 @@ static void a_post_may_post_again(void **state) {
     rl_loop_free(loop);
 }
 
+/* ---- two loops ------------------------------------------------------------- */
+
+enum { BALLS = 5000 };
+
+typedef struct player {
+    rl_post ball;
+    rl_loop *loop;
+    struct player *other;
+    int left;
+    bool goes_last;
+} player;
+
+static void on_ball(rl_post *post) {
+    player *p = RL_CONTAINER(post, player, ball);
+    bool is_over = --p->left == 0;
+    rl_loop_ask(p->loop);
+    if (!is_over || !p->goes_last)
+        rl_loop_post(p->other->loop, &p->other->ball);
+    if (is_over)
+        rl_loop_stop(p->loop);
+}
+
+static void *play(void *arg) {
+    player *p = arg;
+    rl_timer late;
+    rl_timer_init(&late, on_late);
+    rl_timer_start(p->loop, &late, 60000);
+    rl_loop_run(p->loop);
+    rl_timer_stop(p->loop, &late);
+    return NULL;
+}
+
+/* Asleep at first, awake once that pays, and asleep again where this machine is slow: no post is lost on the way. */
+static void two_loops_answer_each_other(void **state) {
+    (void)state;
+    player players[2];
+    pthread_t thread;
+    for (int i = 0; i < 2; i++)
+        players[i] = (player){.ball.run = on_ball, .loop = new_loop(), .other = &players[1 - i], .left = BALLS, .goes_last = i == 1};
+    rl_loop_post(players[0].loop, &players[0].ball);
+    assert_int_equal(pthread_create(&thread, NULL, play, &players[1]), 0);
+    play(&players[0]);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(players[i].left, 0);
+        rl_loop_free(players[i].loop);
+    }
+}
+
 static void open_under_refusal(void) {
     rl_loop *loop = NULL;
     rl_err err = rl_loop_new(&loop);
@@ -306,6 +355,7 @@ int main(void) {
         cmocka_unit_test(stopping_ends_the_run_and_not_the_loop),
         cmocka_unit_test(posts_of_other_threads_arrive_in_each_senders_order),
         cmocka_unit_test(a_post_may_post_again),
+        cmocka_unit_test(two_loops_answer_each_other),
         cmocka_unit_test(survives_each_refused_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
