@@ -33,6 +33,8 @@ local lfs = require "lfs"
 
 local EXIT = {}
 
+local NOTHING = { examples = {}, errors = {} } -- of a file that did not run
+
 local HELP = [[
 usage: rille spec [PATHS] [options] [settings]
 
@@ -210,13 +212,12 @@ local function run_each(given, files, run_file)
   on_new_busted(function(busted)
     tell(busted, given)
     suite.replay(busted, function(path)
-      local report = run_file(path)
+      local report = not stopped.by_signal and run_file(path) or NOTHING
       coverage.add(sum, report.coverage or {})
       if given.loads and report.loads then
         tell_loads(given.loads, path, report.loads)
       end
       stopped.by_signal = stopped.by_signal or report.interrupted
-      busted.skipAll = busted.skipAll or stopped.by_signal
       return report
     end)
   end)

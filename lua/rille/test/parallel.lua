@@ -46,6 +46,7 @@ local function run(self, path)
       error(report, 0)
     end
     report.output = output
+    self.is_over = self.is_over or report.interrupted
     return report
   end)
 end
@@ -67,8 +68,10 @@ local function fetch(self, path)
   local task = self.tasks[path] or tasks.spawn(run, self, path) -- its second time, with --repeat
   self.tasks[path] = nil
   local report = task:await()
-  tell(report.output)
-  os.remove(report.output)
+  if report then
+    tell(report.output)
+    os.remove(report.output)
+  end
   return report
 end
 
@@ -94,7 +97,7 @@ end
 -- @tparam {string,...} files
 -- @tparam ?string database_url what each slot has a copy of
 -- @tparam function fn
--- @return what `fn` returns
+-- @return what `fn` returns; a report is nil for a file that did not run, since another was interrupted
 -- @raise what `fn` raised; who else is connected to the database, and keeps it from being copied
 function parallel.with(given, files, database_url, fn)
   local count = math.min(given.parallel, #files)

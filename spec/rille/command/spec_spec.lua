@@ -179,6 +179,22 @@ describe("rille spec", function()
     assert.same({ "rille spec: nothing failed when it ran last\n", 0 }, { run "--only-failures" })
   end)
 
+  it("runs no other file once it was interrupted", function()
+    write("spec/a_spec.lua", "it('hears Ctrl-C', function() local ffi = require 'ffi' ffi.cdef 'int getpid(void); int kill(int, int);' "
+      .. "ffi.C.kill(ffi.C.getpid(), 2) end)")
+    for _, name in ipairs { "b", "c", "d" } do
+      write(("spec/%s_spec.lua"):format(name), "it('runs', function() io.open('has_run', 'w'):close() end)")
+    end
+    local output, status = run "-o TAP"
+    assert.matches('the process of spec/a_spec.lua was ended by signal 2 in "hears Ctrl-C"\n1..1\n', output, 1, true)
+    assert.equal(130, status)
+    assert.is_nil(here:read "has_run")
+    output, status = run "-o TAP --parallel 1"
+    assert.matches("\n1..1\n", output, 1, true)
+    assert.equal(130, status)
+    assert.is_nil(here:read "has_run")
+  end)
+
   it("ends at the first failure, of several files at a time too", function()
     write("spec/a_spec.lua", "it('fails', function() error 'no' end)")
     for _, name in ipairs { "b", "c", "d" } do
