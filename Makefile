@@ -15,15 +15,17 @@
 # iso-codes             the shop's countries and currencies: real ISO 3166 and 4217 data
 # chromium chromium-driver   the shop's pages, seen as people see them; its driver speaks WebDriver
 # wrk                   load for `make bench`
-# golang-go             what `make bench-tasks` compares with
+# golang-go             what `make bench-tasks` compares with; with fasthttp and pgx, `make bench`
+# gnuplot-nox           plots of the bench
+# valgrind              counts the instructions of a request, for `make gate`
 # clang libclang-rt-14-dev   libFuzzer
 # pgbouncer             the pooler that many databases stand behind, for its specs
 # curl ca-certificates  the three lines that `make run` prints
 BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev libedit-dev
 RUN_PACKAGES := postgresql-15 tzdata iso-codes curl ca-certificates
 TEST_PACKAGES := lua-busted lua-check lua-socket lua-filesystem libcmocka-dev chromium chromium-driver wrk clang \
-	libclang-rt-14-dev pgbouncer
-BENCH_PACKAGES := golang-go
+	libclang-rt-14-dev pgbouncer valgrind
+BENCH_PACKAGES := golang-go golang-github-valyala-fasthttp-dev golang-github-jackc-pgx-v4-dev gnuplot-nox
 
 # ---- flags ------------------------------------------------------------------
 CC := gcc
@@ -59,7 +61,7 @@ C_TESTS := $(sort $(wildcard spec/core/*/*_test.c))
 FUZZ_TARGETS := $(sort $(wildcard spec/core/*/*_fuzz.c))
 LUA_SOURCES := $(sort $(wildcard lua/rille.lua lua/rille/*.lua lua/rille/*/*.lua))
 
-.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench bench-tasks fuzz fuzz-build clean install luajit
+.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench bench-plot bench-tasks gate fuzz fuzz-build clean install luajit
 .DEFAULT_GOAL := help
 
 help:
@@ -69,7 +71,9 @@ help:
 	@echo "make deps     install the Debian packages that are missing (uses sudo unless root)"
 	@echo "make lint     floors, luacheck"
 	@echo "make annotations  build/annotations/rille.lua, for lua-language-server"
-	@echo "make bench    throughput and latency of apps/bench"
+	@echo "make bench    what a request costs, beside a bare loop and Go; results in build/bench"
+	@echo "make bench-plot RUNS=\"a.tsv b.tsv\"  runs of the bench side by side"
+	@echo "make gate     whether a request costs more instructions than it did"
 	@echo "make bench-tasks  tasks, channels and locks beside Go's"
 	@echo "make fuzz     fuzz the HTTP parser and the JSON decoder; SECONDS=60 each"
 	@echo "make install  to PREFIX=$(PREFIX)"
@@ -183,8 +187,17 @@ $(O)/spec/bench/%: spec/bench/%.c
 	@$(CC) $(FLAGS) $< -o $@
 
 bench: deps
-	@$(MAKE) --no-print-directory build $(O)/spec/bench/pace $(O)/spec/bench/pingpong
+	$(call install,$(BENCH_PACKAGES))
+	@$(MAKE) --no-print-directory build $(addprefix $(O)/spec/bench/,pace pingpong reference)
 	@sh spec/bench/run
+
+bench-plot:
+	$(call install,$(BENCH_PACKAGES))
+	@sh spec/bench/plot $(RUNS)
+
+gate: deps
+	@$(MAKE) --no-print-directory build
+	@WRITE=$(WRITE) sh spec/bench/gate
 
 bench-tasks: deps-build
 	$(call install,$(BENCH_PACKAGES))

@@ -31,6 +31,28 @@ for n = 1, 33 do
   end)
 end
 
+app:post("/echo", function(c) return c.body end)
+
+-- What ten middleware cost that do next to nothing.
+local function count(c, next)
+  c.state.passed = (c.state.passed or 0) + 1
+  return next(c)
+end
+app:get("/stack", { use = { count, count, count, count, count, count, count, count, count, count } },
+  function(c) return tostring(c.state.passed) end)
+
+local twenty = {}
+for n = 1, 20 do
+  twenty["field" .. n] = rille.schema.string { min = 1, max = 40 }
+end
+app:post("/validate", { body = rille.schema.object(twenty) }, function(c)
+  local fields = 0
+  for _ in pairs(c.body) do
+    fields = fields + 1
+  end
+  return { fields = fields }
+end)
+
 -- How many rows `?queries=` asks for; what is no number asks for one.
 local function query_count(c)
   local count = tonumber((c.query.queries or ""):match("^%d+$")) or 1

@@ -45,6 +45,18 @@ describe("apps/bench", function()
     assert.equal("13", answer.headers["content-length"])
   end)
 
+  it("passes ten middleware, checks twenty fields, and says what it was told", function()
+    assert.equal("10", api:get("/stack").body)
+    local fields = {}
+    for n = 1, 20 do
+      fields["field" .. n] = "value " .. n
+    end
+    assert.same({ fields = 20 }, api:post("/validate", fields).json)
+    fields.field7 = nil
+    assert.equal(422, api:post("/validate", fields).status)
+    assert.same({ { id = 1, name = "one" } }, api:post("/echo", { { id = 1, name = "one" } }).json)
+  end)
+
   it("answers sixteen requests of one write, in order", function()
     local conn = wire.connect(running.port)
     local requests = {}
