@@ -34,11 +34,11 @@ end
 app:post("/echo", function(c) return c.body end)
 
 -- What ten middleware cost that do next to nothing.
-local function count(c, next)
+local function pass(c, next)
   c.state.passed = (c.state.passed or 0) + 1
   return next(c)
 end
-app:get("/stack", { use = { count, count, count, count, count, count, count, count, count, count } },
+app:get("/stack", { use = { pass, pass, pass, pass, pass, pass, pass, pass, pass, pass } },
   function(c) return tostring(c.state.passed) end)
 
 local twenty = {}
