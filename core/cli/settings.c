@@ -117,9 +117,9 @@ static rl_err give_defaults(holder *h) {
 }
 
 /* What else may begin with RILLE_: a developer of Rille has it read lua/ from
- * this folder. */
+ * this folder, and in an upgrade a supervisor leaves its sockets to the next. */
 static bool is_no_setting(rl_slice name) {
-    return rl_slice_eq(name, RL_LIT("LUA"));
+    return rl_slice_eq(name, RL_LIT("LUA")) || rl_slice_eq(name, RL_LIT("HERITAGE"));
 }
 
 static rl_err give_variable(holder *h, rl_slice name, const char *value) {

@@ -188,7 +188,7 @@ static void a_flag_knows_how_many_arguments_are_its_own(void **state) {
 static void unknown_names_in_the_environment_are_only_warned_of(void **state) {
     (void)state;
     const char *const *environment =
-        WORDS("RILLE_MAX_BDOY=1", "RILLE_DEPLOYED_BY=ci", "RILLE_LUA=lua", "RILLE_PORT=9");
+        WORDS("RILLE_MAX_BDOY=1", "RILLE_DEPLOYED_BY=ci", "RILLE_LUA=lua", "RILLE_HERITAGE=link=7", "RILLE_PORT=9");
     rl_settings_from from = from_of(NULL, environment, NULL);
     rl_settings *s;
     rl_buf complaints;
