@@ -13,6 +13,9 @@ local MOST_BODY = 2000 -- bytes of it in the curl line: what is longer is left t
 local MOST_STATEMENTS = 50 -- on the page
 local FORBIDDEN = { host = true, connection = true, ["content-length"] = true, ["accept-encoding"] = true }
 
+-- The page's own Content-Security-Policy, in place of the app's: that one would forbid the style below, as a rule.
+error_page.POLICY = "default-src 'self'; style-src 'unsafe-inline'"
+
 local STYLE = [[
 :root { color-scheme: light dark; --line: #8884; --mark: #e5484d; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1.5rem; }

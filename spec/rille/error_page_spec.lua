@@ -72,6 +72,16 @@ describe("the error page", function()
     assert.matches('t:client():get("/boom/x")', text, 1, true)
   end)
 
+  it("has its style whatever the app's own policy forbids", function()
+    local strict = rille.app()
+    strict:on_response(rille.mw.security_headers())
+    strict:get("/boom", function() error "no luck" end)
+    t.expect_fault()
+    local res = rille.test(strict):client { headers = { accept = "text/html" } }:get "/boom"
+    assert.equal("default-src 'self'; style-src 'unsafe-inline'", res.headers["content-security-policy"])
+    assert.equal("DENY", res.headers["x-frame-options"])
+  end)
+
   it("is for browsers and for faults alone", function()
     t.expect_fault()
     assert.matches("application/json", t:client():get("/boom/x").headers["content-type"])
