@@ -99,7 +99,8 @@ end
 -- The next task; nil when the worker is not needed any more.
 local function next_task(self)
   while true do
-    local task, why = self.queue:recv(self.idle_seconds)
+    -- who is to stay needs no time: while he waits, no other worker is added
+    local task, why = self.queue:recv(self.workers > self.min and self.idle_seconds or nil)
     if task == LEAVE then
       return nil
     elseif task or why == "closed" or self.workers > self.min then
