@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/vm_settings.h"
 #include "vm/app.h"
+#include "vm/deadlock.h"
 #include "vm/run.h"
 #include "vm/settings.h"
 
@@ -74,6 +75,8 @@ int rl_run_tool(const rl_command *command) {
         err = rl_vm_set_settings_reader(vm, &at.reader);
     if (err == RL_OK && command->has_routes)
         err = open_app(vm, command->settings);
+    if (err == RL_OK)
+        err = rl_deadlock_watch(vm);
     if (err == RL_OK)
         err = rl_run_start(vm, module, command->words, command->word_count, on_ended, &at);
     if (err != RL_OK) {

@@ -1,7 +1,6 @@
 #include "loop/clock.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 
 #include "loop/uv.h"
 
@@ -73,8 +72,8 @@ void rl_clock_jump(rl_loop *loop) {
     uint64_t due_ms = first_due_ms(loop->timers);
     if (due_ms == UINT64_MAX)
         return;
-    if (uv_backend_timeout(&loop->uv) == 0 || rl_inbox_has_posts(&loop->inbox)) {
-        rl_loop_wake_turn(loop); /* libuv has something to do at once: the next turn looks again */
+    if (rl_loop_is_ready(loop)) {
+        rl_loop_wake_turn(loop); /* the next turn looks again */
         return;
     }
     clock->frozen_ms = due_ms;

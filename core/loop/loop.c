@@ -50,10 +50,18 @@ static void on_after_poll(uv_check_t *check) {
     run_turns(loop);
 }
 
+bool rl_loop_is_ready(rl_loop *loop) {
+    return uv_backend_timeout(&loop->uv) == 0 || rl_inbox_has_posts(&loop->inbox);
+}
+
 static void look_before_a_wait(rl_loop *loop, bool had_work) {
-    if (had_work)
+    if (had_work) {
         rl_loop_wake_turn(loop); /* what it led to comes before a wait or a jump: the next turn looks again */
-    else if (loop->clock.is_frozen)
+        return;
+    }
+    if (loop->look != NULL && loop->clock.may_wait && !rl_loop_is_ready(loop))
+        loop->look(loop->look_owner);
+    if (loop->clock.is_frozen && !loop->turn_wanted)
         rl_clock_jump(loop);
 }
 
@@ -61,7 +69,7 @@ static void on_before_poll(uv_prepare_t *prepare) {
     rl_loop *loop = prepare->data;
     loop->turn_ns = 0;
     bool had_work = loop->turn_wanted || loop->has_fired;
-    bool is_watched = loop->is_one_turn || loop->clock.is_frozen;
+    bool is_watched = loop->is_one_turn || loop->clock.is_frozen || loop->look != NULL;
     loop->has_fired = false;
     if (loop->turn_wanted)
         run_turns(loop);
@@ -71,6 +79,11 @@ static void on_before_poll(uv_prepare_t *prepare) {
         return;
     if (!(is_watched ? rl_inbox_fall_fast_asleep(&loop->inbox) : rl_inbox_fall_asleep(&loop->inbox)))
         uv_idle_start(&loop->no_wait, spin);
+}
+
+void rl_loop_watch_waits(rl_loop *loop, void (*look)(void *owner), void *owner) {
+    loop->look = look;
+    loop->look_owner = owner;
 }
 
 void rl_loop_add_turn(rl_loop *loop, rl_turn *turn) {

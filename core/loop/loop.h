@@ -52,6 +52,10 @@ struct rl_turn {
 };
 void rl_loop_add_turn(rl_loop *loop, rl_turn *turn);
 void rl_loop_remove_turn(rl_loop *loop, rl_turn *turn);
+/* Have `look(owner)` called whenever the loop is about to wait because nothing is ready, neither a turn hook, a timer nor a
+ * post: for whoever asks whether anything can still happen. What it makes ready runs before the wait, and is no reason to
+ * look again when it comes to nothing. NULL ends it. */
+void rl_loop_watch_waits(rl_loop *loop, void (*look)(void *owner), void *owner);
 /* Have the turn hooks run once more before the loop waits: for whoever queued
  * work from a timer, outside a turn hook. */
 void rl_loop_wake_turn(rl_loop *loop);

@@ -32,6 +32,8 @@ struct rl_loop {
     uint64_t timer_count;
     uint64_t turn_ns; /* when this turn was first asked for the time; 0: not yet */
     rl_clock clock;
+    void (*look)(void *owner); /* before a wait; or NULL */
+    void *look_owner;
     bool turn_wanted;
     bool has_fired;   /* a timer, since the last poll */
     bool is_one_turn; /* of rl_loop_turn, whose caller looks what came of it before any wait */
@@ -40,6 +42,8 @@ struct rl_loop {
 
 /* Arms the loop's one uv timer for the next rl_timer, `least_ms` from now or later. */
 void rl_loop_arm(rl_loop *loop, uint64_t least_ms);
+/* Whether libuv has something to do at once, or another thread posted: then the next poll does not wait. */
+bool rl_loop_is_ready(rl_loop *loop);
 /* Fires what is due; called by the loop. */
 void rl_timer_run_due(rl_loop *loop);
 /* Before a wait, called by the loop while it is frozen: jumps, if that is how. */

@@ -33,6 +33,10 @@ static void leave_line(rl_case *one) {
     rl_channel_unlock(party->channel);
 }
 
+bool rl_party_is_case(const rl_case *one) {
+    return one->unlink == leave_line;
+}
+
 /* The channels of `parties`, each once, by address: whoever takes the locks of several
  * takes them in this order. */
 static size_t sort_channels(const rl_party *parties, size_t count, rl_channel *sorted[]) {

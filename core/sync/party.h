@@ -34,6 +34,8 @@ void rl_party_init_take(rl_party *party, rl_channel *channel, rl_parcel *parcel)
  * False when one can go on already: nobody waits then, and the caller tries again.
  * 1 to RL_PARTIES_MOST parties. */
 RL_MUST_USE bool rl_parties_wait(rl_party *parties, size_t count, rl_waiter *waiter, uint32_t first);
+/* Whether a case of some wait is a party's. */
+bool rl_party_is_case(const rl_case *one);
 /* The wait was won by `party`: RL_OK, with the message in `out` when it received, or RL_ECLOSED. */
 RL_MUST_USE rl_err rl_party_end(rl_party *party, rl_message *out, rl_loop *here);
 /* Forget it, when it does not wait; what was reserved for it goes to another. Harmless when it is

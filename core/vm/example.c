@@ -8,29 +8,49 @@
  *                +-- task spawned there: in the same
  */
 #include "base/mem.h"
+#include "loop/alarm.h"
 #include "loop/clock.h"
+#include "vm/deadlock.h"
 #include "vm/sched.h"
 
 typedef struct stage {
     rl_lent lent; /* in the example's scope */
     rl_vm *vm;
     rl_scope *scope;
+    rl_alarm *limit; /* NULL: the example may take as long as it likes */
+    char report[80]; /* what is said when it has taken too long */
 } stage;
 
 static void leave_stage(rl_lent *lent) {
     stage *at = RL_CONTAINER(lent, stage, lent);
     if (at->vm->base == at->scope) /* else the next example has begun */
         at->vm->base = &at->vm->scope;
+    if (at->limit != NULL)
+        rl_alarm_close(at->limit);
     rl_mem_free(at);
 }
 
-/* test_enter(): until this task ends, requests and background tasks are below it */
+static void on_too_long(void *owner) {
+    const stage *at = owner;
+    if (at->vm->base == at->scope)
+        (void)rl_deadlock_raise(at->vm, at->report); /* if nobody could, one of the next rings will do */
+}
+
+/* test_enter([seconds]): until this task ends, requests and background tasks are below it. When it takes longer than that,
+ * by the real clock, the task that answers for all (rille.deadlock) raises a report of what they wait for. */
 static int enter(lua_State *L) {
+    lua_Number seconds = luaL_optnumber(L, 1, 0);
     rl_task *task = rl_task_may_wait(L);
     stage *at = rl_mem_zalloc(1, sizeof *at);
     if (at == NULL)
         return luaL_error(L, "not enough memory");
     at->vm = task->vm;
+    snprintf(at->report, sizeof at->report, "the example has taken longer than %g s (--timeout)", seconds);
+    if (seconds > 0 &&
+        rl_alarm_open(at->vm->loop, (uint64_t)(seconds * 1000), on_too_long, at, &at->limit) != RL_OK) {
+        rl_mem_free(at);
+        return luaL_error(L, "not enough memory");
+    }
     at->vm->base = at->scope = &task->scope;
     rl_scope_lend(&task->scope, &at->lent, "example", leave_stage);
     return 0;

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "vm/line.h"
 #include "vm/shared.h"
 #include "vm/task.h"
 
@@ -61,13 +62,18 @@ static void limit_wait(lua_State *L, int index, rl_task *task, uint32_t number) 
         rl_task_limit_wait(task, number, (uint64_t)ceil(ms));
 }
 
+static void leave_line(rl_case *one) {
+    rl_list_remove(&RL_CONTAINER(one, rl_place, one)->link);
+}
+
 /* line_wait(line[, timeout_ms[, PARK, value]]) -> case: 1 woken, 2 the timeout; what it was given. The mark comes from
  * the caller, where it is a constant: made here it would be a tenth of the wait. */
 static int wait_in_line(lua_State *L) {
     rl_signal *signal = check_line(L, 1);
     rl_task *task = rl_task_may_wait(L);
     limit_wait(L, 2, task, CASE_TIMEOUT);
-    rl_signal_join(signal, task);
+    rl_waiter_add(&task->waiter, &task->place.one, CASE_WOKEN, leave_line);
+    rl_list_push_back(&signal->waiting, &task->place.link);
     return lua_gettop(L) == 4 ? rl_task_wait_bringing(L, task, RL_WAIT_OF_LUA) : rl_task_wait(L, task, RL_WAIT_OF_LUA);
 }
 
@@ -85,6 +91,10 @@ static void leave_one_of_many(rl_case *one) {
     places *all = RL_CONTAINER(place - (one->number - 1), places, at);
     if (--all->left == 0)
         rl_mem_free(all);
+}
+
+bool rl_line_is_case(const rl_case *one) {
+    return one->unlink == leave_line || one->unlink == leave_one_of_many;
 }
 
 static bool is_one_of_many(const rl_place *place) {

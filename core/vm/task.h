@@ -111,8 +111,6 @@ typedef struct rl_signal {
 } rl_signal;
 
 void rl_signal_init(rl_signal *signal);
-/* Have the task, which will wait, stand there as case 1. */
-void rl_signal_join(rl_signal *signal, rl_task *task);
 /* Park the task there: `return rl_signal_wait(L, task, signal)`; case 1 is the
  * signal. A `timeout_ms` below UINT64_MAX adds case 2, its passing. */
 int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms, const char *what);
@@ -134,6 +132,7 @@ void rl_vm_open_app(lua_State *L);
 void rl_vm_open_log(lua_State *L);
 void rl_vm_open_test(lua_State *L);
 void rl_vm_open_example(lua_State *L);
+void rl_vm_open_deadlock(lua_State *L);
 void rl_vm_open_stream(lua_State *L);
 void rl_vm_open_file(lua_State *L);
 void rl_vm_open_source(lua_State *L);

@@ -118,6 +118,7 @@ static int open_core(lua_State *L) {
     rl_vm_open_log(L);
     rl_vm_open_test(L);
     rl_vm_open_example(L);
+    rl_vm_open_deadlock(L);
     rl_vm_open_stream(L);
     rl_vm_open_file(L);
     rl_vm_open_source(L);

@@ -2,6 +2,8 @@
 -- speaks of a nil somewhere inside of Rille.
 local method = {}
 
+local names_of = setmetatable({}, { __mode = "k" })
+
 --- Have methods of a class look at what they are called on.
 -- @tparam table class its functions, changed in place
 -- @tparam function is(value) whether it is one of the class
@@ -10,6 +12,7 @@ local method = {}
 function method.guard(class, is, name, names)
   for _, key in ipairs(names) do
     local fn = class[key]
+    names_of[fn] = key
     class[key] = function(self, ...)
       if not is(self) then
         error(("%s.%s is called with a colon: %s:%s(…)"):format(name, key, name, key), 2)
@@ -17,6 +20,14 @@ function method.guard(class, is, name, names)
       return fn(self, ...) -- a tail call: the caller is one level up, as for `fn` alone
     end
   end
+end
+
+--- What a function is called that has a guard before it.
+-- @tparam function fn
+-- @treturn ?string
+-- @local
+function method.of(fn)
+  return names_of[fn]
 end
 
 return method

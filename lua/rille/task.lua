@@ -219,6 +219,16 @@ function tasks.in_background()
   return counts
 end
 
+--- Where a task was spawned that has not ended.
+-- @tparam integer here what core.here() is in it
+-- @treturn ?string nil when that is not the app's code
+-- @local
+function tasks.spawned_at(here)
+  local task = running_here[here]
+  local at = task and spawned_at(task, task.first)
+  return at ~= "?" and at or nil
+end
+
 --- Whether it has ended with an error.
 -- @treturn boolean
 -- @return the error
@@ -257,8 +267,9 @@ end
 -- @raise what the function raised
 function Task:await(timeout)
   check(self, "await")
+  local ms = timeout and unit.seconds(timeout, 2) * 1000 -- what is none is refused also when nobody has to wait
   self.is_awaited = true
-  if not self.count and not wait_for_end(self, timeout and unit.seconds(timeout, 2) * 1000) then
+  if not self.count and not wait_for_end(self, ms) then
     return nil, "timeout"
   end
   local count = self.count

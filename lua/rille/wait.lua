@@ -7,13 +7,33 @@ local errors = require "rille.error"
 
 local wait = {}
 
+-- What one wait raises that nothing can end any more, or nil.
+local stuck
+
+--- Have the task raise `err` that C wakes next although its wait is not over.
+-- @param err
+-- @local
+function wait.set_stuck(err)
+  stuck = err
+end
+
+local function why()
+  local scope = core.why()
+  if not scope and stuck then
+    local err = stuck
+    stuck = nil
+    return err
+  end
+  return scope == "timeout" and errors.TIMEOUT or errors.CANCELLED
+end
+
 --- Hand on the case that won; raise when it was the cancellation.
 -- @tparam integer case what the primitive returned
 -- @treturn integer the same
--- @raise the `timeout` or `cancelled` error
+-- @raise the `timeout` or `cancelled` error; `deadlock` (rille.deadlock)
 function wait.won(case)
   if case == 0 then
-    error(core.why() == "timeout" and errors.TIMEOUT or errors.CANCELLED, 0)
+    error(why(), 0)
   end
   return case
 end

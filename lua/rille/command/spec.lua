@@ -5,7 +5,7 @@
 --     rille spec --parallel 4     four files at a time, each with a database of its own
 --     rille spec --app apps/shop  what rille.test() is about
 --     rille spec --seed 7         the order and the random numbers of an earlier run
---     rille spec --shuffle 20     each example twenty times, its tasks in other orders
+--     rille spec --shuffle 20     each example twenty times, its tasks in twenty orders
 --
 -- Each example runs as a task of its own, so it may wait: sleep, query, spawn.
 -- What it leaves behind ends with it. A single file runs in this process; for
@@ -60,9 +60,10 @@ and without DATABASE_URL there is a database for the run, in .rille/spec, migrat
   --coverage-min N       and fail when less than N percent of the lines ran
   --slowest N            the N examples that took longest, at the end
   -l, --list             name the examples, run none
-  --shuffle K            each example K times, its tasks in another order each time
+  --shuffle K            each example K times, its tasks in another order each time (1)
   --shuffle-tests        the examples of a file in an order by chance; --shuffle-files: the files
   --seed N               repeats the orders and the random numbers of an earlier run
+  --timeout TIME         how long an example may take (2m); then it fails, and says what each task waits for
   --repeat N             N times
   --no-keep-going        end at the first failure
   -C, --directory DIR    from there
@@ -103,7 +104,7 @@ local function run_examples_as_tasks(busted, given)
       return tasks.spawn(safe, descriptor, example.body(run, element.trace), element):await()
     end
     return run_in_orders(element, function(seed)
-      return tasks.spawn(example.around, function() return safe(descriptor, run, element) end, seed):await()
+      return tasks.spawn(example.around, function() return safe(descriptor, run, element) end, seed, given.timeout):await()
     end)
   end
 end
@@ -286,7 +287,7 @@ return function(...)
   end
   if not given.report and (status ~= 0 or given.shuffles) and not given.is_direct then
     io.stdout:flush()
-    local shuffle = given.orders and (" --shuffle=%d"):format(given.orders) or ""
+    local shuffle = given.orders > 1 and (" --shuffle=%d"):format(given.orders) or ""
     io.stderr:write(("# seed %d: `rille spec%s --seed=%d` repeats this run\n"):format(given.seed, shuffle, given.seed))
   end
   return status

@@ -4,6 +4,7 @@
 -- body in another inside (`body`). Everything that the requests of the example
 -- start is below the first of them, and is cancelled when it is over.
 local core = require "rille.core"
+local deadlock = require "rille.deadlock"
 local isolation = require "rille.test.isolation"
 local leaks = require "rille.leaks"
 local wait = require "rille.wait"
@@ -41,18 +42,17 @@ end
 
 --- Run an example with its hooks, in a task of its own. **Yields.**
 -- @tparam function run
--- @tparam[opt] integer seed of its random numbers, and of the order in which its tasks run; else those of any run
+-- @tparam integer seed of its random numbers, and of the order in which its tasks run
+-- @tparam number seconds how long it may take, of real time; 0: as long as it likes
 -- @return what `run` returns
-function example.around(run, seed)
+function example.around(run, seed, seconds)
   local results
-  core.test_enter()
+  core.test_enter(seconds)
   isolation.around(function(broken)
     running = { faults = {}, broken = broken, leaks = {} }
-    if seed then
-      math.randomseed(seed)
-      core.test_shuffle(seed)
-    end
-    local ok, err = pcall(function() results = { run() } end)
+    math.randomseed(seed)
+    core.test_shuffle(seed)
+    local ok, err = pcall(deadlock.answer_as, "the example", function() results = { run() } end)
     core.test_shuffle(0)
     settle()
     core.test_thaw()
@@ -84,6 +84,14 @@ local function check_leaks(where)
   end
 end
 
+-- The report of a deadlock is told like any failure of this example.
+local function answer_as_example(where, body)
+  local ok, err = pcall(deadlock.answer_as, "the example", body)
+  if not ok then
+    error(deadlock.is(err) and where .. err.message or err, 0)
+  end
+end
+
 --- An example's body, with what holds around it.
 -- @tparam function body
 -- @tparam table trace where it is: short_src, currentline
@@ -96,7 +104,7 @@ function example.body(body, trace)
       error(where .. "the example's transaction could not be begun: "
         .. tostring(type(why) == "table" and why.detail or why), 0)
     end
-    body()
+    answer_as_example(where, body)
     if running and running.expects_fault and not running.had_fault then
       error(where .. "t.expect_fault(): no request of this example was answered 500", 0)
     end

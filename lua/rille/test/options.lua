@@ -1,6 +1,7 @@
 --- The words behind `rille spec`: ours, and busted's, which one of the processes
 -- of a run wants which.
 local random = require "rille.random"
+local unit = require "rille.unit"
 
 local options = {}
 
@@ -25,6 +26,8 @@ local FLAGS = {
 
 -- Asked of busted, not of any spec: in its words.
 local DIRECT = { ["-l"] = "-l", ["--list"] = "--list", ["--version"] = "--version", ["--help-all"] = "--help" }
+
+local TIMEOUT = 120 -- seconds: longer than any example should take, and short of what a night's run can spare
 
 local Options = {}
 Options.__index = Options
@@ -61,7 +64,8 @@ local OURS = {
   ["--app"] = "app",       -- the folder of the app that rille.test() is about
   ["--report"] = "report", -- the file to report to: we are one file's process
   ["--seed"] = "seed",
-  ["--shuffle"] = "orders", -- how many an example's tasks run in; examples are shuffled by busted's --shuffle-tests
+  ["--timeout"] = "timeout", -- of each example
+  ["--shuffle"] = "orders", -- how many each example's tasks run in; examples are shuffled by busted's --shuffle-tests
   ["-C"] = "directory", ["--directory"] = "directory", -- busted's: we go there before it
   ["-o"] = add_output, ["--output"] = add_output,
   ["--name"] = function(self, value) note(self, "file", "--filter=" .. escaped(value)) end,
@@ -137,6 +141,14 @@ local function read_count(self, name)
   self[name] = text and (whole(text) or error(("--%s takes a number from 1 on: got %s"):format(name, text), 0))
 end
 
+local function duration(text)
+  local ok, seconds = pcall(unit.seconds, tonumber(text) or text)
+  if not ok then
+    error(("--timeout takes how long an example may take, as in --timeout 30s: got %s"):format(text), 0)
+  end
+  return seconds
+end
+
 local function parse(words)
   local self = setmetatable({
     words = words, given = {}, paths = {}, patterns = {}, excludes = {}, outputs = {}, options = {}, is_recursive = true,
@@ -163,8 +175,8 @@ local function parse(words)
   if #self.patterns == 0 then
     self.patterns[1] = "_spec"
   end
-  self.orders = self.orders and (whole(self.orders) or false)
-  if self.orders == false then
+  self.orders = self.orders == nil and 1 or whole(self.orders)
+  if not self.orders then
     error("--shuffle takes how many orders to run each example's tasks in, as in --shuffle 20: examples and files are "
       .. "shuffled by --shuffle-tests and --shuffle-files", 0)
   end
@@ -174,13 +186,14 @@ local function parse(words)
   if not self.seed then
     error("--seed takes a number", 0)
   end
+  self.timeout = self.timeout == nil and TIMEOUT or duration(self.timeout)
   return self
 end
 
 --- Read the words.
 -- @tparam {string,...} words
--- @treturn table|nil paths, patterns, excludes, seed, orders, app, report, directory, slowest, parallel, only_failures, covers,
--- coverage_file, coverage_min, watches, loads;
+-- @treturn table|nil paths, patterns, excludes, seed, orders, timeout in seconds, app, report, directory, slowest, parallel,
+-- only_failures, covers, coverage_file, coverage_min, watches, loads;
 -- outputs: { name, file }; is_direct: busted is asked something else than to run specs; is_partial: a file's
 -- examples do not all run; wants_help
 -- @treturn string what is wrong
@@ -267,9 +280,8 @@ function Options:words_for_file(path, report)
   local words = collect(self, "both", "file")
   words[#words + 1] = "--report=" .. report
   words[#words + 1] = ("--seed=%d"):format(self.seed)
-  if self.orders then
-    words[#words + 1] = ("--shuffle=%d"):format(self.orders)
-  end
+  words[#words + 1] = ("--shuffle=%d"):format(self.orders)
+  words[#words + 1] = ("--timeout=%gs"):format(self.timeout)
   if self.loads then
     words[#words + 1] = "--loads=" .. self.loads
   end

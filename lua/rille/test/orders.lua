@@ -1,9 +1,9 @@
---- `--shuffle K`: each example in K orders of those of its tasks that can run.
+--- The order in which the tasks of an example run that can: a seed draws who is next.
 --
--- By itself, who has been ready for longest runs next: so do servers, but no task may rely on
--- it. With `--shuffle K` a seed draws who is next. An example runs K times, with the seeds from
--- the run's own on, until it fails with one: that one is named, and `--shuffle 1` repeats it.
--- busted hears of one example all the same.
+-- Servers run who has been ready for longest, but no task may rely on that, and so no example passes
+-- because of it. Each draws from the run's seed and its own name: alone it has the order that it has
+-- among others. With `--shuffle K` an example runs K times, with the seeds from the run's own on, until it
+-- fails with one: that one is named. busted hears of one example all the same.
 local orders = {}
 
 local MOST = 2 ^ 32
@@ -37,11 +37,10 @@ end
 --- What runs the examples of a busted.
 -- @tparam table busted
 -- @tparam table given rille.test.options: seed, orders
--- @treturn function runner(element, run) -> what the last run(seed) returned, without a seed when nothing is
--- shuffled; **yields** if `run` does
+-- @treturn function runner(element, run) -> what the last run(seed) returned; **yields** if `run` does
 function orders.runner(busted, given)
-  if not given.orders then
-    return function(_, run) return run() end
+  if given.orders == 1 then
+    return function(element, run) return run(seed_of(given.seed, element.name)) end
   end
   local hold = hold_back(busted)
   return function(element, run)
@@ -55,8 +54,8 @@ function orders.runner(busted, given)
         state.tell_end()
       end
       if state.has_failed then
-        io.stderr:write(("# %s: failed in order %d of %d, which --shuffle=1 --seed=%d repeats\n"):format(element.name, k,
-          given.orders, given.seed + k - 1))
+        io.stderr:write(("# %s: failed in order %d of %d, which --seed=%d repeats\n"):format(element.name, k, given.orders,
+          given.seed + k - 1))
         break
       end
     end

@@ -96,7 +96,7 @@ describe("rille spec", function()
     assert.matches("no start", (run "-o TAP spec"), 1, true)
   end)
 
-  it("runs an example's tasks in other orders, and names the seed of the one that fails", function()
+  it("runs an example's tasks in an order by chance, and names the seed of the one that fails", function()
     write("spec/a_spec.lua", [[
       local rille = require "rille"
       local seen = 0
@@ -109,18 +109,61 @@ describe("rille spec", function()
       end)
       it('does not', function() seen = seen + 1 end)
       it('counts', function() assert.is_true(seen == 20 or seen == 1) end)]])
-    local usual, status = run "-o TAP"
-    assert.equal(0, status)
-    assert.matches("# 123456 .*\n1..3\n$", usual)
+    local usual, status = run "-o TAP --seed=3"
+    assert.equal(1, status)
+    assert.matches("\n1..3\n# seed 3: `rille spec --seed=3` repeats this run\n", usual, 1, true)
+    assert.equal(usual, (run "-o TAP --seed=3"))
     local output, failures = run "-o TAP --shuffle=20"
     assert.equal(1, failures)
     assert.matches("\nnot ok 1 %- relies\n.*\nok 2 %- does not\nok 3 %- counts\n1..3\n", output)
-    local seed = output:match "# relies: failed in order %d+ of 20, which %-%-shuffle=1 %-%-seed=(%d+) repeats\n"
+    local seed = output:match "# relies: failed in order %d+ of 20, which %-%-seed=(%d+) repeats\n"
     local last_order
     for order in output:gmatch "# (%d+ %d+)\n" do last_order = order end
-    local again = run("-o TAP --shuffle=1 --seed=" .. seed)
+    local again = run("-o TAP --seed=" .. seed)
     assert.equal(last_order, again:match "# (%d+ %d+)\n")
     assert.matches("not ok 1 - relies", again, 1, true)
+  end)
+
+  it("fails an example at once whose tasks wait for each other, and says what each waits for", function()
+    write("spec/a_spec.lua", [[
+      local rille = require "rille"
+      local lock, group = rille.mutex(), rille.wait_group()
+      it("waits", function()
+        lock:lock()
+        group:add()
+        rille.spawn(function() lock:lock() group:done() end)
+        group:wait()
+      end)
+      it("goes on", function() rille.sleep(0) end)
+      describe("a hook", function()
+        before_each(function() rille.channel():recv() end)
+        it("waits", function() end)
+      end)]])
+    local output, status = run "-o TAP --timeout=20s"
+    assert.equal(2, status)
+    assert.matches("not ok 1 - waits\n# spec/a_spec.lua @ 3\n# Failure message: spec/a_spec.lua:3: every task waits for another, "
+      .. "and nothing else can wake one:\n#   the example waits in wait_group:wait at spec/a_spec.lua:7\n"
+      .. "#   a task waits in mutex:lock at spec/a_spec.lua:6, spawned at spec/a_spec.lua:6\nok 2 - goes on\n", output, 1, true)
+    assert.matches("#   the example waits in channel:recv at spec/a_spec.lua:11\n", output, 1, true)
+  end)
+
+  it("fails an example that takes too long, and says what each task waits for", function()
+    write("spec/a_spec.lua", [[
+      local rille = require "rille"
+      it("sleeps", function()
+        rille.spawn(function() while true do rille.sleep "1h" end end)
+        rille.sleep "2h"
+      end)
+      it("stands still", function()
+        require("rille.test.clock").freeze()
+        while true do rille.sleep(0) end
+      end)]])
+    local output, status = run "-o TAP --timeout=50ms"
+    assert.equal(2, status)
+    assert.matches("Failure message: spec/a_spec.lua:2: the example has taken longer than 0.05 s (--timeout):\n"
+      .. "#   the example waits in rille.sleep at spec/a_spec.lua:4\n"
+      .. "#   a task waits in rille.sleep at spec/a_spec.lua:3, spawned at spec/a_spec.lua:3\n", output, 1, true)
+    assert.matches("#   the example goes on in rille.sleep at spec/a_spec.lua:8\n", output, 1, true)
   end)
 
   local MIXED = [[
