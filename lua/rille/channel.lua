@@ -47,6 +47,7 @@ local function check(self, name)
   end
 end
 
+-- What is no duration is refused also where nobody has to wait.
 local function ms_of(timeout)
   return timeout and unit.seconds(timeout, 3) * 1000 or nil
 end
@@ -120,6 +121,7 @@ end
 function Channel:send(value, timeout)
   check(self, "send")
   check_value(value)
+  local ms = ms_of(timeout)
   if self.is_closed then
     raise_closed "sent on"
   end
@@ -127,7 +129,7 @@ function Channel:send(value, timeout)
     return true
   end
   self.may_send = true
-  local is_woken, gift = stand(self.senders, value, ms_of(timeout))
+  local is_woken, gift = stand(self.senders, value, ms)
   if not is_woken then
     return nil, "timeout"
   elseif gift == CLOSED then
@@ -142,6 +144,7 @@ end
 -- @treturn ?string then "closed" or "timeout"
 function Channel:recv(timeout)
   check(self, "recv")
+  local ms = ms_of(timeout)
   local value = take(self)
   if value ~= nil then
     return value
@@ -150,7 +153,7 @@ function Channel:recv(timeout)
     return nil, "closed"
   end
   self.may_receive = true
-  local is_woken, gift = stand(self.receivers, nil, ms_of(timeout))
+  local is_woken, gift = stand(self.receivers, nil, ms)
   if not is_woken then
     return nil, "timeout"
   elseif gift == CLOSED then
@@ -314,7 +317,7 @@ function channel.select(cases)
   if type(cases) ~= "table" then
     error("select takes a table of cases: got a " .. type(cases), 2)
   end
-  local count = #cases
+  local count, ms = #cases, ms_of(cases.timeout)
   local chosen, has_others = choose(cases, count)
   if has_others then
     return channel.select_mixed(cases)
@@ -330,7 +333,7 @@ function channel.select(cases)
     error("select has neither a case nor a timeout: it would wait for ever", 2)
   end
   local lines, values = lines_of(cases, count)
-  local woken, gift = line.stand_in_any(lines, values, ms_of(cases.timeout))
+  local woken, gift = line.stand_in_any(lines, values, ms)
   if not woken then
     return nil, "timeout"
   end

@@ -101,12 +101,11 @@ function shared_channel.receive(self, timeout, level)
   if left <= 0 then
     take_break()
   end
-  local handle = self.handle
+  local handle, over_at = self.handle, over_at_of(timeout, level + 1)
   local value, is_closed = receive_now(handle)
   if value ~= nil then
     return value
   end
-  local over_at = over_at_of(timeout, level + 1)
   while not is_closed do
     local seat = take_seat()
     sit(seat, 1, handle)
@@ -178,12 +177,11 @@ function SharedChannel:send(value, timeout)
   if left <= 0 then
     take_break()
   end
-  local handle = self.handle
+  local handle, over_at = self.handle, over_at_of(timeout, 2)
   local sent, message = send_now(handle, value)
   if sent then
     return true
   end
-  local over_at = over_at_of(timeout, 2)
   while sent == false do
     local seat = take_seat()
     sit(seat, 1, handle, value)
@@ -208,7 +206,7 @@ end
 -- @treturn ?string then "closed" or "timeout"
 function SharedChannel:recv(timeout)
   check(self, "recv")
-  return receive(self, timeout, 2)
+  return receive(self, timeout, 1) -- a tail call: the caller is one level up
 end
 
 --- Send a copy of `value`, if that needs no wait.

@@ -18,9 +18,14 @@ local function class(name)
   return Class
 end
 
--- Stand in line until woken: true; or nil and "timeout".
-local function wait_in(waiting, timeout)
-  if not line.stand(waiting, false, timeout and unit.seconds(timeout, 3) * 1000) then
+-- What is no duration is refused also where nobody has to wait.
+local function ms_of(timeout)
+  return timeout and unit.seconds(timeout, 3) * 1000
+end
+
+-- Stand in line until woken: true; or nil and "timeout". A report of who waits finds `self` here.
+local function wait_in(self, ms)
+  if not line.stand(self.waiting, false, ms) then
     return nil, "timeout"
   end
   return true
@@ -69,11 +74,12 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function Semaphore:acquire(timeout)
+  local ms = ms_of(timeout)
   if self.free > 0 then
     self.free = self.free - 1
     return true
   end
-  return wait_in(self.waiting, timeout)
+  return wait_in(self, ms)
 end
 
 --- Give a permit back.
@@ -117,11 +123,12 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function Mutex:lock(timeout)
+  local ms = ms_of(timeout)
   if not self.is_locked then
     self.is_locked = true
     return true
   end
-  return wait_in(self.waiting, timeout)
+  return wait_in(self, ms)
 end
 
 --- Unlock it: it belongs at once to who has waited longest.
@@ -171,8 +178,7 @@ local function let_in(self)
 end
 
 -- A reader who stood behind a writer that gave up need not wait any more.
-local function wait_for(self, wants, timeout)
-  local ms = timeout and unit.seconds(timeout, 3) * 1000
+local function wait_for(self, wants, ms)
   local ok, woken = pcall(line.stand, self.waiting, wants, ms)
   if not (ok and woken) then
     let_in(self)
@@ -189,11 +195,12 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function RWLock:read_lock(timeout)
+  local ms = ms_of(timeout)
   if not self.is_written and not first(self.waiting) then
     self.readers = self.readers + 1
     return true
   end
-  return wait_for(self, READS, timeout)
+  return wait_for(self, READS, ms)
 end
 
 --- @raise when nobody has locked it for reading
@@ -210,11 +217,12 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function RWLock:lock(timeout)
+  local ms = ms_of(timeout)
   if not self.is_written and self.readers == 0 and not first(self.waiting) then
     self.is_written = true
     return true
   end
-  return wait_for(self, WRITES, timeout)
+  return wait_for(self, WRITES, ms)
 end
 
 --- @raise when nobody has locked it for writing
@@ -277,10 +285,11 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function WaitGroup:wait(timeout)
+  local ms = ms_of(timeout)
   if self.count == 0 then
     return true
   end
-  return wait_in(self.waiting, timeout)
+  return wait_in(self, ms)
 end
 
 -- ---- condition -------------------------------------------------------------------
@@ -299,7 +308,7 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function Condition:wait(timeout)
-  return wait_in(self.waiting, timeout)
+  return wait_in(self, ms_of(timeout))
 end
 
 --- Wake who has waited longest.

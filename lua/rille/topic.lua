@@ -71,7 +71,7 @@ function Subscription:recv(timeout)
   if getmetatable(self) ~= Subscription then
     error("subscription.recv is called with a colon: subscription:recv(…)", 2)
   end
-  return receive(self, timeout, 2)
+  return receive(self, timeout, 1) -- a tail call: the caller is one level up
 end
 
 --- Receive if that needs no wait.
