@@ -29,6 +29,8 @@ describe("rille.model", function()
     assert.equal("TITLE 1", one:loud())
     assert.equal("posts 1", tostring(one))
     says("no column or relation 'titel': did you mean 'title'?", function() return one.titel end)
+    local _, why = pcall(function() return one.titel end)
+    assert.matches("^spec/rille/model_spec.lua:%d+: a row of posts", why)
     says("takes no field but its columns", function() one.titel = 1 end)
   end)
 

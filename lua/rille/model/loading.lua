@@ -21,12 +21,17 @@ local NONE = {}
 
 -- ---- keys ----------------------------------------------------------------------------
 
--- Where the columns of a relation stand in rows with this metatable.
+-- Where a column that a relation goes by stands in rows with this metatable.
+local function position(relation, column, meta)
+  return meta.places[column] or place.blame(("%s.%s goes by the column %s, which was not selected: it has to be")
+    :format(relation.model.table, relation.name, column))
+end
+
+-- Where all of them stand.
 local function positions(relation, meta)
   local found = {}
   for i, column in ipairs(relation.own) do
-    found[i] = meta.places[column] or place.blame(("%s.%s goes by the column %s, which was not selected: it has to be")
-      :format(relation.model.table, relation.name, column))
+    found[i] = position(relation, column, meta)
   end
   return found
 end
@@ -116,7 +121,7 @@ local function state_of(state, row)
   if not column then
     return state
   end
-  local value = row[column]
+  local value = row[position(state.relation, column, getmetatable(row))]
   if value == nil then
     return nil
   end

@@ -9,6 +9,7 @@
 -- by its name, as a field (rawset).
 local core = require "rille.core"
 local hidden = require "rille.model.hidden"
+local place = require "rille.place"
 local slip = require "rille.slip"
 
 local MODEL = 6 -- RL_KIND_MODEL of core/vm/kind.h
@@ -47,7 +48,7 @@ local function beside(self, key, shape)
   for name in pairs(model.relations) do
     names[#names + 1] = name
   end
-  error((slip.text("a row of " .. model.table, key, names):gsub("^(.-) has no", "%1 has no column or relation")), 3)
+  place.blame((slip.text("a row of " .. model.table, key, names):gsub("^(.-) has no", "%1 has no column or relation")))
 end
 
 local function assign(self, key, value, places, shape)

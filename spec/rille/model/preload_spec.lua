@@ -167,6 +167,9 @@ describe("preload", function()
       ["posts.author goes by the column user_id, which was not selected"] = function()
         return post:select("id", "title"):all()[1].author
       end,
+      ["images.owner goes by the column owner_type, which was not selected"] = function()
+        return b.image:select("id", "owner_id"):first().owner
+      end,
     } do
       says(message, fn)
     end
