@@ -17,6 +17,7 @@
 local clone = require "rille.test.clone"
 local core = require "rille.core"
 local db = require "rille.db"
+local statement = require "rille.db.statement"
 local errors = require "rille.error"
 local line = require "rille.line"
 local statements = require "rille.test.statements"
@@ -124,6 +125,23 @@ local function guarded(method, self, ...)
     return method(self, ...)
   end
   return in_turn(method, self, ...)
+end
+
+local CONTROL = {}
+for word in ("begin start commit end rollback savepoint release abort"):gmatch "%a+" do
+  CONTROL[word] = true
+end
+
+-- Refused as without a spec, where no transaction is open: here it would end the example's, and keep what that wrote.
+local function run_statement(method, self, text, ...)
+  local word = is_of_example(self) and type(text) == "string" and text:match "^%s*(%a+)"
+  if word and CONTROL[word:lower()] and method ~= plain.script then
+    error(statement.explain {
+      code = "db.25P01", status = 500, sql = text,
+      message = "there is no transaction here, and a statement alone cannot begin or end one: use db:transaction",
+    }, 0)
+  end
+  return guarded(method, self, text, ...)
 end
 
 -- What COMMIT would have found, and what it leaves as it was.
@@ -279,7 +297,7 @@ function isolation.around(fn)
   local _, err = pcall(plain.transaction, db, function()
     has_begun = true
     turn = { waiting = line.new(), is_taken = false }
-    statements.set_guard(guarded)
+    statements.set_guard(run_statement)
     core.test_mark(EXAMPLE)
     record_here(db).is_outside = true -- of the code's own transactions: it is ours
     ok, result = pcall(fn)

@@ -152,6 +152,16 @@ describe("an example", function()
     assert.equal(2, count())
   end)
 
+  it("is not ended by a statement, which is refused as it is without a spec", function()
+    for _, text in ipairs { "commit", "  ROLLBACK", "begin" } do
+      local ok, err = pcall(db.exec, db, text)
+      assert.is_false(ok)
+      assert.equal("db.25P01", err.code)
+    end
+    assert.equal(204, api:post("/things", { json = { name = "not kept" } }).status)
+    assert.equal(2, count())
+  end)
+
   it("undoes a transaction of the app that failed, and nothing else", function()
     assert.equal(409, api:post("/pairs", { json = { name = "x", other = "x" } }).status)
     assert.equal(1, count())
