@@ -129,6 +129,23 @@ describe("rille migrate", function()
       assert.is_nil(applied())
     end)
 
+    it("tells of an index that was built by half", function()
+      write("1_a.sql", "-- migrate:up\ncreate table a as select 1 as n from generate_series(1, 2)\n")
+      write("2_i.sql", "-- migrate:up transaction:false\ncreate unique index concurrently a_n on a (n)\n")
+      for _, why in ipairs { "could not create unique index", "relation \"a_n\" already exists" } do
+        complaint = ""
+        assert.equal(1, run "up")
+        assert.matches(why, complaint, 1, true)
+        assert.matches("hint: what was built of an index stays, invalid", complaint, 1, true)
+      end
+      db:exec "drop index a_n"
+      write("2_i.sql", "-- migrate:up transaction:false\ncreate unique index concurrently a_n on a (m)\n")
+      complaint = ""
+      assert.equal(1, run "up")
+      assert.matches("column \"m\" does not exist", complaint, 1, true)
+      assert.is_nil(complaint:find("invalid", 1, true))
+    end)
+
     it("is told to what needs it", function()
       write("1_a.sql", A)
       write("2_i.sql", "-- migrate:up\ncreate index concurrently a_n on a (n)\n")

@@ -45,6 +45,15 @@ local HINTS = {
   ["db.55P03"] = "somebody's transaction holds what this changes: pg_stat_activity names it",
 }
 
+local HALF_BUILT = "what was built of an index stays, invalid, also for `if not exists`: drop index concurrently, then try again"
+
+-- What is of class 42 was refused before it began; but a name that is there may be that of such an index.
+local function hint_for(err, sent)
+  local builds = sent and sent.text:lower():find "create%s[%s%a]*index%s+concurrently"
+  local is_begun = err.code == "db.42P07" or err.code:sub(1, 5) ~= "db.42"
+  return HINTS[err.code] or builds and is_begun and HALF_BUILT
+end
+
 -- What is left when a part without a transaction ends in its middle.
 local function told_done(part, done)
   if part.has_transaction or done == 0 then
@@ -69,8 +78,9 @@ local function explained(part, sent, done, err)
       lines[#lines + 1] = ("  %s: %s"):format(more, err[more])
     end
   end
-  if HINTS[err.code] then
-    lines[#lines + 1] = "  hint: " .. HINTS[err.code]
+  local hint = hint_for(err, sent)
+  if hint then
+    lines[#lines + 1] = "  hint: " .. hint
   end
   return { migrate = table.concat(lines, "\n") .. told_done(part, done) }
 end
