@@ -103,6 +103,8 @@ static void print_all(const cJSON *all) {
     if (cJSON_HasObjectItem(all, "failure"))
         printf("the last reload failed: %s\n", rl_inquiry_text(all, "failure"));
     const cJSON *item;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "banned"))
+        printf("answered 503, since it brought the server down again and again: %s\n", cJSON_GetStringValue(item));
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "databases")) print_database(item);
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "listeners")) print_listener(item);
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(all, "channels")) print_channel(item);

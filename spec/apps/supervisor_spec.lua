@@ -67,6 +67,8 @@ describe("a supervised server", function()
     assert.equal(503, answer.status)
     assert.matches('"code":"quarantined"', answer.body, 1, true)
     assert.equal(200, ask("/process").status)
+    assert.matches("\nanswered 503, since it brought the server down again and again: /crash",
+      (shell.run(("%s status --host 127.0.0.1 --port %d"):format(shell.quoted(shell.rille()), running.port))), 1, true)
     assert.equal(3, count "another one takes its place")
     for i = 1, 3 do
       assert.matches("another one takes its place ended=[^\n]* route=/crash request_id=edge%-" .. i, running:log())
