@@ -28,6 +28,12 @@ describe("the dashboard", function()
     assert.matches("EventSource", api:get("/_rille/refresh.js").body, 1, true)
   end)
 
+  it("leads to each of its pages", function()
+    for href in api:get("/_rille").body:match "<nav.-</nav>":gmatch 'href="([^"]*)"' do
+      assert.equal(200, api:get(href).status, href)
+    end
+  end)
+
   it("says so when a request is not kept any more", function()
     assert.matches("Not kept any more", api:get("/_rille/requests/nosuch").body, 1, true)
   end)

@@ -16,7 +16,7 @@ return {
 <header>
 <a class="name" href="/_rille"><%= app_name %></a>
 <nav aria-label="Dashboard"><% for _, one in ipairs(nav) do -%>
-<a href="/_rille<%= one.path %>"<% if one.path == here then %> aria-current="page"<% end %>><%= one.label %></a>
+<a href="<%= "/_rille" .. one.path %>"<% if one.path == here then %> aria-current="page"<% end %>><%= one.label %></a>
 <% end -%></nav>
 <button id="pause" type="button" aria-pressed="false" hidden>Pause</button>
 <span id="state" data-is="still" role="status">still</span>
