@@ -209,7 +209,7 @@ SECONDS ?= 60
 FUZZ_O := build/fuzz
 FUZZ_FLAGS = -std=gnu11 -D_GNU_SOURCE -O1 -g -fno-omit-frame-pointer -pthread $(INC)
 FUZZ_SOURCES := $(sort $(wildcard core/base/*.c core/json/*.c)) $(addprefix core/http/,$(filter-out \
-	access.c body.c conn.c input.c lines.c output.c request.c server.c spool.c,$(notdir $(wildcard core/http/*.c))))
+	access.c body.c conn.c input.c lines.c output.c request.c server.c spool.c tag.c,$(notdir $(wildcard core/http/*.c))))
 
 $(FUZZ_O)/%: spec/core/%.c $(FUZZ_SOURCES)
 	@mkdir -p $(@D)

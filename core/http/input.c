@@ -163,6 +163,7 @@ static bool begin_request(rl_conn *conn) {
         rl_conn_abort(conn);
         return false;
     }
+    conn->reading->door = conn->door;
     conn->head_ms = rl_loop_now_ms(conn->server->loop);
     rl_parser_begin(&conn->parser, &conn->reading->head);
     return true;

@@ -57,7 +57,6 @@ rl_request *rl_request_acquire(rl_server *server, rl_conn *conn) {
     if (request == NULL)
         return NULL;
     request->conn = conn;
-    request->door = conn->door;
     request->number = ++server->last_number;
     return request;
 }

@@ -35,7 +35,7 @@ static void set_words(lua_State *L, const char *name, const char *words) {
 
 /* gauge_vm() -> { worker, generation, memory, ceiling (bytes; nil: none), live (requests) } */
 static int tell_vm(lua_State *L) {
-    const rl_vm *vm = rl_vm_of(L);
+    const rl_vm *vm = rl_vm_check(L);
     lua_createtable(L, 0, 8);
     set_number(L, "worker", vm->worker);
     set_number(L, "generation", (lua_Number)vm->generation);
@@ -100,7 +100,7 @@ static void push_parked(lua_State *L, const rl_vm *vm, const rl_task *task) {
 
 /* gauge_parked() -> the tasks that have waited the longest, and how many wait. Where a journal is kept. */
 static int tell_parked(lua_State *L) {
-    const rl_vm *vm = rl_vm_of(L);
+    const rl_vm *vm = rl_vm_check(L);
     parked *all = lua_newuserdata(L, sizeof *all);
     all->count = all->kept = 0;
     find_parked(vm, all);
@@ -117,7 +117,7 @@ static int tell_parked(lua_State *L) {
 
 /* gauge_put(text or nil): what this VM says of itself -> whether it is told to anybody */
 static int put(lua_State *L) {
-    const rl_vm *vm = rl_vm_of(L);
+    const rl_vm *vm = rl_vm_check(L);
     const char *text = luaL_optstring(L, 1, NULL);
     char key[64];
     snprintf(key, sizeof key, "%u %llu", vm->worker, (unsigned long long)vm->generation);
@@ -148,7 +148,7 @@ static void copy(void *owner, const char *text) {
 
 /* gauge_all() -> what each VM of the process said last */
 static int tell_all(lua_State *L) {
-    const rl_vm *vm = rl_vm_of(L);
+    const rl_vm *vm = rl_vm_check(L);
     texts all = {.cap = SPARE};
     rl_board_look(vm->gauges, measure, &all);
     all.bytes = lua_newuserdata(L, all.cap);
@@ -177,7 +177,7 @@ static int push_text(lua_State *L, void *arg) {
 
 /* process_tell() -> a JSON document: what `rille status` shows; or nothing */
 static int tell_process(lua_State *L) {
-    rl_vm *vm = rl_vm_of(L);
+    rl_vm *vm = rl_vm_check(L);
     if (vm->teller == NULL)
         return 0;
     rl_buf text;
@@ -192,8 +192,9 @@ static int tell_process(lua_State *L) {
 
 /* log_tail() -> the log's last lines, as JSON */
 static int tell_log(lua_State *L) {
+    const rl_vm *vm = rl_vm_check(L);
     char *bytes = lua_newuserdata(L, RL_TAIL_MOST);
-    lua_pushlstring(L, bytes, rl_log_copy_tail(rl_vm_of(L)->log, bytes));
+    lua_pushlstring(L, bytes, rl_log_copy_tail(vm->log, bytes));
     return 1;
 }
 

@@ -43,9 +43,7 @@ rl_audience *rl_pg_check_audience(lua_State *L) {
     rl_database *at = check_database(L);
     const char *url = luaL_checkstring(L, 2);
     uint64_t connect_timeout_ms = (uint64_t)luaL_checknumber(L, 3);
-    rl_vm *vm = rl_vm_of(L);
-    if (vm == NULL)
-        luaL_error(L, "the VM is closing");
+    rl_vm *vm = rl_vm_check(L);
     if (at->audience == NULL &&
         rl_audience_open(vm->loop, vm->listeners, url, connect_timeout_ms, &at->audience) != RL_OK)
         luaL_error(L, "not enough memory or threads");
@@ -94,9 +92,7 @@ static rl_pool_options read_options(lua_State *L) {
  * max_lag_ms, looks_at_sessions } -> pool; or nil and which option is no URL: "url" or "replicas". Connects to nothing yet. */
 static int open_pool(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
-    rl_vm *vm = rl_vm_of(L);
-    if (vm == NULL)
-        return luaL_error(L, "the VM is closing");
+    rl_vm *vm = rl_vm_check(L);
     rl_pool_options options = read_options(L);
     options.budgets = vm->budgets;
     options.log = vm->log;

@@ -62,10 +62,11 @@ static void close_console(rl_lent *lent) {
 static int open_prompt(lua_State *L) {
     static const rl_prompt_events events = {.heard = on_heard, .stuck = on_stuck};
     const char *history = luaL_optstring(L, 1, NULL);
+    rl_vm *vm = rl_vm_check(L);
     console *at = rl_mem_zalloc(1, sizeof *at);
     if (at == NULL)
         return luaL_error(L, "not enough memory");
-    at->vm = rl_vm_of(L);
+    at->vm = vm;
     rl_signal_init(&at->news);
     rl_signal_init(&at->interrupts);
     rl_err err = rl_prompt_open(at->vm->loop, history, &events, at, &at->prompt);

@@ -27,8 +27,7 @@ struct rl_seat {
 
 rl_commons *rl_desk_commons(lua_State *L, rl_desk *desk) {
     rl_vm *vm = desk->vm;
-    if (rl_vm_of(L) == NULL) /* a finalizer: nothing that was opened now would be closed */
-        luaL_error(L, "the VM is closing");
+    (void)rl_vm_check(L); /* nothing that a finalizer opened would be closed */
     if (vm->commons != NULL)
         return vm->commons;
     if (vm->own_commons == NULL && rl_commons_new(&vm->own_commons) != RL_OK)

@@ -20,6 +20,13 @@ rl_vm *rl_vm_of(lua_State *L) {
     return memory == NULL ? NULL : RL_CONTAINER(memory, rl_vm, memory);
 }
 
+rl_vm *rl_vm_check(lua_State *L) {
+    rl_vm *vm = rl_vm_of(L);
+    if (vm == NULL)
+        luaL_error(L, "the VM is closing");
+    return vm;
+}
+
 typedef struct protected_call {
     int (*fn)(lua_State *L, void *arg);
     void *arg;

@@ -70,6 +70,8 @@ void rl_vm_close(rl_vm *vm);
 
 /* The VM of any of its coroutines. */
 rl_vm *rl_vm_of(lua_State *L);
+/* The same, never NULL: raises in a finalizer of a VM that closes. */
+rl_vm *rl_vm_check(lua_State *L);
 
 /* From another thread, while the VM's own is busy in it for too long: have the stack logged that Lua stands at.
  * Nothing comes of it while machine code runs, which looks at no hook. */

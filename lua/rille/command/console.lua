@@ -88,7 +88,13 @@ end
 
 -- Run `fn` as a task that Ctrl-C cancels; whether it came to its end.
 function Session:run(fn)
-  local task = tasks.spawn(fn)
+  self.is_interrupted = false
+  local task = tasks.spawn(function()
+    if self.is_interrupted then -- before it began: it may have no wait that would tell it
+      error(errors.CANCELLED, 0)
+    end
+    return fn()
+  end)
   self.running = task
   local ok = pcall(task.await, task)
   self.running = nil
@@ -235,6 +241,7 @@ return function(root, more)
     while true do
       wait.won(core.prompt_interrupted())
       if session.running then
+        session.is_interrupted = true
         session.running:cancel()
       end
     end
