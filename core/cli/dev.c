@@ -13,16 +13,15 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/self.h"
 
 enum { PATH_CAP = 4096, COMPLAINTS_MOST = 256 * 1024 };
 
 /* The shell's word for this program; false when there is none. */
 static bool quote_self(char out[PATH_CAP]) {
     char path[PATH_CAP / 2];
-    ssize_t len = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (len <= 0 || memchr(path, '\'', (size_t)len) != NULL)
+    if (!rl_self_path(path, sizeof path) || strchr(path, '\'') != NULL)
         return false;
-    path[len] = '\0';
     snprintf(out, PATH_CAP, "'%s'", path);
     return true;
 }

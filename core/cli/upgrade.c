@@ -10,20 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/self.h"
+
 enum { PATH_CAP = 4096, TRIAL_MS = 30 * 1000, TRIAL_LOOK_MS = 10 };
-
-#define DELETED " (deleted)" /* what the kernel says behind the path of a file that was replaced */
-
-static bool find_binary(char path[PATH_CAP]) {
-    ssize_t len = readlink("/proc/self/exe", path, PATH_CAP - 1);
-    if (len <= 0)
-        return false;
-    path[len] = '\0';
-    size_t suffix = sizeof DELETED - 1;
-    if ((size_t)len > suffix && strcmp(path + len - suffix, DELETED) == 0)
-        path[(size_t)len - suffix] = '\0';
-    return true;
-}
 
 static const char *complaint_about(const char *path) {
     struct stat about;
@@ -66,7 +55,7 @@ static bool trial_succeeds(const char *path, char **argv) {
 
 void rl_upgrade(const rl_command *command, const rl_heritage *heritage, char *why, size_t why_cap) {
     char path[PATH_CAP];
-    if (!find_binary(path)) {
+    if (!rl_self_path(path, sizeof path)) {
         snprintf(why, why_cap, "our own binary cannot be found: %s", strerror(errno));
         return;
     }

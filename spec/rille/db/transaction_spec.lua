@@ -87,12 +87,11 @@ describe("rille.db.transaction", function()
   end)
 
   it("lets tasks beside each other be in parts of it, which end in any order", function()
-    local function add(id, after, fails)
+    local function add(id, after)
       return function()
         db:transaction(function()
           db:exec("update account set n = n + 1 where id = $1", id)
           rille.sleep(after)
-          if fails then error("no", 0) end
         end)
       end
     end
@@ -103,9 +102,24 @@ describe("rille.db.transaction", function()
     end)
     assert.same({ first + 3, second + 2 }, { value(1), value(2) })
     local why
+    local opened, fails = rille.channel(1), rille.channel(1)
     db:transaction(function()
-      local one = rille.spawn(function() return pcall(add(1, 0.01, true)) end)
-      local other = rille.spawn(function() why = select(2, pcall(add(2, 0.03))) end)
+      local one = rille.spawn(function()
+        return pcall(db.transaction, db, function()
+          db:exec "update account set n = n + 1 where id = 1"
+          opened:send(true)
+          fails:recv()
+          error("no", 0)
+        end)
+      end)
+      local other = rille.spawn(function()
+        opened:recv()
+        why = select(2, pcall(db.transaction, db, function()
+          db:exec "update account set n = n + 1 where id = 2"
+          fails:send(true)
+          one:await()
+        end))
+      end)
       one:await()
       other:await()
       db:exec "update account set n = n + 10 where id = 2"
