@@ -6,6 +6,32 @@ local place = require "rille.place"
 
 local listing = {}
 
+--- What stands behind `rille check`, `config` and `routes`: APP [--json].
+-- @tparam string command its name
+-- @tparam string help what is told when the words are others, and by --help
+-- @treturn ?string the app's folder; nil when there is nothing to do but to leave
+-- @treturn boolean|integer whether it is for a program; the exit status when there is no folder
+function listing.words(command, help, ...)
+  local root, is_json = nil, false
+  for _, word in ipairs { ... } do
+    if word == "--help" or word == "-h" then
+      io.stdout:write(help)
+      return nil, 0
+    elseif word == "--json" then
+      is_json = true
+    elseif word:sub(1, 1) == "-" or root then
+      io.stderr:write(("rille %s: unexpected argument '%s'\n%s"):format(command, word, help))
+      return nil, 2
+    else
+      root = word
+    end
+  end
+  if not root then
+    return nil, 2
+  end
+  return root, is_json
+end
+
 local function name_of(route)
   if not route.options.name then
     return nil

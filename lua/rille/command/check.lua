@@ -11,21 +11,6 @@ local migrate = require "rille.migrate"
 
 local USAGE = "usage: rille check APP [--json] [settings]\n"
 
-local function words_of(...)
-  local root, is_json
-  for _, word in ipairs { ... } do
-    if word == "--json" then
-      is_json = true
-    elseif word:sub(1, 1) == "-" or root then
-      io.stderr:write(("rille check: unexpected argument '%s'\n%s"):format(word, USAGE))
-      return nil
-    else
-      root = word
-    end
-  end
-  return root, is_json
-end
-
 -- ---- gathering ---------------------------------------------------------------------
 
 local function text_of(err)
@@ -153,9 +138,9 @@ local function print_json(report)
 end
 
 return function(...)
-  local root, is_json = words_of(...)
+  local root, is_json = listing.words("check", USAGE, ...)
   if not root then
-    return 2
+    return is_json
   end
   local report = examine(root);
   (is_json and print_json or print_report)(report)

@@ -7,21 +7,6 @@ local listing = require "rille.listing"
 
 local USAGE = "usage: rille config APP [--json] [settings]\n"
 
-local function words_of(...)
-  local root, is_json
-  for _, word in ipairs { ... } do
-    if word == "--json" then
-      is_json = true
-    elseif word:sub(1, 1) == "-" or root then
-      io.stderr:write(("rille config: unexpected argument '%s'\n%s"):format(word, USAGE))
-      return nil
-    else
-      root = word
-    end
-  end
-  return root, is_json
-end
-
 -- What is wrong with them, a line each; and with the app, which then may have others than those that are listed.
 local function problems_of(root)
   local problems = core.array {}
@@ -35,9 +20,9 @@ local function problems_of(root)
 end
 
 return function(...)
-  local root, is_json = words_of(...)
+  local root, is_json = listing.words("config", USAGE, ...)
   if not root then
-    return 2
+    return is_json
   end
   local problems = problems_of(root)
   local settings = core.array(listing.settings())

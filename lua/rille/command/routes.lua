@@ -15,25 +15,6 @@ examples:
   rille routes apps/shop --json
 ]]
 
--- The folder, and whether it is for a program; or the exit status.
-local function words_of(...)
-  local root, is_json
-  for _, word in ipairs { ... } do
-    if word == "--help" or word == "-h" then
-      io.stdout:write(HELP)
-      return nil, 0
-    elseif word == "--json" then
-      is_json = true
-    elseif word:sub(1, 1) == "-" or root then
-      io.stderr:write(("rille routes: unexpected argument '%s'\n%s"):format(word, HELP))
-      return nil, 2
-    else
-      root = word
-    end
-  end
-  return root, is_json
-end
-
 local function print_rows(rows)
   local texts = {}
   for i, row in ipairs(rows) do
@@ -43,7 +24,7 @@ local function print_rows(rows)
 end
 
 return function(...)
-  local root, is_json = words_of(...)
+  local root, is_json = listing.words("routes", HELP, ...)
   if not root then
     return is_json
   elseif core.sources.problems ~= "" then
