@@ -4,6 +4,7 @@
 -- the order in which they were written; lua/rille/compose.lua reads the notes
 -- when the app has been loaded.
 local file = require "rille.file"
+local keys = require "rille.keys"
 local method = require "rille.method"
 local mw = require "rille.mw"
 local nearest = require "rille.nearest"
@@ -61,12 +62,8 @@ local function check_named(options, known, call, level)
   end
   for key in pairs(options or {}) do
     if not known[key] then
-      local names = {}
-      for name in pairs(known) do
-        names[#names + 1] = name
-      end
-      table.sort(names)
-      error(("%s has no option '%s': there is %s"):format(call, tostring(key), table.concat(names, " and ")), level + 1)
+      local names = table.concat(keys.sorted(known), " and ")
+      error(("%s has no option '%s': there is %s"):format(call, tostring(key), names), level + 1)
     end
   end
   check_use(options and options.use, level + 1)
@@ -76,11 +73,7 @@ local function check_options(options, level)
   for key, value in pairs(options) do
     local kind = ROUTE_OPTIONS[key]
     if not kind then
-      local known = {}
-      for name in pairs(ROUTE_OPTIONS) do
-        known[#known + 1] = name
-      end
-      table.sort(known)
+      local known = keys.sorted(ROUTE_OPTIONS)
       local meant = nearest.of(tostring(key), known)
       error(("a route has no option '%s': %s"):format(tostring(key), meant and ("did you mean '%s'?"):format(meant)
         or "there are " .. table.concat(known, ", ")), level + 1)

@@ -2,6 +2,7 @@
 --
 --     local KINDS = { max = option.count(1, 16), idle = option.duration(60), create = option.fn() }
 --     local given = option.read("rille.pool", options, KINDS, 3)
+local keys = require "rille.keys"
 local nearest = require "rille.nearest"
 local unit = require "rille.unit"
 
@@ -85,15 +86,6 @@ function option.name(what, value, level)
   end
 end
 
-local function names_of(kinds)
-  local names = {}
-  for name in pairs(kinds) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 --- The options of a call.
 -- @tparam string call what is called, as errors name it
 -- @tparam ?table given nil: none
@@ -109,7 +101,7 @@ function option.read(call, given, kinds, level)
   for name, value in pairs(given or {}) do
     local one = kinds[name]
     if not one then
-      local names = names_of(kinds)
+      local names = keys.sorted(kinds)
       local meant = nearest.of(tostring(name), names)
       error(("%s: there is no option '%s': %s"):format(call, tostring(name), meant and ("did you mean '%s'?"):format(meant)
         or "there are " .. table.concat(names, ", ")), level)

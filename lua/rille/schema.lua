@@ -18,6 +18,7 @@ local compile = require "rille.schema.compile"
 local describe = require "rille.schema.describe"
 local errors = require "rille.error"
 local export = require "rille.schema.export"
+local keys = require "rille.keys"
 local mask = require "rille.schema.mask"
 local option = require "rille.schema.option"
 local place_at = require("rille.place").at
@@ -168,7 +169,7 @@ function v.object(fields, options)
   end
   local checked = option.check("object", options, 2)
   checked.unknown = checked.unknown or "refuse"
-  checked.fields, checked.order, checked.has_lazy = copied, option.names(copied), has_lazy
+  checked.fields, checked.order, checked.has_lazy = copied, keys.sorted(copied), has_lazy
   return new("object", checked)
 end
 
@@ -321,7 +322,7 @@ function Schema:describe(description)
   return copied
 end
 
-local MODES = table.concat(option.names(compile.modes), ", ")
+local MODES = table.concat(keys.sorted(compile.modes), ", ")
 
 local function run_of(schema, mode)
   if not compile.modes[mode] then

@@ -1,6 +1,7 @@
 --- What is at hand at the console: the app, its models by name, Rille, and what was assigned there.
 local core = require "rille.core"
 local grid = require "rille.console.grid"
+local keys = require "rille.keys"
 local rille = require "rille"
 local tasks = require "rille.task"
 
@@ -73,12 +74,7 @@ function hand.new(width)
   end
   --- The models' names, sorted.
   function face.models()
-    local names = {}
-    for name in pairs(models) do
-      names[#names + 1] = name
-    end
-    table.sort(names)
-    return names
+    return keys.sorted(models)
   end
   return env, face
 end

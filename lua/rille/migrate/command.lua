@@ -1,4 +1,5 @@
 --- The words behind `rille migrate`.
+local keys = require "rille.keys"
 local nearest = require "rille.nearest"
 local unit = require "rille.unit"
 
@@ -49,15 +50,6 @@ local TAKES_NAME = { new = true, diff = true }
 local VALUED = { dir = true, url = true, to = true, wait = true, app = true }
 local FLAGS = { ["dry-run"] = "is_dry", ["accept-edited"] = "accepts_edited", ["no-dump"] = "has_no_dump", help = "wants_help" }
 
-local function list_of(set)
-  local names = {}
-  for name in pairs(set) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 local function is_one_of(names, word)
   for _, name in ipairs(names) do
     if name == word then
@@ -84,7 +76,7 @@ local function take_option(options, words, i)
     options[FLAGS[name]] = true
     return 1
   elseif not VALUED[name] then
-    local all = list_of(VALUED)
+    local all = keys.sorted(VALUED)
     for flag in pairs(FLAGS) do
       all[#all + 1] = flag
     end

@@ -4,6 +4,7 @@
 -- first, foreign keys come last. What the database has besides is nobody's mistake, and never dropped: it
 -- is a remark, to be looked at.
 local declared = require "rille.migrate.declared"
+local sorted = require("rille.keys").sorted
 
 local difference = {}
 
@@ -21,15 +22,6 @@ end
 
 local function remark(self, ...)
   self.remarks[#self.remarks + 1] = string.format(...)
-end
-
-local function sorted(map)
-  local names = {}
-  for name in pairs(map) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
 end
 
 -- ---- columns -----------------------------------------------------------------------

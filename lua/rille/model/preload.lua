@@ -9,6 +9,7 @@
 -- or a table of the same kind), or a query, or a function that narrows one. What was
 -- preloaded, JSON has behind the columns; what loads by itself it has not.
 local core = require "rille.core"
+local keys = require "rille.keys"
 local loading = require "rille.model.loading"
 local place = require "rille.place"
 local Query = require "rille.model.query"
@@ -19,19 +20,10 @@ local preload = {}
 
 -- ---- what is wanted --------------------------------------------------------------------
 
-local function names_of(model)
-  local names = {}
-  for name in pairs(model.relations) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 local function relation_of(model, name)
   local found = type(name) == "string" and model.relations[name]
   if not found then
-    local names = names_of(model)
+    local names = keys.sorted(model.relations)
     if #names == 0 then
       place.blame(("%s has no relations: its model declares none"):format(model.table))
     end

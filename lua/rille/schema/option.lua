@@ -1,5 +1,6 @@
 --- The options of schemas, and what is wrong with them.
 local format = require "rille.schema.format"
+local keys = require "rille.keys"
 local pattern = require "rille.schema.pattern"
 
 local option = {}
@@ -7,16 +8,6 @@ local option = {}
 -- A backtracking pattern may take the square of the length, or more; a function
 -- that matches need not.
 local PATTERN_MOST = 1000
-
---- The names in a table, in order.
-function option.names(t)
-  local names = {}
-  for name in pairs(t) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
 
 -- ---- rules: whether a value is right, and what it must be ----------------------------
 
@@ -109,14 +100,14 @@ function option.check(kind, options, level)
     return copied
   end
   if options ~= nil and (type(options) ~= "table" or getmetatable(options) ~= nil) then
-    fail(level + 1, "v.%s: its options are a table, as in { %s = … }, got a %s", kind, option.names(rules)[1],
+    fail(level + 1, "v.%s: its options are a table, as in { %s = … }, got a %s", kind, keys.sorted(rules)[1],
       type(options) == "table" and "schema" or type(options))
   end
   for name, value in pairs(options or {}) do
     local rule = rules[name]
     if not rule then
       fail(level + 1, "v.%s has no option '%s': there are %s", kind, tostring(name),
-        table.concat(option.names(rules), ", "))
+        table.concat(keys.sorted(rules), ", "))
     elseif not rule[1](value) then
       fail(level + 1, "v.%s: %s must be %s, got %s", kind, name, rule[2], tostring(value))
     end

@@ -1,19 +1,11 @@
 --- What `--coverage` found: on the terminal, for other programs (lcov), and as a page.
 local contents = require "rille.contents"
 local escape = require "rille.escape"
+local keys = require "rille.keys"
 
 local report = {}
 
 local MOST_RANGES = 12 -- on the terminal: the page has all
-
-local function sorted(lines)
-  local numbers = {}
-  for number in pairs(lines) do
-    numbers[#numbers + 1] = number
-  end
-  table.sort(numbers)
-  return numbers
-end
 
 -- "12-14, 20": what did not run; a range may span lines that cannot.
 local function missing(file)
@@ -24,7 +16,7 @@ local function missing(file)
     end
     first, last = nil, nil
   end
-  for _, number in ipairs(sorted(file.lines)) do
+  for _, number in ipairs(keys.sorted(file.lines)) do
     if file.lines[number] > 0 then
       close()
     else
@@ -70,7 +62,7 @@ function report.lcov(files)
   local out = {}
   for _, file in ipairs(files) do
     out[#out + 1] = "TN:\nSF:" .. file.path .. "\n"
-    for _, number in ipairs(sorted(file.lines)) do
+    for _, number in ipairs(keys.sorted(file.lines)) do
       out[#out + 1] = ("DA:%d,%d\n"):format(number, file.lines[number])
     end
     out[#out + 1] = ("LF:%d\nLH:%d\nend_of_record\n"):format(file.count, file.ran)

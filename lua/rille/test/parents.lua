@@ -1,17 +1,9 @@
 --- What a factory's row belongs to: the rows that its belongs_to relations lead to.
 local catalogue = require "rille.model.catalogue"
+local keys = require "rille.keys"
 local way = require "rille.model.path"
 
 local parents = {}
-
-local function sorted(map)
-  local names = {}
-  for name in pairs(map) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
 
 local function named(model, relation)
   return ("%s.%s"):format(model.table, relation.name)
@@ -81,7 +73,7 @@ end
 -- @tparam table fields of the row, where relations may have a value, by their names; changed
 -- @tparam integer level whom to blame
 function parents.add(factories, model, fields, level)
-  for _, name in ipairs(sorted(model.relations)) do
+  for _, name in ipairs(keys.sorted(model.relations)) do
     local relation, given = model.relations[name], fields[name]
     if relation.kind == "belongs_to" then
       way.resolve(relation)
