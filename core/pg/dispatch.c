@@ -74,22 +74,26 @@ static void learn_types(rl_statement *statement, const PGresult *described) {
         statement->types[i] = PQparamtype(described, i);
 }
 
-/* A plan that an ALTER TABLE made useless, or a name the server forgot. Nothing
- * was done, so it may be prepared and run again: once, and never inside a
+/* A plan that an ALTER TABLE made useless, or a name the server forgot. */
+static bool has_stale_plan(const rl_query *query) {
+    const char *code = query->failure.sqlstate;
+    return query->was_ready && query->failure.err != RL_OK &&
+           (strcmp(code, "0A000") == 0 || strcmp(code, "26000") == 0);
+}
+
+/* Nothing was done, so it may be prepared and run again: once, and never inside a
  * transaction, whose earlier statements saw the old table. */
 static bool wants_new_plan(const rl_query *query) {
-    const char *code = query->failure.sqlstate;
     bool may_run_again = !query->retried && !query->in_order && query->was_idle;
-    return query->was_ready && may_run_again && query->failure.err != RL_OK &&
-           (strcmp(code, "0A000") == 0 || strcmp(code, "26000") == 0);
+    return may_run_again && has_stale_plan(query);
 }
 
 /* A stale statement goes even when this query may not try again. */
 static void retire_stale(rl_backend *backend, rl_query *query) {
     rl_statement *statement = query->statement;
-    const char *code = query->failure.sqlstate;
-    if (!query->was_ready || (strcmp(code, "0A000") != 0 && strcmp(code, "26000") != 0))
+    if (!has_stale_plan(query))
         return;
+    query->failure.of_plan = true;
     if (!statement->stale)
         rl_statements_take_out(&backend->statements, statement);
     statement->stale = true;

@@ -46,6 +46,7 @@ typedef struct rl_failure {
     bool sent;         /* whether the server may have seen the statement */
     bool lost;         /* the connection went before the statement was settled */
     bool of_replica;   /* and not of the primary, which may answer what was asked */
+    bool of_plan;      /* of a plan kept on that connection, which is gone now: nothing was done */
     rl_server_error *server; /* the server's own error, or NULL: then `message` says it */
     char *message;           /* see rl_failure_message */
 } rl_failure;

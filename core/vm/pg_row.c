@@ -293,4 +293,8 @@ void rl_vm_pg_push_failure(lua_State *L, const rl_failure *failure, const char *
         lua_pushboolean(L, true);
         lua_setfield(L, -2, "of_replica");
     }
+    if (failure->of_plan) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, -2, "of_plan");
+    }
 }

@@ -1,6 +1,5 @@
 --- Several statements at once, on one connection.
 local core = require "rille.core"
-local errors = require "rille.error"
 local place = require "rille.place"
 local statement = require "rille.db.statement"
 local transactions = require "rille.db.transaction"
@@ -89,7 +88,21 @@ local function run_atomic(self, list, widths)
   return inner(results, failed, #list)
 end
 
-local AGAIN = { ["db.0A000"] = true, ["db.26000"] = true } -- plans that an ALTER TABLE made useless
+-- An ALTER TABLE makes the plans of its table useless, on each connection and for each statement there is:
+-- a failure takes one of them away, and the next run may meet another.
+local MOST_RUNS = 100
+
+local function run_atomic_on_new_plans(self, list, widths)
+  local is_inside = core.pg_transaction(self:lanes()) -- whose earlier statements saw the old table
+  local results, failed
+  for _ = 1, is_inside and 1 or MOST_RUNS do
+    results, failed = run_atomic(self, list, widths)
+    if not (failed and results[failed].of_plan) then
+      break
+    end
+  end
+  return results, failed
+end
 
 local Db = {}
 
@@ -109,11 +122,7 @@ function Db:batch(list)
   end
   local results, failed
   if list.atomic then
-    results, failed = run_atomic(self, list, widths)
-    local is_inside = core.pg_transaction(self:lanes())
-    if failed and not is_inside and errors.is(results[failed]) and AGAIN[results[failed].code] then
-      results, failed = run_atomic(self, list, widths) -- nothing was done, and those plans are gone
-    end
+    results, failed = run_atomic_on_new_plans(self, list, widths)
   else
     results, failed = send(self, list, false, widths)
   end

@@ -96,13 +96,22 @@ describe("rille.db.batch", function()
   end)
 
   it("survives a table that changed under its plans", function()
-    for _ = 1, 2 do
-      db:batch { atomic = true, { "select * from thing" } }
+    local function on_both_connections()
+      local both = {}
+      for i = 1, 2 do
+        both[i] = function()
+          local _, all, some = unpack(db:batch {
+            atomic = true, { "select pg_sleep(0.01)" }, { "select * from thing" }, { "select * from thing limit 1" } })
+          return { all, some }
+        end
+      end
+      return rille.all(both)
     end
+    local none = { {}, {} }
+    assert.same({ none, none }, on_both_connections())
     db:exec "alter table thing add column more int"
-    for _ = 1, 4 do
-      assert.same({}, db:batch({ atomic = true, { "select * from thing" } })[1])
-    end
+    assert.same({ none, none }, on_both_connections())
+    assert.same({ none, none }, on_both_connections())
     db:exec "alter table thing drop column more"
   end)
 
