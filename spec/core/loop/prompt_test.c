@@ -31,7 +31,7 @@ typedef struct scene {
     rl_prompt *prompt;
     int keys;     /* what is typed, or written to the pipe */
     int input_before, output_before;
-    unsigned count; /* of news */
+    unsigned asked, count; /* questions, and news */
     rl_prompt_news news;
     char text[TEXT_CAP];
     size_t len;
@@ -121,8 +121,13 @@ static void hear(scene *at, rl_prompt_news news, const char *text) {
     assert_string_equal(at->text, text);
 }
 
+/* Each has a prompt of its own. What is typed before that is seen, the terminal still takes in the shell's manner. */
 static void ask(scene *at, const char *keys) {
-    rl_prompt_ask(at->prompt, RL_LIT("> "));
+    char prompt[16];
+    snprintf(prompt, sizeof prompt, "%u> ", ++at->asked);
+    rl_prompt_ask(at->prompt, rl_slice_str(prompt));
+    if (rl_prompt_is_terminal(at->prompt))
+        see(at, prompt);
     if (keys != NULL)
         type(at, keys);
 }
@@ -203,9 +208,7 @@ static void ctrl_c_abandons_what_is_typed_and_interrupts_what_runs(void **state)
     (void)state;
     scene at;
     begin_terminal(&at, NULL);
-    ask(&at, NULL);
-    see(&at, "> ");
-    type(&at, "never");
+    ask(&at, "never");
     see(&at, "never");
     kill(getpid(), SIGINT);
     hear(&at, RL_PROMPT_ABANDONED, "");
@@ -216,7 +219,7 @@ static void ctrl_c_abandons_what_is_typed_and_interrupts_what_runs(void **state)
     hear(&at, RL_PROMPT_LINE, "more");
     kill(getpid(), SIGTERM); /* what runs is told, and then it is the end */
     hear(&at, RL_PROMPT_INTERRUPT, "");
-    ask(&at, NULL);
+    rl_prompt_ask(at.prompt, RL_LIT("> ")); /* which is not even shown */
     hear(&at, RL_PROMPT_END, "");
     end(&at);
 }
@@ -241,7 +244,6 @@ static void who_comes_back_to_it_edits_as_before(void **state) {
     begin_terminal(&at, NULL);
     assert_int_equal(tcgetattr(STDIN_FILENO, &shells), 0);
     ask(&at, NULL);
-    see(&at, "> ");
     assert_int_equal(tcsetattr(STDIN_FILENO, TCSANOW, &shells), 0);
     kill(getpid(), SIGCONT);
     see(&at, "> ");
