@@ -39,7 +39,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototype
 # -fexceptions: a Lua error unwinds through C frames (thread sanitizer crashes without it)
 # A request crosses twenty small functions in as many files: optimized together, a
 # quarter of their instructions goes.
-CFLAGS ?= $(if $(SAN),-O2 -g,-O3 -g -flto=auto)
+CFLAGS ?= $(if $(SAN),-O1 -g,-O3 -g -flto=auto)
 FLAGS = -std=gnu11 -D_GNU_SOURCE -fexceptions -fno-strict-aliasing -pthread $(CFLAGS) $(WARN) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # These ask tools that `make deps` may have to install first: so = and not :=
@@ -163,6 +163,10 @@ test: deps
 $(O)/spec/core/%_test: $(O)/spec/core/%_test.o $(O)/spec/core/mem.o $(O)/librille.a
 	@echo "LD $@"
 	@$(CC) $(FLAGS) $^ -o $@ $(LIBS) -lcmocka
+
+# They run for moments and are compiled for seconds. Less optimized, the compiler knows less of
+# the ranges of numbers, and warns of what cannot be.
+$(O)/spec/core/%.o: CFLAGS := -Og -g -Wno-format-truncation
 
 c-tests: $(C_TESTS:%.c=$(O)/%)
 
