@@ -4,12 +4,23 @@ local input = {}
 local NAME = "=console"
 
 -- The first argument is a function that returns what it is given: `return f()` would be a tail call, which leaves no
--- frame of the chunk's for the error's place. The line feed ends a comment.
-local VALUES = "return (...)(%s\n)"
+-- frame of the chunk's for the error's place.
+local VALUES = "return (...)(%s)"
 
 -- A quoted string ends on its line, or never.
 local function is_open(err)
   return err:find "near '<eof>'$" ~= nil and not err:find "unfinished string near"
+end
+
+-- An expression, perhaps with a comment behind it, which a line feed ends. But Lua blames an error on the line on which
+-- the call around the expression ends, so that is to be the expression's own: without the line feed, and the comment.
+local function expression(text)
+  local whole = load(VALUES:format(text .. "\n"), NAME)
+  local rest, chunk = whole and text, nil
+  while rest and not chunk do
+    chunk, rest = load(VALUES:format(rest), NAME), rest:match "^(.*)%-%-[^\n]*$"
+  end
+  return chunk or whole
 end
 
 -- A local would be gone with its line.
@@ -33,7 +44,7 @@ function input.read(text)
     return assert(load(("sql(%q)"):format(sql), NAME))
   end
   text = text:gsub("^%s*=", "")
-  local chunk = load(VALUES:format(text), NAME)
+  local chunk = expression(text)
   if chunk then
     return chunk
   end

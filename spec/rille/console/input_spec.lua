@@ -12,6 +12,15 @@ describe("rille.console.input", function()
     assert.equal(0, select("#", run "(function() end)()"))
   end)
 
+  it("has an error's line be the expression's own", function()
+    for text, line in pairs { ["none.at_all"] = 1, ["none() -- 'a' -- b"] = 1, ["'--' .. none -- b"] = 1, ["{\n  none.at_all\n} -- b"] = 2 } do
+      local ok, err = pcall(run, text)
+      assert.is_false(ok)
+      assert.matches(("^console:%d: "):format(line), err)
+    end
+    assert.has_error(function() run "1 --[[ open -- x" end)
+  end)
+
   it("takes statements, whose locals stay", function()
     local env = {}
     run("local a, b = 1, 2", env)
