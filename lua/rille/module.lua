@@ -64,6 +64,39 @@ local function root_of(path, top)
   return top
 end
 
+-- ---- whose mistake it is ------------------------------------------------------
+
+-- The module that each coroutine is loading.
+local innermost = {}
+
+--- The module that is being loaded here: what its last line calls has no frame of its file above it.
+-- @treturn ?table path, and `require` as its file has it; nil where none is
+function module.innermost()
+  return innermost[core.here() or 0]
+end
+
+-- `return require "x"` leaves no frame of the file that says it: there the line is one that has both words.
+local function line_of_tail(name)
+  local loading, number = module.innermost(), 0
+  for text in (loading and read(loading.path) or ""):gmatch "([^\n]*)\n?" do
+    number = number + 1
+    if text:find("require", 1, true) and text:find(name, 1, true) then
+      return ("%s:%d"):format(loading.path, number)
+    end
+  end
+  return loading and loading.path or place.nearest()
+end
+
+-- Where `name` was asked for; nil where nobody can tell.
+local function place_of(name, level)
+  return place.own(level + 1) or line_of_tail(tostring(name))
+end
+
+local function refuse(message, name, level)
+  local at = place_of(name, level + 1)
+  error(at and at .. ": " .. message or message, 0)
+end
+
 -- ---- one at a time -----------------------------------------------------------
 
 -- Whether `here` waits, through others that load, for what itself is loading.
@@ -84,7 +117,7 @@ end
 local function wait_for(files, path, name, level)
   local here = core.here()
   if not here or is_circle(files, path, here) then
-    error(("module '%s' is required while it is still loading: two modules need each other"):format(name), level + 1)
+    refuse(("module '%s' is required while it is still loading: two modules need each other"):format(name), name, level + 1)
   end
   files.waiting[here] = path
   local ok, err = pcall(function() line.stand(files.loading[path].waiting) end)
@@ -93,9 +126,6 @@ local function wait_for(files, path, name, level)
     error(err, 0)
   end
 end
-
--- The module that each coroutine is loading.
-local innermost = {}
 
 local function load_once(files, path, run, loader)
   local loading = { by = core.here(), waiting = line.new() }
@@ -122,7 +152,7 @@ local loader_for
 
 local function warn_blocking(name, level)
   core.log("warn", ("'%s' blocks: every request of this worker waits for its calls"):format(name), "where",
-    place.at(level + 1))
+    place_of(name, level + 1) or "?")
 end
 
 -- Not one of the app's: Lua's own, Rille's, or what LuaRocks installed.
@@ -136,8 +166,8 @@ local function require_other(files, root, name, level)
     return value
   end
   if type(value) == "string" and value:find(("module '%s' not found"):format(name), 1, true) then
-    error(("there is no module '%s': neither a file %s/%s.lua nor one of lua_modules or Lua itself"):format(
-      name, root, (name:gsub("%.", "/"))), level + 1)
+    refuse(("there is no module '%s': neither a file %s/%s.lua nor one of lua_modules or Lua itself"):format(
+      name, root, (name:gsub("%.", "/"))), name, level + 1)
   end
   error(value, 0)
 end
@@ -162,7 +192,7 @@ function loader_for(root, files)
 
   function loader.require(name)
     if type(name) ~= "string" then
-      error("require takes a module's name: got a " .. type(name), 2)
+      refuse("require takes a module's name: got a " .. type(name), name, 2)
     end
     local path = find(root, name)
     if not path then
@@ -192,12 +222,6 @@ end
 function module.root(level)
   local info = debug.getinfo(level + 1, "f")
   return info and roots[getfenv(info.func)]
-end
-
---- The module that is being loaded here: what its last line calls has no frame of its file above it.
--- @treturn ?table path, and `require` as its file has it; nil where none is
-function module.innermost()
-  return innermost[core.here() or 0]
 end
 
 --- A loader for the app in `root`.

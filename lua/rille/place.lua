@@ -28,6 +28,14 @@ function place.at(level)
   return info and info.currentline > 0 and text(info, info.currentline) or "?"
 end
 
+--- The line at a level of the stack, if it is the app's.
+-- @tparam integer level as `error` takes it
+-- @treturn ?string nil for another's, and for what a tail call has put in the app's place
+function place.own(level)
+  local info = getinfo(level + 1, "Sl")
+  return info and info.currentline > 0 and is_foreign(info) and text(info, info.currentline) or nil
+end
+
 --- Where a function begins, or a line of it.
 -- @tparam function fn
 -- @tparam[opt] integer line the one where it was
