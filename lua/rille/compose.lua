@@ -365,6 +365,7 @@ function compose.entry(route, steps)
   if prepare then
     inner = before(prepare, inner)
   end
+  inner = report.watched(inner)
   if is_looked_at(route, hooks) then
     return own.copy(make_remembering_entry)(inner, app, Context.new, Context.remember)
   end

@@ -1,4 +1,4 @@
---- The app's frames of a coroutine that failed, for who develops: where they are, and what their locals held.
+--- The app's frames where something failed, for who develops: where they are, and what their locals held.
 --
 -- What is shown leaves the process on a page, so it is bounded, no code of the app's runs for it (no metamethod is
 -- called), and what is named like a secret is not shown.
@@ -58,7 +58,12 @@ end
 local function locals_of(co, level)
   local list = {}
   for i = 1, MOST_LOCALS do
-    local name, value = debug.getlocal(co, level, i)
+    local name, value
+    if co then
+      name, value = debug.getlocal(co, level, i)
+    else
+      name, value = debug.getlocal(level + 1, i)
+    end
     if not name then
       break
     elseif name:sub(1, 1) ~= "(" then -- the compiler's own are in parentheses
@@ -69,12 +74,15 @@ local function locals_of(co, level)
 end
 
 --- The frames that are the app's, the innermost first.
--- @tparam thread co
+--
+-- Of a coroutine that has ended by a failing operation of Lua's own (an index of nil, say) LuaJIT keeps the values of the
+-- frame that it failed in, but neither names nor the line: a handler of xpcall, which runs on top of it, sees them all.
+-- @tparam ?thread co one that has failed; nil: the one that runs, in a handler of xpcall
 -- @param[opt] err what it failed with
 -- @treturn {table,...} at: "routes/posts.lua:12"; name: of the function, or nil; source: the lines around; locals: a list of
 -- name and shown
 function frames.of(co, err)
-  local list, level = {}, 0
+  local list, level = {}, co and 0 or 2
   while #list < MOST_FRAMES do
     local at, name, is_there = place.frame(co, level, type(err) == "string" and err or nil)
     if not is_there then

@@ -66,16 +66,21 @@ function place.nearest(co)
   end
 end
 
---- One frame of another coroutine's stack.
--- @tparam thread co
--- @tparam integer level from 0
+--- One frame of a stack.
+-- @tparam ?thread co another coroutine's than the one that runs
+-- @tparam integer level from 0; without `co` as `error` takes it
 -- @tparam[opt] string said what it failed with: of the frame that failed LuaJIT does not know the line any more, but Lua's own
 -- words begin with it
 -- @treturn ?string the line, if it is the app's
 -- @treturn ?string what the function is called there
 -- @treturn boolean whether there is such a frame
 function place.frame(co, level, said)
-  local info = getinfo(co, level, "Snl")
+  local info
+  if co then
+    info = getinfo(co, level, "Snl")
+  else
+    info = getinfo(level + 1, "Snl")
+  end
   if not info then
     return nil, nil, false
   elseif not is_foreign(info) then

@@ -20,6 +20,35 @@ function report.traced(err)
   return setmetatable({ err = err, trace = debug.traceback("", 2), at = place.nearest() }, Traced)
 end
 
+-- By coroutine: its failure, as it looked while its stack stood.
+local witnessed = setmetatable({}, { __mode = "k" })
+
+local function may_be_known(err)
+  return err.is_public or err.status < 500 or err.status == 503 or err.status == 504
+end
+
+-- For xpcall, too.
+local function witness(err)
+  if not errors.is(err) or not may_be_known(err) then
+    witnessed[coroutine.running()] = {
+      err = err, trace = debug.traceback("", 2), at = place.nearest(), frames = frames.of(nil, err),
+    }
+  end
+  return err
+end
+
+--- In development, where values are shown: a route's function whose failures are looked at before its stack is gone.
+-- @tparam function fn of one argument
+-- @treturn function it, elsewhere
+function report.watched(fn)
+  return is_development and function(c) return errors.rethrow(xpcall(fn, witness, c)) end or fn
+end
+
+local function witnessed_of(co, err)
+  local seen = co and witnessed[co]
+  return seen and rawequal(seen.err, err) and seen or nil
+end
+
 -- The error, its traceback, and the line of the app's that the stack tells.
 local function untraced(err)
   if getmetatable(err) == Traced then
@@ -44,10 +73,6 @@ local function text_of(err)
   local ok, text = pcall(tostring, err)
   local kind = type(text)
   return ok and (kind == "string" or kind == "number") and "" .. text or ("a %s without words"):format(type(err))
-end
-
-local function may_be_known(err)
-  return err.is_public or err.status < 500 or err.status == 503 or err.status == 504
 end
 
 -- The lines around a fault: of the place that its own words begin with, as Lua's do, else
@@ -96,10 +121,11 @@ local function fault_of(err, happened, co, trace, at)
     fault.at = at
   end
   fault.spawned_at, fault.schedule, fault.run = happened.spawned_at, happened.schedule, happened.run
-  fault.trace = trace or co and debug.traceback(co) or nil
+  local seen = witnessed_of(co, err)
+  fault.trace = trace or seen and seen.trace or co and debug.traceback(co) or nil
   if is_development then
-    fault.source, fault.sql = source_of(err, at or co and place.nearest(co)), statement_of(err)
-    fault.frames = co and frames.of(co, err) or {}
+    fault.source, fault.sql = source_of(err, at or seen and seen.at or co and place.nearest(co)), statement_of(err)
+    fault.frames = seen and seen.frames or co and frames.of(co, err) or {}
     fault.statements = statements_of(happened.request_id)
   end
   return fault

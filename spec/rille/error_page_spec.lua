@@ -46,6 +46,8 @@ describe("the error page", function()
     local body = page "/sum"
     assert.matches("attempt to perform arithmetic on field", body, 1, true)
     assert.matches('error_page_spec.lua:%d+ in total</summary>.-class="here">&gt; +%d+ +for _, item', body)
+    assert.matches("<td>sum</td><td>1</td>", body, 1, true)
+    assert.matches("<td>item</td><td>{}</td>", body, 1, true)
   end)
 
   it("shows nothing that is named like a secret", function()
