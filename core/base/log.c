@@ -282,6 +282,10 @@ void rl_log_write(rl_log *log, rl_log_level level, const char *msg, const rl_log
     pthread_mutex_unlock(&log->lock);
 }
 
+size_t rl_log_line(const rl_log *log, rl_log_level level, const char *msg, char out[RL_LOG_LINE_MOST]) {
+    return write_line(log, log->format, level, msg, NULL, 0, out);
+}
+
 void rl_log_printf(rl_log *log, rl_log_level level, const char *fmt, ...) {
     if (!rl_log_wants(log, level))
         return;

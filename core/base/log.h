@@ -86,6 +86,8 @@ void rl_log_write(rl_log *log, rl_log_level level, const char *msg, const rl_log
                   size_t count);
 /* A line of a message alone, formatted as printf does. */
 void rl_log_printf(rl_log *log, rl_log_level level, const char *fmt, ...) RL_PRINTF(3, 4);
+/* The bytes of such a line, for who must not wait for the log's thread, because the process ends; how many. */
+size_t rl_log_line(const rl_log *log, rl_log_level level, const char *msg, char out[RL_LOG_LINE_MOST]);
 /* How many lines were dropped since the log was opened. */
 uint64_t rl_log_dropped(rl_log *log);
 

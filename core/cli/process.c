@@ -167,21 +167,24 @@ static void look_at_workers(process *at) {
 }
 
 /* A line to stderr, unless whoever reads it has stalled: words must not keep us
- * from serving, nor from ending. */
+ * from serving, nor from ending. What is writable takes PIPE_BUF bytes without waiting. */
+static void put(const char *line, size_t len) {
+    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&reader, 1, 0) == 1 && (reader.revents & POLLOUT))
+        (void)!write(STDERR_FILENO, line, len);
+}
+
 RL_PRINTF(1, 2) static void say(const char *fmt, ...) {
-    char line[PIPE_BUF]; /* what is writable takes that much without waiting */
+    char line[PIPE_BUF];
     va_list args;
     va_start(args, fmt);
     int len = vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (len <= 0 || poll(&reader, 1, 0) != 1 || !(reader.revents & POLLOUT))
-        return;
     if ((size_t)len >= sizeof line) {
         len = sizeof line - 1;
         line[len - 1] = '\n';
     }
-    (void)!write(STDERR_FILENO, line, (size_t)len);
+    put(line, (size_t)len);
 }
 
 /* The first complaint counts: every worker loads the same files. */
@@ -193,8 +196,10 @@ static void print_failure(const process *at) {
         }
 }
 
-_Noreturn static void end_at_once(int status, const char *why) {
-    say("rille: %s\n", why);
+/* The last line of the log, written past its thread, for which there is no time. */
+_Noreturn static void end_at_once(const process *at, int status, const char *why) {
+    char line[RL_LOG_LINE_MOST];
+    put(line, rl_log_line(at->serving.log, RL_LOG_ERROR, why, line));
     _exit(status == 0 ? 1 : status);
 }
 
@@ -215,13 +220,13 @@ static int end_all(process *at, int status) {
     while (count_in(at, RL_WORKER_ENDED) + count_hung(at) < at->count) {
         uint64_t took_ms = rl_clock_ns() / 1000000 - began_ms;
         if (took_ms >= most_ms)
-            end_at_once(status, "a worker did not end in time: ending without it");
+            end_at_once(at, status, "a worker did not end in time: ending without it");
         uint64_t left_ms = most_ms - took_ms;
         if (wait_for_news(at, left_ms > INT_MAX ? INT_MAX : (int)left_ms) != 0)
-            end_at_once(status, "second signal: ending at once");
+            end_at_once(at, status, "second signal: ending at once");
     }
     if (count_hung(at) > 0)
-        end_at_once(status, "a worker hangs: ending without it");
+        end_at_once(at, status, "a worker hangs: ending without it");
     for (size_t i = 0; i < at->count; i++)
         rl_worker_join(at->workers[i]);
     return status;

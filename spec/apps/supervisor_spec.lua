@@ -1,4 +1,5 @@
 --- A server process that fails, hangs, or is to be another one: what its clients notice.
+local core = require "rille.core"
 local database = require "spec.apps.database"
 local server = require "spec.server"
 local shell = require "spec.shell"
@@ -93,7 +94,7 @@ describe("a supervised server", function()
   end
 
   it("lets the other worker's requests end while it is replaced", function()
-    start("--hang-timeout", "300ms", "--drain-timeout", "5s")
+    start("--hang-timeout", "300ms", "--drain-timeout", "5s", "--env", "production")
     local conns = {}
     for i = 1, 12 do -- some on each worker
       conns[i] = wire.connect(running.port)
@@ -114,6 +115,10 @@ describe("a supervised server", function()
     end
     assert.is_true(answered > 0)
     stuck:close()
+    await_log "a worker hangs: ending without it"
+    for line in running:log():gmatch "[^\n]+" do
+      if line:find("hang", 1, true) then assert.has_no_error(function() core.json_decode(line) end, line) end
+    end
   end)
 
   it("becomes another binary without losing a request", function()
