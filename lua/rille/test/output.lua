@@ -98,6 +98,16 @@ end
 
 -- ---- both -------------------------------------------------------------------------
 
+-- As busted spells what is one of its own, in whatever case it was written.
+local function spelt(name)
+  for _, one in ipairs(NAMES) do
+    if one:lower() == name:lower() then
+      return one
+    end
+  end
+  return name
+end
+
 -- One of busted's, a module of somebody's, or a file.
 local function load_handler(name)
   if name:match "%.lua$" then
@@ -114,7 +124,8 @@ local function load_handler(name)
 end
 
 local function open(wanted)
-  local one = { name = wanted.name, make = load_handler(wanted.name), file = nil }
+  local name = spelt(wanted.name)
+  local one = { name = name, make = load_handler(name), file = nil }
   if not one.make then
     local meant = nearest.of(one.name, NAMES)
     error(("there is no output '%s'%s: there are %s, and modules and files that you write"):format(one.name,

@@ -200,8 +200,11 @@ describe("rille spec", function()
   end)
 
   it("refuses an output that it cannot give", function()
-    assert.same({ "rille spec: there is no output 'tap', did you mean 'TAP'?: there are utfTerminal, plainTerminal, TAP, json, "
-      .. "junit, gtest, and modules and files that you write\n", 2 }, { run "-o tap" })
+    write("spec/a_spec.lua", "it('works', function() end)")
+    assert.equal("ok 1 - works\n1..1\n", (run "-o tap -o JUnit:report.xml"))
+    assert.matches("tests='1'", here:read "report.xml", 1, true)
+    assert.same({ "rille spec: there is no output 'tpa', did you mean 'TAP'?: there are utfTerminal, plainTerminal, TAP, json, "
+      .. "junit, gtest, and modules and files that you write\n", 2 }, { run "-o tpa" })
     assert.same({ "rille spec: cannot write the output TAP: none/x: No such file or directory\n", 2 }, { run "-o TAP:none/x" })
   end)
 
