@@ -23,6 +23,7 @@ Where `DATABASE_URL` is set, that database is used, and migrated by nobody but y
 
     rille migrate new "add tags to posts"     writes migrations/0002_add_tags_to_posts.sql, for you to fill in
     rille migrate                             applies what is new
+    rille migrate diff                        writes it, from the `columns` that models declare
 
 Without it, `rille dev` keeps its data in `.rille/pg` and applies what is new at its start. While it runs, `rille migrate`,
 `rille console` and `rille db psql` speak to that database, too; `export DATABASE_URL=$(rille db start)` has it run without
