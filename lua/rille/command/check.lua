@@ -1,8 +1,10 @@
 --- `rille check APP [--json]`: what an app is made of, and all that is wrong with it.
 --
 -- Loads the app as `rille serve` does, but listens nowhere. The exit status is 1
--- exactly when `serve` would not start.
+-- exactly when `serve` would not start. Where no database is named, it is the private one of `rille dev` and
+-- `rille db`, when that runs.
 local App = require "rille.app"
+local cluster = require "rille.cluster"
 local core = require "rille.core"
 local db = require "rille.db"
 local errors = require "rille.error"
@@ -142,6 +144,7 @@ return function(...)
   if not root then
     return is_json
   end
+  cluster.stand_in(core.settings)
   local report = examine(root);
   (is_json and print_json or print_report)(report)
   return report.ok and 0 or 1
