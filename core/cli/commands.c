@@ -1,6 +1,8 @@
 /* commands -- see commands.h. */
 #include "cli/commands.h"
 
+#include <stdio.h>
+
 #include "cli/setting.h"
 #include "cli/slip.h"
 
@@ -81,6 +83,64 @@ const rl_command_row *rl_commands_nearest(const char *name) {
     }
     return nearest;
 }
+
+/* ---- flags of a command's own --------------------------------------------------------- */
+
+/* The next of the words with spaces between that `at` begins, or an empty one. */
+static rl_slice next_word(const char **at) {
+    *at += strspn(*at, " ");
+    rl_slice word = rl_slice_of(*at, strcspn(*at, " "));
+    *at += word.len;
+    return word;
+}
+
+static rl_slice flag_name(const char *word) {
+    return rl_slice_of(word, strcspn(word, "="));
+}
+
+bool rl_commands_has_flag(const rl_command_row *row, const char *word) {
+    const char *at = row->completes;
+    for (rl_slice own; (own = next_word(&at)).len > 0;)
+        if (own.ptr[0] == '-' && rl_slice_eq(own, flag_name(word)))
+            return true;
+    return false;
+}
+
+/* `written` is without its dashes; what is returned has them. */
+static rl_slice nearest_own(const rl_command_row *row, rl_slice written) {
+    rl_slice nearest = {0};
+    size_t least = rl_slip_limit(written);
+    const char *at = row->completes;
+    for (rl_slice own; least > 0 && (own = next_word(&at)).len > 0;) {
+        char name[RL_SLIP_NAME_MOST + 1];
+        if (own.ptr[0] != '-')
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)own.len - 2, own.ptr + 2);
+        for (char *dash = name; (dash = strchr(dash, '-')) != NULL;)
+            *dash = '_'; /* as slips are counted */
+        size_t far = rl_slip_distance(written, name);
+        if (far < least) {
+            least = far;
+            nearest = own;
+        }
+    }
+    return nearest;
+}
+
+rl_err rl_commands_meant_flag(const rl_command_row *row, const char *word, rl_buf *out) {
+    rl_slice written = flag_name(word + strspn(word, "-"));
+    rl_slice own = nearest_own(row, written);
+    const rl_setting *setting = rl_setting_nearest(written);
+    char flag[RL_SETTING_NAME_MOST + 8];
+    if (own.len == 0 && setting == NULL)
+        return RL_OK;
+    if (own.len == 0)
+        rl_setting_flag(setting, flag);
+    return rl_buf_appendf(out, ": did you mean %.*s?", own.len > 0 ? (int)own.len : (int)strlen(flag),
+                          own.len > 0 ? own.ptr : flag);
+}
+
+/* ---- help ------------------------------------------------------------------------------- */
 
 rl_err rl_commands_help(rl_buf *out) {
     rl_err err = rl_buf_appendf(out, "usage: rille COMMAND [arguments] [settings]\n\ncommands:\n");

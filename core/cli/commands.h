@@ -29,6 +29,11 @@ typedef struct rl_command_row {
 const rl_command_row *rl_commands_find(const char *name);
 /* The one whose name is most like it, NULL when none is much like it. */
 const rl_command_row *rl_commands_nearest(const char *name);
+/* Whether `word` ("--json", "--json=1") is a flag of the command's own. */
+bool rl_commands_has_flag(const rl_command_row *row, const char *word);
+/* Say which flag was meant by a word that is none: of the command's own, or of a setting; nothing when none is much
+ * like it. */
+RL_MUST_USE rl_err rl_commands_meant_flag(const rl_command_row *row, const char *word, rl_buf *out);
 
 /* `rille --help`: all commands and settings. */
 RL_MUST_USE rl_err rl_commands_help(rl_buf *out);

@@ -101,6 +101,27 @@ static const char *first_name(const char *const *words, size_t count) {
     return NULL;
 }
 
+/* The first of the words that is a flag the command does not have; NULL when there is none. A command without the trait
+ * had its flags refused as settings, and some read their own. */
+static const char *wrong_flag(const rl_command_row *row, const char *const *words, size_t count) {
+    if (!(row->traits & RL_HAS_APP) || (row->traits & RL_PASSES_WORDS))
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (words[i][0] == '-' && !rl_commands_has_flag(row, words[i]))
+            return words[i];
+    return NULL;
+}
+
+static int refuse_flag(const rl_command_row *row, const char *word) {
+    rl_buf meant;
+    rl_buf_init(&meant, TEXT_MOST);
+    (void)!rl_commands_meant_flag(row, word, &meant); /* without memory: no hint */
+    fprintf(stderr, "rille %s: there is no flag %s%.*s\n", row->name, word, (int)rl_buf_len(&meant),
+            rl_buf_len(&meant) == 0 ? "" : rl_buf_live(&meant).ptr);
+    rl_buf_clear(&meant);
+    return EXIT_USAGE;
+}
+
 static bool has_app(const char *dir) {
     char path[4096];
     struct stat about;
@@ -109,6 +130,14 @@ static bool has_app(const char *dir) {
         return true;
     fprintf(stderr, "rille: there is no %s: APP is a folder with an app.lua in it\n", path);
     return false;
+}
+
+/* Its first word is missing, which is not guessed: a folder that one happens to be in is not served. */
+static int refuse_lack(const rl_command_row *row) {
+    struct stat about;
+    fprintf(stderr, "rille %s: which app? APP is a folder with an app.lua in it%s\nusage: rille %s %s [settings]\n", row->name,
+            stat("app.lua", &about) == 0 ? ", and . this one" : "", row->name, row->arguments);
+    return EXIT_USAGE;
 }
 
 /* A thread may still be inside libpq, with a database that does not answer: the
@@ -143,10 +172,12 @@ int main(int argc, char **argv) {
     const char *words[MOST_WORDS], *flags[MOST_WORDS];
     size_t flag_count;
     size_t word_count = split(row, (const char **)(argv + 2), (size_t)argc - 2, words, flags, &flag_count);
+    const char *wrong = helps ? NULL : wrong_flag(row, words, word_count);
+    if (wrong != NULL)
+        return refuse_flag(row, wrong);
     const char *app_dir = row->traits & RL_HAS_APP && !helps ? first_name(words, word_count) : NULL;
     if ((row->traits & RL_HAS_APP) && !(row->traits & RL_MAY_LACK_APP) && app_dir == NULL && !helps) {
-        fprintf(stderr, "usage: rille %s %s [settings]\n", row->name, row->arguments);
-        return EXIT_USAGE;
+        return refuse_lack(row);
     }
     rl_command command = {.name = row->name,
                           .argv = argv,

@@ -115,14 +115,8 @@ static void print_all(const cJSON *all) {
 
 int rl_status(const rl_command *command) {
     bool is_json = false;
-    for (size_t i = 0; i < command->word_count; i++) {
+    for (size_t i = 0; i < command->word_count; i++)
         is_json = is_json || strcmp(command->words[i], "--json") == 0;
-        if (command->words[i][0] == '-' && strcmp(command->words[i], "--json") != 0) {
-            fprintf(stderr, "rille status: there is no flag %s, but --json, and those of settings\n",
-                    command->words[i]);
-            return 2;
-        }
-    }
     rl_buf answer;
     rl_buf_init(&answer, RL_INQUIRY_MOST);
     cJSON *all = rl_inquire(command, &answer);

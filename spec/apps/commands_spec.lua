@@ -24,6 +24,18 @@ describe("rille", function()
     assert.matches("see rille --help", (rille(("x"):rep(100))), 1, true)
   end)
 
+  it("says which flag was meant, of the command's own or a setting's", function()
+    for words, wanted in pairs {
+      ["stop --prot 8081"] = "stop: there is no flag --prot: did you mean --port?", ["status --jsn"] = "status: there is no flag --jsn: did you mean --json?",
+      ["routes apps/hello --max-bdoy=1"] = "routes: there is no flag --max-bdoy=1: did you mean --max-body?",
+      ["check apps/hello --frobnicate"] = "check: there is no flag --frobnicate",
+      ["spec --paralel 4"] = "spec: there is no option --paralel: did you mean --parallel?",
+    } do
+      local output, status = rille(words)
+      assert.same({ "rille " .. wanted .. "\n", 2 }, { output, status })
+    end
+  end)
+
   it("has help with examples for each of its commands", function()
     assert.is_true(#names() > 10)
     for _, name in ipairs(names()) do

@@ -1,5 +1,6 @@
 --- The words behind `rille spec`: ours, and busted's, which one of the processes
 -- of a run wants which.
+local nearest = require "rille.nearest"
 local random = require "rille.random"
 local unit = require "rille.unit"
 
@@ -23,6 +24,12 @@ local FLAGS = {
   ["--shuffle-tests"] = "file", ["--sort-tests"] = "file", ["--shuffle-files"] = "all", ["--sort-files"] = "all",
   ["--defer-print"] = "all", ["--no-defer-print"] = "all",
 }
+for flag in ([[-h --help --sort --shuffle -v --verbose --no-verbose --no-enable-sound --no-coverage --ignore-lua --lazy --no-lazy
+  --auto-insulate --no-auto-insulate -k --keep-going --no-keep-going -R --recursive --no-recursive --no-shuffle
+  --no-shuffle-tests --no-shuffle-files --no-sort --no-sort-tests --no-sort-files --suppress-pending
+  --no-suppress-pending]]):gmatch "%S+" do
+  FLAGS[flag] = "both"
+end
 
 -- Asked of busted, not of any spec: in its words.
 local DIRECT = { ["-l"] = "-l", ["--list"] = "--list", ["--version"] = "--version", ["--help-all"] = "--help" }
@@ -86,7 +93,26 @@ EXAMPLES["--output"] = EXAMPLES["-o"]
 local PARTS = { ["--filter"] = true, ["--filter-out"] = true, ["--name"] = true, ["-t"] = true, ["--tags"] = true,
   ["--exclude-tags"] = true, ["--no-keep-going"] = true }
 
+-- Busted refuses what it does not know, and does not say what was meant.
+local function refuse_slip(word)
+  local all, name = {}, word:match "^[^=]*"
+  for _, known in ipairs { FLAGS, DIRECT, OUR_FLAGS, OURS, VALUED } do
+    if known[name] then
+      return
+    end
+    for one in pairs(known) do
+      all[#all + 1] = #one > 2 and one or nil
+    end
+  end
+  table.sort(all) -- of two that are as near, the same each time
+  local meant = nearest.of(name, all)
+  if meant then
+    error(("there is no option %s: did you mean %s?"):format(word, meant), 0)
+  end
+end
+
 local function take_flag(self, word)
+  refuse_slip(word)
   if OUR_FLAGS[word] then
     self[OUR_FLAGS[word]] = true
     return

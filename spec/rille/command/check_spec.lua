@@ -170,11 +170,13 @@ return app
   end)
 
   it("tells wrong usage by status 2", function()
-    assert.same({ 2, "usage: rille check APP [--json] [settings]\n" }, { rille "check" })
-    assert.same({ 2, "usage: rille check APP [--json] [settings]\n" }, { rille "check --json" })
+    local lack = "rille check: which app? APP is a folder with an app.lua in it\nusage: rille check APP [--json] [settings]\n"
+    assert.same({ 2, lack }, { rille "check" })
+    assert.same({ 2, lack }, { rille "check --json" })
     write("app.lua", APP)
     local status, text = check "--jsno"
-    assert.same({ 2, "rille check: unexpected argument '--jsno'\nusage: rille check APP [--json] [settings]\n" }, { status, text })
+    assert.same({ 2, "rille check: there is no flag --jsno: did you mean --json?\n" }, { status, text })
+    assert.same({ 2, "rille check: unexpected argument 'more'\nusage: rille check APP [--json] [settings]\n" }, { check "more" })
   end)
 end)
 

@@ -62,7 +62,11 @@ return app
     for _, wanted in ipairs { "max_bdoy", "mail.from is missing", "--port", "  host " } do assert.matches(wanted, text, 1, true) end
     status, text = rille "--jsn ."
     assert.equal(2, status)
-    assert.matches("unexpected argument '--jsn'", text, 1, true)
+    assert.equal("rille config: there is no flag --jsn: did you mean --json?\n", text)
+    status, text = rille "--json"
+    assert.equal(2, status)
+    assert.equal("rille config: which app? APP is a folder with an app.lua in it, and . this one\n"
+      .. "usage: rille config APP [--json] [settings]\n", text)
     write("app.lua", "return nothing.at_all")
     status, text = rille "."
     assert.equal(1, status)

@@ -104,6 +104,8 @@ describe("the words of rille spec", function()
   it("are refused when a value is missing or none", function()
     assert.same({ nil, "--filter takes a value" }, { options.parse { "--filter" } })
     assert.same({ nil, "--app takes a value" }, { options.parse { "spec", "--app" } })
+    assert.same({ nil, "there is no option --lst: did you mean --list?" }, { options.parse { "--lst" } })
+    assert.is_truthy(options.parse { "--no-shuffle-files", "--frobnicate-all" }) -- busted's business
     assert.same({ nil, "--seed takes a number" }, { options.parse { "--seed", "x" } })
     assert.same({ nil, "-o takes a name, as in -o TAP or -o junit:report.xml" }, { options.parse { "-o" } })
     assert.same({ nil, "--coverage-min takes a number of percent, from 0 to 100: got all" }, { options.parse { "--coverage-min=all" } })
