@@ -1,7 +1,8 @@
 --- `rille check`, run on apps in a folder of its own.
 local core = require "rille.core"
 local lfs = require "lfs"
-local quoted = require("spec.shell").quoted
+local shell = require "spec.shell"
+local quoted = shell.quoted
 
 describe("rille check", function()
   local dir
@@ -163,6 +164,11 @@ return app
     assert.equal(0, status)
     assert.matches("\n  a process takes 11: 8 exclusive %+ 2 shared × 1 workers %+ 1 that listens; × 2 while it is replaced: 22\n", text)
     assert.matches("\n  room for %d+ nodes like this one\n", text)
+    lfs.mkdir(dir .. "/.rille")
+    assert(lfs.link(base.dir .. "/pg", dir .. "/.rille/pg", true))
+    local pipe = io.popen(("cd %s && env -u DATABASE_URL timeout 20 %s check . 2>&1"):format(quoted(dir), quoted(shell.rille())))
+    assert.matches("\n  PostgreSQL %d+", (pipe:read "*a")) -- the private one, where none is named
+    pipe:close()
     status, text = check(("--database-url %s --workers 2 --db-exclusive 1000"):format(quoted(base.url)))
     assert.equal(0, status)
     assert.matches("\nwarnings\n  db_exclusive 1000 %+ db_shared 1 × 2 workers %+ 1 = 1003 connections, 2006 while a process is "
