@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/request_id.h"
+#include "vm/deadlock.h"
 #include "vm/ids.h"
 #include "vm/waits.h"
 #include "vm/pin.h"
@@ -138,6 +139,7 @@ static void on_woken(rl_waiter *waiter, uint32_t number) {
 
 static void on_scope_cancelled(rl_scope *scope) {
     rl_task *task = RL_CONTAINER(scope, rl_task, scope);
+    rl_deadlock_look_at_late(task);
     if (task->is_shielded) {
         rl_timer_start(task->vm->loop, &task->shield, task->shield_ms);
         return;

@@ -35,6 +35,7 @@ struct rl_vm {
     uint32_t worker; /* which of the process's workers it is of, from 0 */
     uint64_t generation; /* of its app's code; 0: it has none */
     bool is_dev; /* `rille dev`: for whoever writes the app */
+    bool looks_at_late; /* what requests wait for whose deadline passes is noted (vm/deadlock.h) */
     lua_State *kept; /* vm/task.c's: a coroutine that never runs, on whose stack it keeps what it needs */
     struct rl_app *app; /* what serves with this VM; NULL: nothing does */
     const char *lua_dir; /* the framework's folder instead of the embedded one, or NULL */

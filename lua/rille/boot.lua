@@ -4,6 +4,7 @@ local config = require "rille.config"
 local core = require "rille.core"
 local dashboard = require "rille.dashboard"
 local db = require "rille.db"
+local deadlock = require "rille.deadlock"
 local guard = require "rille.guard"
 local leaks = require "rille.leaks"
 local migrate = require "rille.migrate"
@@ -35,6 +36,7 @@ return function(root)
   config.current:finish()
   if core.settings.env == "development" then
     repeated.watch()
+    deadlock.watch()
     leaks.watch(function(text, request_id) core.log("warn", text, "request_id", request_id) end)
   end
   if timeline.is_on() then

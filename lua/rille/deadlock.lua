@@ -41,6 +41,14 @@ local function is_framework(task, main, answer)
   return is_waiting and task.here ~= answer.here
 end
 
+local function without_framework(list, answer)
+  local kept = {}
+  for _, task in ipairs(list) do
+    kept[#kept + 1] = not is_framework(task, list[1], answer) and task or nil
+  end
+  return kept
+end
+
 -- What a report says of a task; nil of Rille's own, such as a pool's workers that have nothing to do.
 local function said_of(task, answer)
   local at, call = waiting.of(task.co)
@@ -53,11 +61,11 @@ local function said_of(task, answer)
     call and " in " .. call or "", at and " at " .. at or "", spawned_at and ", spawned at " .. spawned_at or "")
 end
 
--- Its lines, each once, with how many tasks it is said of.
-local function lines_of(list, answer)
+-- Its lines, each once, with how many tasks it is said of. There are `count` tasks, of which the list may lack some.
+local function lines_of(list, count, answer)
   local lines, counts = {}, {}
   for _, task in ipairs(list) do
-    local text = not is_framework(task, list[1], answer) and said_of(task, answer) or nil
+    local text = said_of(task, answer)
     if text and not counts[text] then
       table.insert(lines, task.here == answer.here and 1 or #lines + 1, text)
     end
@@ -69,7 +77,8 @@ local function lines_of(list, answer)
   if #lines > MOST_LINES then
     lines[MOST_LINES + 1] = ("\n  and %d lines more"):format(#lines - MOST_LINES)
   end
-  return table.concat(lines, "", 1, math.min(#lines, MOST_LINES + 1))
+  local text = table.concat(lines, "", 1, math.min(#lines, MOST_LINES + 1))
+  return text .. (count > #list and ("\n  and %d tasks more"):format(count - #list) or "")
 end
 
 --- Every task that has begun, what it waits for and where.
@@ -79,11 +88,11 @@ function deadlock.report(why)
   local list, count = core.tasks()
   local answer = answering[#answering] or { here = list[1].here, noun = "the main task" }
   local is_deadlock = why == "deadlock"
-  local beyond = count > #list and ("\n  and %d tasks more"):format(count - #list) or ""
+  local kept = without_framework(list, answer)
   wait.set_stuck(errors.new {
     code = is_deadlock and "deadlock" or "timeout", is_report = true,
     message = (is_deadlock and "every task waits for another, and nothing else can wake one" or why) .. ":"
-      .. lines_of(list, answer) .. beyond,
+      .. lines_of(kept, count - #list + #kept, answer),
   })
   return answer.here
 end
@@ -92,6 +101,45 @@ end
 -- @treturn boolean
 function deadlock.is(err)
   return errors.is(err) and rawget(err, "is_report") == true
+end
+
+-- ---- of one request ----------------------------------------------------------------------
+
+-- Reports of requests whose deadline has passed, by slot; one of another epoch is stale.
+local late = {}
+
+--- A request's deadline has passed, and each of its tasks waits for another one.
+-- @tparam integer slot
+-- @tparam integer epoch
+-- @tparam integer here core.here() of its handler
+-- @tparam table list its tasks
+-- @tparam integer count how many there are
+-- @local
+function deadlock.note_late(slot, epoch, here, list, count)
+  late[slot] = {
+    epoch = epoch,
+    err = errors.new {
+      code = "timeout", status = 504, is_report = true,
+      message = "the deadline passed, and all tasks of this request were waiting for others:"
+        .. lines_of(list, count, { here = here, noun = "the handler" }),
+    },
+  }
+end
+
+--- The error that a request has failed with; in place of a mere timeout, the report of what it waited for.
+-- @tparam integer slot
+-- @tparam integer epoch
+-- @param err
+-- @return err, or the report
+function deadlock.explained(slot, epoch, err)
+  local one = late[slot]
+  late[slot] = nil
+  return one and one.epoch == epoch and err == errors.TIMEOUT and one.err or err
+end
+
+--- From now on, have requests looked at whose deadline passes.
+function deadlock.watch()
+  core.watch_late()
 end
 
 return deadlock

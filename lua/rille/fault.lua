@@ -1,6 +1,7 @@
 --- What becomes of a request whose handler failed.
 local compose = require "rille.compose"
 local Context = require "rille.context"
+local deadlock = require "rille.deadlock"
 local place = require "rille.place"
 local report = require "rille.report"
 
@@ -17,7 +18,8 @@ function fault.handler(routes, app)
       what = "fault in " .. (route and ("%s %s (%s)"):format(route.method, route.path, route.at) or "a request"),
       at = route and place.of(route.handler), request_id = c.request_id,
     }
-    return compose.answer_error(c, report.shown(err, happened, co), route and route.apps or { app })
+    local shown = report.shown(deadlock.explained(slot, epoch, err), happened, co)
+    return compose.answer_error(c, shown, route and route.apps or { app })
   end
 end
 

@@ -113,6 +113,11 @@ local function internal(err, fault)
   return told
 end
 
+-- A report of what a late request waited for (rille.deadlock), which is made for nobody but who writes the app.
+local function shown_report(err, fault)
+  return errors.new { code = err.code, status = err.status, message = err.message, cause = err, fault = fault }
+end
+
 -- What the log is to say of a fault.
 local function fault_of(err, happened, co, trace, at)
   local fault = setmetatable({ message = happened.what, error = text_of(err), request_id = happened.request_id }, Fault)
@@ -141,7 +146,9 @@ end
 function report.shown(err, happened, co)
   local trace, at
   err, trace, at = untraced(err)
-  if not errors.is(err) or not may_be_known(err) then
+  if errors.is(err) and rawget(err, "is_report") then
+    return shown_report(err, fault_of(err, happened, co, trace, at))
+  elseif not errors.is(err) or not may_be_known(err) then
     return internal(err, fault_of(err, happened, co, trace, at))
   end
   if err.status >= 500 and err.detail then

@@ -16,6 +16,7 @@ local clone = require "rille.test.clone"
 local config = require "rille.config"
 local core = require "rille.core"
 local db = require "rille.db"
+local deadlock = require "rille.deadlock"
 local example = require "rille.test.example"
 local factory = require "rille.test.factory"
 local guard = require "rille.guard"
@@ -95,6 +96,7 @@ local function build(app)
   if not built[app] then
     local number = core.test_app(core.settings or {})
     leaks.watch(example.meet_leak)
+    deadlock.watch()
     app:build()
     built[app] = number
     lifecycle "start"

@@ -1,4 +1,5 @@
 --- Tasks that all wait for each other: who is told, and what of them.
+local clock = require "rille.test.clock"
 local core = require "rille.core"
 local deadlock = require "rille.deadlock"
 local rille = require "rille"
@@ -91,5 +92,67 @@ describe("a deadlock", function()
     assert.matches("the task waits", report_of(function() task:await() end), 1, true)
     assert.is_true(cleaned)
     assert.is_nil(core.why())
+  end)
+end)
+
+describe("a request whose deadline has passed", function()
+  local app = rille.app()
+  local line = line_here()
+  app:get("/stuck", function()
+    local numbers, door = rille.channel(), rille.mutex()
+    local function send() numbers:send(1) end
+    local function enter()
+      rille.sleep "1ms"
+      door:with(function() local got = door:lock() return got end)
+    end
+    local got = rille.all { send, send, send, enter }
+    return got
+  end)
+  app:get("/sleeping", function() return rille.spawn(rille.sleep, 100):await() end)
+  app:get("/brief", { timeout = "2s" }, function() return rille.once_for("brief", function() rille.channel():recv() end) end)
+  app:get("/inside", function() return { code = select(2, pcall(rille.timeout, 1, function() rille.channel():recv() end)).code } end)
+  app:get("/caught", function()
+    local _, err = pcall(function() rille.channel():recv() end)
+    return { message = err.message }
+  end)
+
+  local t = rille.test(app)
+  local MERE = "the deadline passed"
+  local STUCK = "the deadline passed, and all tasks of this request were waiting for others:\n"
+
+  before_each(clock.freeze)
+
+  local function answer_of(path, accept)
+    return t:client { headers = { accept = accept } }:get(path)
+  end
+
+  it("says what its tasks waited for, where they all did for others", function()
+    local res = answer_of "/stuck"
+    assert.same({ 504, "timeout" }, { res.status, res.json.error.code })
+    local message = res.json.error.message
+    assert.equal(STUCK, message:sub(1, #STUCK))
+    for _, text in ipairs {
+      ("  the handler waits in rille.all at %s:%d\n"):format(FILE, line + 8),
+      ("  a task waits in channel:send at %s:%d, spawned at %s:%d (3 of them)"):format(FILE, line + 3, FILE, line + 8),
+      ("  a task waits in mutex:lock at %s:%d, spawned at %s:%d"):format(FILE, line + 6, FILE, line + 8),
+    } do
+      assert.matches(text, message, 1, true)
+    end
+    assert.equal(3, select(2, message:gsub("\n", "")))
+    assert.matches("^the deadline passed, .-:\n  the handler waits in rille.once_for", answer_of "/brief".json.error.message)
+  end)
+
+  it("shows that on the page for people", function()
+    local res = answer_of("/stuck", "text/html")
+    assert.same({ 504, "text/html; charset=utf-8" }, { res.status, res.headers["content-type"] })
+    assert.matches(("the handler waits in rille.all at %s:%d"):format(FILE, line + 8), res.body, 1, true)
+    assert.matches("fault in GET /stuck", res.body, 1, true)
+  end)
+
+  it("says no more than that where time was at work, or where it was not the request's", function()
+    assert.equal(MERE, answer_of "/sleeping".json.error.message)
+    assert.same({ code = "timeout" }, answer_of "/inside".json)
+    assert.equal(MERE, answer_of "/caught".json.message)
+    assert.equal(MERE, answer_of "/sleeping".json.error.message) -- what nobody read is not the next one's
   end)
 end)

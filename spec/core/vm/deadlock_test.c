@@ -1,7 +1,7 @@
 #include "vm/deadlock.h"
 
 #include "sync/commons.h"
-#include "vm/rig.h"
+#include "vm/served.h"
 
 enum { HOUR_MS = 3600 * 1000 };
 
@@ -163,6 +163,68 @@ static void it_tells_of_each_task_that_has_begun(void **state) {
     rig_free(r);
 }
 
+/* ---- one request ------------------------------------------------------------------ */
+
+/* Instead of lua/rille/deadlock.lua; `stuck(ms)` waits for what nobody does, that long at most. */
+#define LATE \
+    "local line = core.line()\n" \
+    "noted = ''\n" \
+    "package.loaded['rille.deadlock'] = { note_late = function(slot, epoch, here, list, count)\n" \
+    "    for _, task in ipairs(list) do\n" \
+    "        noted = noted .. (task.here == here and task.route or 'task') .. (task.is_parked and ' ' or '?')\n" \
+    "    end\n" \
+    "    noted = noted .. core.path(slot, epoch) .. ' ' .. count .. '; '\n" \
+    "end }\n" \
+    "core.watch_late()\n" \
+    "function stuck(ms) core.set_deadline(ms / 1000) return 'case ' .. core.line_wait(line) end\n"
+
+static const char *noted_of(const served *s) {
+    return global(s->r, "noted");
+}
+
+static void a_late_request_is_told_of_whose_tasks_all_waited_for_others(void **state) {
+    (void)state;
+    served *s = served_opened(LATE "route('GET', '/stuck', function()\n"
+                                   "  for _ = 1, 2 do core.spawn(false, function() stuck(1000) end) end\n"
+                                   "  return stuck(5)\n"
+                                   "end)");
+    feed(s->w, GET("/stuck"));
+    await_answers(s, 1);
+    assert_true(has(s->w, "case 0")); /* it hears of its deadline all the same */
+    assert_true(strstr(noted_of(s), "/stuck ") != NULL && strstr(noted_of(s), "task ") != NULL);
+    assert_string_equal(strstr(noted_of(s), "/stuck 3;"), "/stuck 3; "); /* once, and before any of them was woken */
+    assert_null(strchr(noted_of(s), '?'));
+    served_free(s);
+}
+
+static void a_request_is_not_told_of_for_which_time_was_at_work_or_another_task(void **state) {
+    (void)state;
+    served *s = served_opened(LATE "route('GET', '/sleeps', function()\n"
+                                   "  core.spawn(false, function() core.sleep(1000) end)\n"
+                                   "  return stuck(2)\n"
+                                   "end)\n"
+                                   "route('GET', '/inner', function()\n"
+                                   "  local over = core.line()\n"
+                                   "  core.spawn(false, function() stuck(2) core.line_wake(over) end)\n"
+                                   "  return 'case ' .. core.line_wait(over)\n"
+                                   "end)");
+    feed(s->w, GET("/sleeps") GET("/inner"));
+    await_answers(s, 2);
+    assert_true(has(s->w, "case 0") && has(s->w, "case 1"));
+    assert_string_equal(noted_of(s), "");
+    served_free(s);
+}
+
+static void a_late_request_that_cannot_be_told_of_is_cancelled_all_the_same(void **state) {
+    (void)state;
+    served *s = served_opened(LATE "package.loaded['rille.deadlock'].note_late = function() error 'no words' end\n"
+                                   "route('GET', '/stuck', function() return stuck(2) end)");
+    feed(s->w, GET("/stuck"));
+    await_answers(s, 1);
+    assert_true(has(s->w, "case 0"));
+    served_free(s);
+}
+
 static void report(void) {
     rig *r = rig_new();
     if (rig_open(r, RIG_CEILING) && start(r, REPORT) != NULL) {
@@ -191,6 +253,9 @@ int main(void) {
         cmocka_unit_test(who_was_woken_and_has_not_run_since_hears_of_it_too),
         cmocka_unit_test(a_report_that_cannot_be_written_leaves_the_tasks_as_they_are),
         cmocka_unit_test(it_tells_of_each_task_that_has_begun),
+        cmocka_unit_test(a_late_request_is_told_of_whose_tasks_all_waited_for_others),
+        cmocka_unit_test(a_request_is_not_told_of_for_which_time_was_at_work_or_another_task),
+        cmocka_unit_test(a_late_request_that_cannot_be_told_of_is_cancelled_all_the_same),
         cmocka_unit_test(each_refused_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
