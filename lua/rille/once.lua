@@ -1,6 +1,7 @@
 --- What runs once, however many ask for it; and again and again, for who waits.
 local core = require "rille.core"
 local errors = require "rille.error"
+local place = require "rille.place"
 local tasks = require "rille.task"
 local unit = require "rille.unit"
 local wait = require "rille.wait"
@@ -31,16 +32,52 @@ end
 -- The runs that callers share, by key.
 local runs = {}
 
+-- Those runs by what core.here() calls their tasks. One that was given up stays until another has its place.
+local running = {}
+
 -- Whoever comes now wants news.
-local function run_ended(key, run, ...)
+local function run_ended(key, run, here, ...)
+  running[here] = nil
   if runs[key] == run then
     runs[key] = nil
   end
   return errors.rethrow(...)
 end
 
+local function begin_run(key, fn)
+  local run = { callers = 0, waits_for = false }
+  runs[key] = run
+  run.task = tasks.background(function()
+    local here = core.here()
+    running[here] = run
+    return run_ended(key, run, here, pcall(fn))
+  end)
+  return run
+end
+
+-- The run in whose function this is called, if any.
+local function run_here()
+  local run = running[core.here()]
+  return run and not run.task:done() and run or nil
+end
+
+-- A run that waited for itself, by way of others perhaps, would do so for ever: nobody who comes for its key could end it.
+local function check_waits(run, asking, key)
+  local at = run
+  while at and at ~= asking do
+    at = at.waits_for
+  end
+  if at then
+    place.blame(("this would wait for itself: the run of once_for for %s waits for this call"):format(
+      type(key) == "string" and ("%q"):format(key) or tostring(key)))
+  end
+end
+
 -- Nobody wants the result any more when its last caller leaves.
-local function caller_left(key, run, ...)
+local function caller_left(key, run, asking, ...)
+  if asking then
+    asking.waits_for = false
+  end
   run.callers = run.callers - 1
   if run.callers == 0 and not run.task:done() then
     if runs[key] == run then
@@ -57,18 +94,21 @@ end
 -- @param key any value but nil
 -- @tparam function fn
 -- @return what it returns
+-- @raise when it is the run for that key itself that asks
 function once.once_for(key, fn)
-  if key == nil or type(fn) ~= "function" then
+  if key == nil or key ~= key or type(fn) ~= "function" then
     error("once_for takes a key and a function: once_for(\"rates\", function() … end)", 2)
   end
-  local run = runs[key]
-  if not run then
-    run = { callers = 0 }
-    runs[key] = run
-    run.task = tasks.background(function() return run_ended(key, run, pcall(fn)) end)
+  local run, asking = runs[key], run_here()
+  if run and asking then
+    check_waits(run, asking, key)
+  end
+  run = run or begin_run(key, fn)
+  if asking then
+    asking.waits_for = run
   end
   run.callers = run.callers + 1
-  return caller_left(key, run, pcall(run.task.await, run.task))
+  return caller_left(key, run, asking, pcall(run.task.await, run.task))
 end
 
 -- ---- ticker ----------------------------------------------------------------------

@@ -35,6 +35,42 @@ describe("once", function()
 end)
 
 describe("once_for", function()
+  it("refuses to wait for itself, and its key can be asked for again", function()
+    local function ask(key, fn) return rille.once_for(key, fn) end
+    local err = "this would wait for itself: the run of once_for for \"%s\" waits for this call"
+    assert.error_matches(function() ask("a", function() ask("a", print) end) end, err:format "a", 1, true)
+    assert.error_matches(function()
+      ask("a", function() ask("b", function() ask("a", print) end) end)
+    end, err:format "a", 1, true)
+    assert.equal("fresh", ask("a", function() return ask("b", function() return "fresh" end) end))
+    local load
+    load = rille.once(function() return load() end)
+    assert.error_matches(load, "this would wait for itself", 1, true)
+  end)
+
+  it("lets a run ask for what another one waits for", function()
+    local function slow() rille.sleep "5ms" return "slow" end
+    local function asking() return rille.once_for("asking", function() return rille.once_for("slow", slow) end) end
+    assert.same({ "slow", "slow", "slow" }, rille.all { asking, function() return rille.once_for("slow", slow) end, asking })
+  end)
+
+  it("takes a task for no run that has the place of one", function()
+    local task = rille.spawn(rille.once_for, "stubborn", function() while true do pcall(rille.sleep, 1) end end)
+    settle()
+    task:cancel()
+    settle() -- the run is given up
+    local got = {}
+    for i = 1, 20 do
+      got[i] = rille.background(rille.once_for, "stubborn", function()
+        return rille.once_for("other", function() rille.sleep "1ms" return i end)
+      end)
+    end
+    local first = got[1]:await() -- whoever of them ran first
+    for i = 2, 20 do
+      assert.equal(first, got[i]:await())
+    end
+  end)
+
   it("shares one run among the callers of a key, its error too", function()
     local runs, runs_of = 0, {}
     local function call(key, fails)
