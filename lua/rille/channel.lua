@@ -275,6 +275,17 @@ local function carry_out(case)
   return self.is_closed, nil, "closed"
 end
 
+-- Whoever is about to wait for cases is told of what is none, and no option: it may be the one that was meant to end the wait.
+local function check_keys(cases, count)
+  for key in next, cases, count > 0 and count or nil do
+    if type(key) ~= "number" and key ~= "timeout" and key ~= "default" then
+      error(("select takes a list of cases, timeout and default: got '%s'"):format(tostring(key)), 3)
+    elseif type(key) == "number" and key > count then
+      error(("select: case %d is nil, so that what is behind it is not seen"):format(count + 1), 3)
+    end
+  end
+end
+
 -- The lines of all cases, and what each brings there.
 local function lines_of(cases, count)
   local lines, values = {}, {}
@@ -332,6 +343,7 @@ function channel.select(cases)
   elseif count == 0 and not cases.timeout then
     error("select has neither a case nor a timeout: it would wait for ever", 2)
   end
+  check_keys(cases, count)
   local lines, values = lines_of(cases, count)
   local woken, gift = line.stand_in_any(lines, values, ms)
   if not woken then
@@ -346,8 +358,9 @@ function Channel:has_receivers()
 end
 
 --- For rille.select, of cases that are ours: whether one is, whether it can go on, to carry it out then; the lines to wait
--- in, and what came of that.
+-- in, and what came of that. Of all of them: whether there is anything else.
 channel.case = {
+  check_keys = check_keys,
   is = is_case,
   is_ready = function(case) return is_ready(parts_of(case)) end,
   carry_out = carry_out,

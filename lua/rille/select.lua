@@ -28,7 +28,8 @@ end
 
 local function check_cases(cases)
   local shared = 0
-  for i, case in ipairs(cases) do
+  for i = 1, #cases do
+    local case = cases[i]
     if parts_of(case) then
       shared = shared + 1
     elseif not own.is(case) then
@@ -128,6 +129,7 @@ end
 -- Wait for all cases: the index of the one that could go on, and what came of it; false and "timeout"; or nil when one
 -- could go on before anybody waited.
 local function wait_for(cases, shared, ms)
+  own.check_keys(cases, #cases)
   local list, own_indexes = own_of(cases)
   local seat, indexes = sit(cases, shared)
   local lines, values = own.lines_of(list, #list)

@@ -124,6 +124,11 @@ function Shared:replace(key, value, ttl)
   return done, not done and "missing" or nil
 end
 
+-- NaN is none: a counter would stay that for ever.
+local function is_number(value)
+  return type(value) == "number" and value == value
+end
+
 --- Add to a number, in one step for all workers.
 -- @tparam string key
 -- @tparam[opt=1] number by
@@ -135,7 +140,7 @@ end
 function Shared:incr(key, by, init, ttl)
   check_key(key, 2)
   by = by or 1
-  if type(by) ~= "number" or (init ~= nil and type(init) ~= "number") then
+  if not is_number(by) or init ~= nil and not is_number(init) then
     error("incr takes a key and numbers: shared:incr(key, by, init, ttl)", 2)
   end
   local sum, why = core.store_add(self.handle, key, by, init, ms_of(ttl, 2))

@@ -260,13 +260,13 @@ function sync.wait_group()
   return setmetatable({ count = 0, waiting = line.new() }, WaitGroup)
 end
 
---- Note that `count` more are under way (default: 1).
--- @tparam[opt=1] integer count
--- @raise when fewer than none would be
-function WaitGroup:add(count)
-  local sum = self.count + (count or 1)
+local function add(self, count)
+  if type(count) ~= "number" or count % 1 ~= 0 then
+    error("wait_group:add takes how many more are under way, an integer: got " .. tostring(count), 3)
+  end
+  local sum = self.count + count
   if sum < 0 then
-    error("wait_group: more are done than were added", 2)
+    error("wait_group: more are done than were added", 3)
   end
   self.count = sum
   if sum == 0 then
@@ -274,10 +274,17 @@ function WaitGroup:add(count)
   end
 end
 
+--- Note that `count` more are under way (default: 1).
+-- @tparam[opt=1] integer count
+-- @raise when fewer than none would be
+function WaitGroup:add(count)
+  add(self, count or 1)
+end
+
 --- Note that one is done.
 -- @raise when all were already
 function WaitGroup:done()
-  self:add(-1)
+  add(self, -1)
 end
 
 --- Wait until nothing is under way. **May yield.**

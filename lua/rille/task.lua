@@ -308,6 +308,9 @@ end
 -- @raise `timeout` when the time has passed, and what it raises
 function tasks.timeout(duration, fn, ...)
   local seconds = unit.seconds(duration, 2)
+  if type(fn) ~= "function" then
+    error("timeout takes a duration and a function, and calls that: got a " .. type(fn), 2)
+  end
   local task = tasks.spawn_in(false, function(...)
     core.set_deadline(seconds)
     return fn(...)

@@ -11,6 +11,8 @@ local function refuse(value, noun, units, level)
     :format((units:gsub("#", value)), value) or ""), level + 1)
 end
 
+local MOST_SECONDS = 1e12 -- 30,000 years: no timer of the loop's goes further
+
 local SECONDS = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
 
 --- Seconds of `value`: a number, or text such as "250ms", "5s", "10m", "2h", "1d".
@@ -18,15 +20,13 @@ local SECONDS = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
 -- @tparam[opt] integer level whom to blame, as `error` takes it (default: the caller's caller)
 -- @treturn number seconds
 function unit.seconds(value, level)
-  if type(value) == "number" and value >= 0 and value < math.huge then
-    return value
-  end
+  local seconds = value
   if type(value) == "string" and #value < 32 then
     local number, suffix = value:match "^(%d+%.?%d*)(%a*)$"
-    local factor = SECONDS[suffix]
-    if number and factor then
-      return tonumber(number) * factor
-    end
+    seconds = number and SECONDS[suffix] and tonumber(number) * SECONDS[suffix]
+  end
+  if type(seconds) == "number" and seconds >= 0 and seconds < MOST_SECONDS then
+    return seconds
   end
   refuse(value, 'duration is a number of seconds or a text like "250ms", "5s", "10m"', '"#s", "#ms"', (level or 2) + 1)
 end

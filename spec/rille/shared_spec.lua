@@ -80,6 +80,7 @@ describe("a shared store", function()
     clock.advance(11)
     assert.is_nil(store:get "hits")
     store:set("text", "5")
+    assert.error_matches(function() store:incr("hits", 0 / 0) end, "incr takes a key and numbers")
     assert.has_error(function() store:incr "text" end, "shared: 'text' is no number, and cannot be added to")
   end)
 

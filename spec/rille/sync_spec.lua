@@ -167,7 +167,14 @@ describe("a wait group", function()
     assert.is_true(group:wait())
     assert.equal(3, done)
     assert.is_true(group:wait())
-    assert.has_error(function() group:done() end, "wait_group: more are done than were added")
+    for _, less in ipairs { function() group:done() end, function() group:add(-1) end } do
+      local _, why = pcall(less)
+      assert.matches("^spec/rille/sync_spec.lua:%d+: wait_group: more are done than were added$", why)
+    end
+    for _, wrong in ipairs { "3", 1.5, 0 / 0, {} } do
+      assert.error_matches(function() group:add(wrong) end, "wait_group:add takes how many more are under way, an integer: got ", 1, true)
+    end
+    assert.is_true(group:wait())
   end)
 end)
 

@@ -142,6 +142,7 @@ describe("timeout", function()
     local ok, err = pcall(rille.timeout, "5ms", function() rille.sleep(10) end)
     assert.is_false(ok)
     assert.equal("timeout", err.code)
+    assert.error_matches(function() rille.timeout(1) end, "timeout takes a duration and a function, and calls that: got a nil")
   end)
 end)
 

@@ -6,6 +6,8 @@ describe("unit", function()
       assert.equal(seconds, unit.seconds(text))
     end
     assert.equal(0, unit.seconds(0))
+    assert.has_error(function() unit.seconds(1e12) end)
+    assert.has_error(function() unit.seconds "99999999999d" end)
   end)
 
   it("reads sizes", function()
@@ -29,6 +31,6 @@ describe("unit", function()
     local function timeout(value) local seconds = unit.seconds(value) return seconds end
     local ok, why = pcall(function() local seconds = timeout "soon" return seconds end)
     assert.is_false(ok)
-    assert.matches('^spec/rille/unit_spec.lua:30: a duration is a number of seconds or a text like "250ms", "5s", "10m": got "soon"', why)
+    assert.matches('^spec/rille/unit_spec.lua:32: a duration is a number of seconds or a text like "250ms", "5s", "10m": got "soon"', why)
   end)
 end)
