@@ -46,6 +46,9 @@ end
 -- @treturn query
 function fetch.rows(relation, from)
   local query = (from or relation.target):fixed()
+  if relation.options.with_deleted or relation.source_with_deleted then
+    query = query:with_deleted()
+  end
   local last = relation.hops[#relation.hops]
   if last.fixed then
     query = query:where(last.fixed)
@@ -145,8 +148,8 @@ end
 -- query in front stands for it.
 local function table_between(query, hop, i)
   local name, source = "rl_t" .. i, sql.name(hop.table)
-  if hop.model and (hop.where or hop.model.soft_delete) then
-    query = query:with("rl_w" .. i, with_where(hop.model:fixed(), hop.where))
+  if hop.model and (hop.where or hop.model.soft_delete and not hop.with_deleted) then
+    query = query:with("rl_w" .. i, with_where((hop.with_deleted and hop.model:with_deleted() or hop.model):fixed(), hop.where))
     source = quote("rl_w" .. i)
   end
   return query, ("%s as %s"):format(source, name), name

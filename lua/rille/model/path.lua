@@ -198,12 +198,12 @@ function resolve.through(self)
   local last = first.hops[#first.hops]
   self.hops[#first.hops] = {
     table = last.table, model = last.model, enter = last.enter, fixed = last.fixed, leave = second.own,
-    where = first.options.where,
+    where = first.options.where, with_deleted = first.options.with_deleted,
   }
   for _, hop in ipairs(second.hops) do
     self.hops[#self.hops + 1] = hop
   end
-  self.source_where = second.options.where
+  self.source_where, self.source_with_deleted = second.options.where, second.options.with_deleted
 end
 
 function resolve.count(self)
@@ -213,7 +213,7 @@ end
 
 --- Find out where a relation leads. **May yield.**
 -- @tparam table self the relation; gets `target`, `own` (columns of the row that lead out) and `hops`
--- { table, model, enter, leave, fixed, where }; a polymorphic belongs_to gets `type_column` instead of target and hops
+-- { table, model, enter, leave, fixed, where, with_deleted }; a polymorphic belongs_to gets `type_column` instead of target and hops
 -- @treturn table self
 -- @raise a misuse, with the line that declared it
 function path.resolve(self)

@@ -26,10 +26,10 @@ local meta = { __index = relation.methods }
 
 -- What may be said of each kind, beside the model.
 local OPTIONS = {
-  belongs_to = "key references where polymorphic type",
-  has_one = "key references where order as through source",
-  has_many = "key references where order limit as through source",
-  many_to_many = "table key references other other_references where order limit",
+  belongs_to = "key references where with_deleted polymorphic type",
+  has_one = "key references where order with_deleted as through source",
+  has_many = "key references where order limit with_deleted as through source",
+  many_to_many = "table key references other other_references where order limit with_deleted",
 }
 local KINDS = { "belongs_to", "has_one", "has_many", "many_to_many" }
 relation.KINDS = KINDS
@@ -77,6 +77,13 @@ local function check_limit(self, value)
   return value
 end
 
+local function check_with_deleted(self, value)
+  if type(value) ~= "boolean" then
+    blame(self, "with_deleted is true or false: got a " .. type(value))
+  end
+  return value
+end
+
 local function is_target(value)
   return type(value) == "string" and value ~= "" or type(value) == "function"
     or type(value) == "table" and rawget(value, "relations") ~= nil
@@ -107,6 +114,8 @@ local function check_option(self, key, value)
     return check_where(self, value)
   elseif key == "limit" then
     return check_limit(self, value)
+  elseif key == "with_deleted" then
+    return check_with_deleted(self, value)
   elseif key == "polymorphic" then
     return check_polymorphic(self, value)
   end

@@ -142,6 +142,23 @@ describe("a relation that is touched", function()
     assert.equal("(Bob)", names(post:find(2).commenters, "name")) -- through what was not deleted
   end)
 
+  it("has what was deleted where the relation says so", function()
+    b.db:exec "update comments set deleted_at = now() where user_id = 1"
+    finally(function() b.db:exec "update comments set deleted_at = null" end)
+    local every = { b.comment, order = "id", with_deleted = true }
+    local told = rille.model("posts", { db = b.db, has_many = {
+      comments = { b.comment, key = "post_id" }, every = every,
+      readers = { b.user, through = "every", source = "author", order = "id" },
+    } })
+    local one = told:find(2)
+    assert.same({ "(c2,c5,c8)", 3, 1 }, { names(one.every, "body"), one.every_count, #one.comments })
+    assert.same({ 3, "(Ada,Bob)" }, { one:query("every"):count(), names(one.readers, "name") })
+    every.with_deleted = "yes"
+    local ok, why = pcall(rille.model, "posts", { db = b.db, has_many = { every = every } })
+    assert.is_false(ok)
+    assert.matches("has_many posts.every: with_deleted is true or false: got a string", why, 1, true)
+  end)
+
   it("follows a key that was changed", function()
     local posts = all(post)
     assert.equal("Ada", posts[1].author.name)

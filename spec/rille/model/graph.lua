@@ -187,6 +187,7 @@ local function add(g, one, kind, name, to, options, find)
   if g.random(4) == 1 and relation.is_many then
     options.where = { "n > ?", g.random(3) }
   end
+  options.with_deleted = g.random(4) == 1 or nil
   if relation.is_many and g.random(3) == 1 then
     options.limit = g.random(3)
   end
@@ -251,15 +252,18 @@ local function add_polymorphic(g)
       return places_where(poly.from, function(row) return row.owner and row.owner.to == one and row.owner.place == i end)
     end)
   end
-  add(g, poly.from, "belongs_to", "owner", nil, { polymorphic = map, key = poly.columns }).is_polymorphic = true
+  poly.relation = add(g, poly.from, "belongs_to", "owner", nil, { polymorphic = map, key = poly.columns })
+  poly.relation.is_polymorphic = true
 end
 
--- All that a relation leads to from row i, in the order of places, without its order and limit.
-local function found(relation, i)
+-- All that a relation leads to from row i, in the order of places, without its order and limit. One that goes through
+-- others says for their end as well whether what was deleted counts.
+local function found(relation, i, of_through)
   local least, out = relation.options.where and relation.options.where[2] or 0, {}
+  local with_deleted = of_through or relation.options.with_deleted or relation.source and relation.source.options.with_deleted
   for _, place in ipairs(relation.find(i)) do
     local row = relation.to.rows[place]
-    if not row.is_deleted and row.n > least then
+    if (with_deleted or not row.is_deleted) and row.n > least then
       out[#out + 1] = place
     end
   end
@@ -275,16 +279,16 @@ local function add_through(g)
     for _, first in ipairs({ unpack(one.relations) }) do
       local second = may_be_passed(first) and first.to.relations[g.random(math.max(#first.to.relations, 1))]
       if second and may_be_passed(second) and #one.relations < 14 then
-        add(g, one, "has_many", first.name .. "_" .. second.name, second.to, { through = first.name, source = second.name },
-          function(i)
-            local is_there = {}
-            for _, between in ipairs(found(first, i)) do
-              for _, place in ipairs(found(second, between)) do
-                is_there[place] = true
-              end
+        local options = { through = first.name, source = second.name }
+        add(g, one, "has_many", first.name .. "_" .. second.name, second.to, options, function(i)
+          local is_there = {}
+          for _, between in ipairs(found(first, i)) do
+            for _, place in ipairs(found(second, between, options.with_deleted)) do
+              is_there[place] = true
             end
-            return places_where(second.to, function(_, k) return is_there[k] end)
-          end)
+          end
+          return places_where(second.to, function(_, k) return is_there[k] end)
+        end).source = second
       end
     end
   end
@@ -337,7 +341,8 @@ end
 --- What the polymorphic relation leads to from row i: a table and a place, or nil.
 function Graph:owner(i)
   local owner = self.poly.from.rows[i].owner
-  if owner and owner.place ~= NOBODY and not owner.to.rows[owner.place].is_deleted then
+  local row = owner and owner.place ~= NOBODY and owner.to.rows[owner.place]
+  if row and (self.poly.relation.options.with_deleted or not row.is_deleted) then
     return owner.to, owner.place
   end
 end
