@@ -2,6 +2,7 @@
 local cluster = require "rille.cluster"
 local core = require "rille.core"
 local database = require "rille.db"
+local private = require "spec.rille.db.private"
 local rille = require "rille"
 
 local function fails(code, fn, ...)
@@ -224,10 +225,13 @@ describe("rille.db", function()
 
   it("says when no connection becomes free, and when none can be made", function()
     local small = database.open { url = db.options.url, exclusive = 1, acquire_timeout = 0.05 }
+    private.eventually(function() return (pcall(small.one, small, "select pg_backend_pid()")) end) -- to connect may take longer
     local holder = rille.spawn(function()
-      small:query "select pg_sleep(60)"
+      small:query "select pg_sleep(60) /* held */"
     end)
-    rille.sleep(0.02)
+    private.eventually(function()
+      return db:one "select 1 from pg_stat_activity where query like '%/* held */' and state = 'active' and pid <> pg_backend_pid()"
+    end)
     local err = fails("overloaded", small.one, small, "select 1")
     assert.equal(503, err.status)
     holder:cancel()
