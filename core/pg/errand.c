@@ -218,6 +218,8 @@ static void run_borrowed(rl_errand *errand, rl_backend *backend) {
             rl_errand_finish(errand);
             return;
         }
+        rl_slice sql = rl_slice_of(rl_query_sql(&errand->query), errand->query.sql_len);
+        errand->transaction->is_held = !rl_sql_classify(sql).control;
         errand->transaction->running = errand;
     } else {
         errand->backend = backend;

@@ -33,6 +33,14 @@ static bool is_stray_control(rl_errand *errand) {
     return true;
 }
 
+/* Whoever began the transaction ends it, and believes until then that it is open. */
+static bool is_stray_end(const rl_errand *errand, const rl_transaction *transaction) {
+    const rl_query *query = &errand->query;
+    return errand->kind == RL_ERRAND_STATEMENT && errand->batch == NULL && !transaction->is_held &&
+           !query->script && query->copy == NULL &&
+           rl_sql_ends_transaction(rl_slice_of(rl_query_sql(query), query->sql_len));
+}
+
 /* As far as its text tells: of a function that is not known, the worst is assumed. */
 static bool may_write(const rl_errand *errand) {
     const rl_query *query = &errand->query;
@@ -91,6 +99,11 @@ void rl_errand_start(rl_errand *errand) {
     } else if (transaction != NULL && waits_for_itself(errand, transaction)) {
         rl_query_fail(&errand->query, RL_EINVAL, "55006",
                       "a COPY of this task is under way on the transaction's connection: end it first");
+        rl_errand_finish(errand);
+    } else if (transaction != NULL && is_stray_end(errand, transaction)) {
+        rl_query_fail(&errand->query, RL_EINVAL, "2D000",
+                      "a statement cannot end what db:transaction began: return from its function to commit, "
+                      "raise an error to roll back");
         rl_errand_finish(errand);
     } else if (transaction != NULL) {
         errand->state = RL_ERRAND_TURN;

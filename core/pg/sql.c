@@ -278,3 +278,14 @@ rl_sql_shape rl_sql_classify(rl_slice sql) {
     }
     return shape;
 }
+
+bool rl_sql_ends_transaction(rl_slice sql) {
+    static const char *const enders[] = {"commit", "end", "rollback", "abort", NULL};
+    scan s = {.at = sql.ptr, .end = sql.ptr + sql.len};
+    if (next_token(&s) != T_WORD || !is_one_of(s.word, enders))
+        return false;
+    while (next_token(&s) == T_WORD) /* ROLLBACK WORK TO SAVEPOINT a */
+        if (strcmp(s.word, "to") == 0)
+            return false;
+    return true;
+}

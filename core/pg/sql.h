@@ -20,5 +20,7 @@ typedef struct rl_sql_shape {
 } rl_sql_shape;
 
 rl_sql_shape rl_sql_classify(rl_slice sql);
+/* COMMIT, ROLLBACK and their like, but for what goes back to a savepoint. */
+bool rl_sql_ends_transaction(rl_slice sql);
 
 #endif

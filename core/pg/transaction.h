@@ -23,6 +23,7 @@ struct rl_transaction {
     rl_pool *home; /* that it is found by: the primary's */
     rl_pool *pool; /* whose connection it has: that, or a replica's */
     bool has_written;
+    bool is_held; /* for a session: what is begun and ended on it, statements say */
     struct rl_backend *backend;
     struct rl_errand *running;
     rl_list turns;
@@ -31,7 +32,7 @@ struct rl_transaction {
 /* The transaction of the database of `home` that a statement of `scope` belongs to, or NULL. */
 rl_transaction *rl_transaction_find(const rl_pool *home, rl_scope *scope);
 
-/* False when its connection is only held: opened by something else than BEGIN. */
+/* False when its connection is only held, and nothing has been begun on it. */
 bool rl_transaction_is_open(const rl_transaction *transaction);
 
 /* For errand.c. The lease takes the borrowed connection over. */

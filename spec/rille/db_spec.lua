@@ -253,6 +253,23 @@ describe("rille.db", function()
     end)
   end)
 
+  it("ends no transaction by a statement, and goes on in it", function()
+    local function count() return db:one("select count(*) as n from pg_class where relname = 'kept_so'").n end
+    pcall(db.transaction, db, function()
+      db:exec "create table kept_so (n int)"
+      for _, sql in ipairs { "commit", "END", "-- so\nrollback", "abort" } do
+        assert.matches("db:transaction", fails("db.2D000", db.exec, db, sql).message, 1, true)
+      end
+      assert.equal(1, count())
+      error "never"
+    end)
+    assert.equal(0, count())
+    db:hold(function() -- where statements begin and end what they want
+      db:exec "begin"
+      db:exec "commit"
+    end)
+  end)
+
   it("says whether a statement had been sent when the connection broke", function()
     local task = rille.spawn(pcall, db.query, db, "select pg_sleep(60) /* killed */")
     repeat

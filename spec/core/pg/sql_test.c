@@ -71,6 +71,18 @@ static void knows_the_control_of_transactions(void **state) {
     assert_false(rl_sql_classify(RL_LIT("select 1")).control);
 }
 
+static void knows_what_ends_a_transaction(void **state) {
+    (void)state;
+    static const char *const ends[] = {"commit", "END", "/* now */ Rollback work", "abort;", "commit and chain",
+                                       "-- so\nrollback transaction"};
+    static const char *const goes_on[] = {"rollback to a", "ROLLBACK work TO SAVEPOINT a", "release a", "begin",
+                                          "select 1 as commit", "", "\"commit\""};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        assert_true(rl_sql_ends_transaction(rl_slice_of(ends[i], strlen(ends[i]))));
+    for (size_t i = 0; i < sizeof goes_on / sizeof *goes_on; i++)
+        assert_false(rl_sql_ends_transaction(rl_slice_of(goes_on[i], strlen(goes_on[i]))));
+}
+
 static void knows_what_says_that_it_stays_in_the_session(void **state) {
     (void)state;
     static const char *const stay[] = {"set search_path = x",
@@ -119,6 +131,7 @@ int main(void) {
         cmocka_unit_test(takes_reads_and_writes_of_rows_for_plain),
         cmocka_unit_test(takes_what_may_mark_the_session_for_not_plain),
         cmocka_unit_test(knows_the_control_of_transactions),
+        cmocka_unit_test(knows_what_ends_a_transaction),
         cmocka_unit_test(knows_what_says_that_it_stays_in_the_session),
         cmocka_unit_test(ends_on_text_that_does_not),
     };

@@ -79,6 +79,20 @@ static void takes_turns_with_tasks_born_inside(void **state) {
     rl_scope_end(&scope);
 }
 
+static void is_ended_by_no_statement(void **state) {
+    (void)state;
+    rl_scope scope;
+    rl_scope_init(&scope, loop, NULL, NULL);
+    control(&scope, RL_ERRAND_BEGIN, "begin");
+    assert_string_equal(finish(begin(&scope, RL_ERRAND_STATEMENT, "commit"), NULL, 0), "2D000");
+    assert_string_equal(finish(begin(&scope, RL_ERRAND_STATEMENT, "rollback"), NULL, 0), "2D000");
+    run(&scope, "savepoint a", NULL, 0);
+    run(&scope, "rollback to a", NULL, 0);
+    assert_true(rl_transaction_is_open(rl_transaction_find(pool, &scope)));
+    control(&scope, RL_ERRAND_END, "commit");
+    assert_int_equal(rl_scope_end(&scope), 0);
+}
+
 static void tells_those_in_line_that_the_transaction_is_over(void **state) {
     (void)state;
     rl_scope scope, inside;
@@ -157,6 +171,7 @@ int main(void) {
         cmocka_unit_test(rolls_back_when_the_scope_ends),
         cmocka_unit_test(lets_a_commit_finish_whose_scope_ended),
         cmocka_unit_test(takes_turns_with_tasks_born_inside),
+        cmocka_unit_test(is_ended_by_no_statement),
         cmocka_unit_test(tells_those_in_line_that_the_transaction_is_over),
         cmocka_unit_test(fails_what_follows_when_the_transaction_lost_its_connection),
         cmocka_unit_test(knows_a_held_connection_from_an_open_transaction),
