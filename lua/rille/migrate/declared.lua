@@ -161,7 +161,10 @@ end
 
 -- ---- tables -----------------------------------------------------------------------
 
-local function names_in(list)
+--- Names in SQL, with commas between.
+-- @tparam {string,...} list
+-- @treturn string
+function declared.names(list)
   local names = {}
   for i, name in ipairs(list) do
     names[i] = declared.name(name)
@@ -197,7 +200,7 @@ local function create_of(model, columns, key)
     lines[i] = ("    %s %s"):format(declared.name(column.name), column.text)
   end
   if key then
-    lines[#lines + 1] = ("    primary key (%s)"):format(names_in(key))
+    lines[#lines + 1] = ("    primary key (%s)"):format(declared.names(key))
   end
   return ("create table %s (\n%s\n)"):format(declared.name(model.table), table.concat(lines, ",\n"))
 end
@@ -208,7 +211,7 @@ local function foreign_keys(model, references, columns)
     local is_said = #reference.columns == 1 and columns[reference.columns[1]]:lower():find "%f[%w]references%f[%W]"
     if not is_said then
       list[#list + 1] = ("alter table %s add foreign key (%s) references %s (%s)"):format(declared.name(model.table),
-        names_in(reference.columns), declared.name(reference.target.table), names_in(reference.references))
+        declared.names(reference.columns), declared.name(reference.target.table), declared.names(reference.references))
     end
   end
   return list
@@ -217,8 +220,8 @@ end
 --- What a model declares, as statements.
 -- @tparam table model one with `columns`
 -- @tparam function target_of(relation) the model that a relation names
--- @treturn table `name`, `model`, and texts: `create`, `indexes`, `foreign_keys`; `refers`, the
--- tables that its columns' texts name
+-- @treturn table `name`, `model`, and texts: `create`, `indexes`, `foreign_keys`; `references`, lists of the columns
+-- by which it belongs to others; `refers`, the tables that its columns' texts name
 -- @raise { migrate = … } with the model's line
 function declared.table(model, target_of)
   if model.table:find(".", 1, true) then
@@ -252,9 +255,13 @@ function declared.table(model, target_of)
     local name = text:lower():match '%f[%w]references%s+"?([%w_]+)'
     refers[#refers + 1] = name
   end
+  local referring = {}
+  for i, reference in ipairs(references) do
+    referring[i] = reference.columns
+  end
   return {
     name = model.table, model = model, create = create_of(model, ordered(columns, key, references), not has_key and key),
-    indexes = indexes, foreign_keys = foreign_keys(model, references, columns), refers = refers,
+    indexes = indexes, foreign_keys = foreign_keys(model, references, columns), references = referring, refers = refers,
   }
 end
 

@@ -168,7 +168,7 @@ function diff.of(handle, models, target_of)
   local all, remarks, touched, created = {}, {}, {}, {}
   for _, one in ipairs(list) do
     made[one.name].create = one.create
-    local changes = difference.of(wanted[one.name], had[one.name], made[one.name])
+    local changes = difference.of(wanted[one.name], had[one.name], made[one.name], one.references)
     for _, change in ipairs(changes) do
       all[#all + 1] = change
       change.place = #all

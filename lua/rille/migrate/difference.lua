@@ -10,7 +10,7 @@ local difference = {}
 
 local DROP, CREATE, COLUMN, ADD, REFER = 1, 2, 3, 4, 5
 
-local name_of = declared.name
+local name_of, names_in = declared.name, declared.names
 
 local Changes = {}
 Changes.__index = Changes
@@ -250,12 +250,60 @@ local function compare_named(self, wanted, had, make, drop, sign, what)
       replaced[free] = true
       add(self, DROP, drop(self, free), make(self, free, had[free]))
     end
-    add(self, wanted[name].kind == "f" and REFER or ADD, make(self, free, wanted[name]), drop(self, free))
+    add(self, wanted[name].kind == "f" and REFER or ADD, make(self, free, wanted[name]), drop(self, free), wanted[name].note)
   end
   for _, name in ipairs(sorted(had)) do
     if not kept[name] and not replaced[name] then
       remark(self, "The %s %s of %s is not declared (%s). Once nothing needs it:\n%s;", what, name, self.table, had[name].text,
         drop(self, name))
+    end
+  end
+end
+
+-- ---- indexes of what refers to others -----------------------------------------------------
+
+-- Whether an index, or a constraint that has one, finds rows by these columns: they are its first.
+local function finds_by(one, names)
+  local has_index = one.kind == nil or one.kind == "p" or one.kind == "u"
+  local terms = one.text:match "^%u[%u ]+(%(.*)$" or one.text -- PRIMARY KEY (…)
+  local head = "(" .. names
+  return has_index and not one.text:find(" WHERE ", 1, true) and terms:sub(1, #head) == head
+    and terms:find("^[,) ]", #head + 1) ~= nil
+end
+
+local function is_found_by(names, ...)
+  for _, list in ipairs { ... } do
+    for _, one in pairs(list) do
+      if finds_by(one, names) then
+        return true
+      end
+    end
+  end
+  return false
+end
+
+local function has_alike(indexes, wanted)
+  for _, one in pairs(indexes) do
+    if sign_of_index(one) == sign_of_index(wanted) then
+      return true
+    end
+  end
+  return false
+end
+
+-- An index of its own for each reference that no other finds, here or in the database.
+local function want_indexes_of(references, wanted, had)
+  for _, columns in ipairs(references) do
+    local names = names_in(columns)
+    local index = {
+      is_unique = false, text = "(" .. names .. ")",
+      note = "PostgreSQL does not index by itself what refers to others: without it a has_many, and a delete there, "
+        .. "read the whole table",
+    }
+    local is_found = is_found_by(names, wanted.constraints, wanted.indexes)
+      or is_found_by(names, had.constraints, had.indexes) and not has_alike(had.indexes, index)
+    if not is_found then
+      wanted.indexes[("%s_%s_idx"):format(wanted.name, table.concat(columns, "_"))] = index
     end
   end
 end
@@ -272,14 +320,16 @@ end
 -- @tparam table wanted as rille.migrate.tables has it
 -- @tparam ?table had nil: it is to be made
 -- @tparam[opt] table made what CREATE TABLE alone makes of it, and `create`, that text
+-- @tparam[opt] {table,...} references lists of the columns by which its rows belong to others: each is to have an index
 -- @treturn {table,...} changes: stage, up, down (if it needs one), note; and `remarks`
-function difference.of(wanted, had, made)
+function difference.of(wanted, had, made, references)
   local self = setmetatable({ table = wanted.name, remarks = {} }, Changes)
   if not had then
     add(self, CREATE, made.create, "drop table " .. name_of(wanted.name))
     self.is_new = true
     had = { columns = wanted.columns, order = wanted.order, constraints = made.constraints, indexes = made.indexes }
   end
+  want_indexes_of(references or {}, wanted, had)
   self.kept = undeclared(wanted.constraints, had.constraints)
   compare_columns(self, wanted, had)
   compare_named(self, wanted.constraints, had.constraints, add_constraint, drop_constraint, sign_of_constraint, "constraint")

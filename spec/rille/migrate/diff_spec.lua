@@ -69,6 +69,8 @@ create table users (
     name text not null default 'x',
     deleted_at timestamptz
 );
+-- PostgreSQL does not index by itself what refers to others: without it a has_many, and a delete there, read the whole table
+create index posts_author_id_idx on posts (author_id);
 create unique index users_lower_idx on users (lower((email)::text)) WHERE (name <> ''::text);
 create index users_name_idx on users (name);
 alter table posts add constraint posts_author_id_fkey FOREIGN KEY (author_id) REFERENCES users(id);]])
@@ -88,6 +90,29 @@ alter table posts add constraint posts_author_id_fkey FOREIGN KEY (author_id) RE
     has(up, "    c_y int not null,\n    c_x int not null")
     has(up, "FOREIGN KEY (c_y, c_x) REFERENCES c(y, x)")
     has(up, "    id bigint generated always as identity primary key,\n    n serial\n")
+  end)
+
+  it("indexes what refers to others, unless something finds it already", function()
+    local user = model("users", {})
+    local relations = { author = { to = user } }
+    local function has_index(columns, indexes)
+      return (compare(user, model("posts", columns, { relations = relations, indexes = indexes })).text:find("posts_author_id_idx", 1, true)) ~= nil
+    end
+    assert.is_true(has_index { title = "text" })
+    assert.is_true(has_index({ title = "text" }, { { "title", "author_id" }, { "author_id", where = "title <> ''", name = "some" } }))
+    assert.is_false(has_index({ title = "text" }, { { "author_id", "title" } }))
+    assert.is_false(has_index { author_id = "bigint not null unique" })
+    local post = model("posts", { title = "text" }, { relations = relations })
+    close_difference(user, post)
+    db:script "drop index posts_author_id_idx"
+    local up, down = close_difference(user, post)
+    has(up, "create index posts_author_id_idx on posts (author_id);")
+    assert.equal("drop index posts_author_id_idx;\n", down)
+    assert.same({}, compare(user, post).remarks)
+    db:script "drop index posts_author_id_idx; create index by_author on posts (author_id, title desc)"
+    local found = compare(user, post)
+    assert.is_nil(found.text)
+    has(found.remarks[1], "The index by_author of posts is not declared")
   end)
 
   it("adds what is missing, and says where rows are in the way", function()
