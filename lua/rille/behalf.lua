@@ -1,13 +1,14 @@
---- For which request something is asked: the one that runs here, or the one that a task of the app's own acts for.
+--- For whom something is asked: the request that runs here, or the one that a task of the app's own acts for.
 --
 -- What several wait for belongs to none of them, and runs in a task of the app's. Its statements
--- count as those of the request that began it all the same.
+-- count as those of the request that began it all the same, and are the line's that began it.
 local core = require "rille.core"
 local errors = require "rille.error"
+local place = require "rille.place"
 
 local behalf = {}
 
-local acting = {} -- { slot, epoch } by what core.here() calls the tasks
+local acting = {} -- { slot, epoch, at } by what core.here() calls the tasks
 
 --- The request that this task's statements are for.
 -- @treturn ?integer slot nil outside of requests
@@ -28,18 +29,29 @@ local function ended(here, ...)
   return errors.rethrow(...)
 end
 
---- Run `fn(...)` for a request. **Yields** if `fn` does.
--- @tparam ?integer slot nil: for none
--- @tparam ?integer epoch
+--- The app's line that this task's statements are for.
+-- @treturn ?string
+function behalf.place()
+  local at = place.nearest()
+  local one = not at and acting[core.here()]
+  return at or one and one.at or nil
+end
+
+--- Who is here, for `behalf.run` in another task.
+-- @treturn table
+function behalf.whom()
+  local slot, epoch = behalf.here()
+  return { slot = slot, epoch = epoch, at = behalf.place() }
+end
+
+--- Run `fn(...)` for somebody. **Yields** if `fn` does.
+-- @tparam table whom
 -- @tparam function fn
 -- @param ... its arguments
 -- @return what it returns
-function behalf.run(slot, epoch, fn, ...)
-  if not slot then
-    return fn(...)
-  end
+function behalf.run(whom, fn, ...)
   local here = core.here()
-  acting[here] = { slot = slot, epoch = epoch }
+  acting[here] = whom
   return ended(here, pcall(fn, ...))
 end
 

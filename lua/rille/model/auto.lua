@@ -105,9 +105,9 @@ local function load_shared(set, state, row)
   if transactions.is_apart(db) or db.is_read then
     return load_here(flight, set, state, row, chunk)
   end
-  local slot, epoch = behalf.here()
+  local whom = behalf.whom()
   once.once_for(flight, function()
-    return behalf.run(slot, epoch, load, set, state, row, chunk)
+    return behalf.run(whom, load, set, state, row, chunk)
   end)
 end
 

@@ -3,8 +3,8 @@
 -- Specs wrap the database's methods where they are; without a spec nothing is
 -- wrapped, so nothing is paid for it. What Rille sends of its own accord (begin,
 -- commit, savepoints) is not the code's, and not counted.
+local behalf = require "rille.behalf"
 local db = require "rille.db"
-local place = require "rille.place"
 
 local statements = {
   --- The methods as they are without us.
@@ -19,7 +19,7 @@ local function note(sql)
   if type(sql) ~= "string" then
     return
   end
-  local at = place.nearest()
+  local at = behalf.place()
   for _, seen in ipairs(watchers) do
     seen[#seen + 1] = { sql = sql, at = at }
   end

@@ -130,6 +130,13 @@ describe("a relation that is touched", function()
     assert.equal(0, count(function() assert.is_nil(alone.author) end)) -- its key is NULL
   end)
 
+  it("is asked for by the line that touched it", function()
+    local rows = all(post)
+    local ran = statements.traced(function() return rows[1].author.name end)
+    assert.equal(1, #ran)
+    assert.matches("auto_spec.lua:" .. debug.getinfo(1, "l").currentline - 2 .. "$", ran[1].at)
+  end)
+
   it("leaves out what was deleted", function()
     local old = b.comment:where { body = "c7" }:first()
     b.db:exec("update comments set deleted_at = now() where id = $1", old.id)
