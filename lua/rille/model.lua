@@ -152,8 +152,8 @@ end
 -- `after_save(row, is_new)`, `before_delete(row)`, `after_delete(row)`: run in the write's transaction;
 -- `belongs_to`, `has_one`, `has_many`, `many_to_many`: relations, as
 -- `{ author = "models.user" }` or `{ author = { "models.user", key = "user_id" } }`, whose options are `key`, `references`,
--- `where`, `order`, `limit`, `with_deleted`, `through` and `source`, `as`, `polymorphic` and `type`, `table`, `other` and `other_references`
--- (the guide's Relations); `strict = true`: they do not load by themselves
+-- `where`, `order`, `limit`, `with_deleted`, `through` and `source`, `as`, `polymorphic` and `type`, `table`, `other` and
+-- `other_references` (the guide's Relations); `strict = true`: they do not load by themselves
 -- @treturn model
 function model.new(table_name, options)
   options = options or {}

@@ -213,7 +213,8 @@ end
 
 --- Find out where a relation leads. **May yield.**
 -- @tparam table self the relation; gets `target`, `own` (columns of the row that lead out) and `hops`
--- { table, model, enter, leave, fixed, where, with_deleted }; a polymorphic belongs_to gets `type_column` instead of target and hops
+-- { table, model, enter, leave, fixed, where, with_deleted }; a polymorphic belongs_to gets `type_column` instead of target
+-- and hops
 -- @treturn table self
 -- @raise a misuse, with the line that declared it
 function path.resolve(self)

@@ -216,12 +216,13 @@ end
 --- What was assigned and not written yet.
 -- @tparam[opt] string column only this one
 -- @treturn ?table the values as they were, by column, rille.null for NULL; nil when nothing was. With a column: whether
--- it was
+-- it was. A table that was assigned always is: nobody sees what is changed inside one
 function row.methods:changed(column)
   local was, changed = rawget(self, row.WAS), nil
   for name, old in pairs(was or {}) do
     local now = row.value(self, name)
-    if now ~= old and not (now == nil and old == null) then
+    local is_same = now == old and type(now) ~= "table" -- a table may have been changed inside
+    if not is_same and not (now == nil and old == null) then
       changed = changed or {}
       changed[name] = old
     end

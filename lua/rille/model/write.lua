@@ -189,12 +189,12 @@ local function gone(model, self)
   errors.fail(404, ("there is no such %s any more"):format(model.noun))
 end
 
--- One row, changed in these columns.
-local function change(model, self, fields)
+-- One row, changed in these columns; `found_by` gives the columns that must be as they were.
+local function change(model, self, fields, found_by)
   local names = values.names(model, fields)
   local s = statement.new():put("update " .. model.source .. " set ")
   statement.put_changes(s, model, names, fields)
-  statement.put_key(s, key_and_lock(model, self), key_value(self))
+  statement.put_key(s, found_by(model, self), key_value(self))
   local fresh = returned(model, s)
   if not fresh then
     gone(model, self)
@@ -212,14 +212,14 @@ local function assigned(self)
   return fields
 end
 
-local function save(model, self, fields)
+local function save(model, self, fields, found_by)
   catalogue.of(model)
   if next(fields) == nil then
     return self
   end
   return with_hooks(model, "before_save", "after_save", function()
     call_hook(model, "before_save", fields, self)
-    change(model, self, fields)
+    change(model, self, fields, found_by or key_and_lock)
     row.forget_relations(self, fields)
     touch_parents(model, self)
     call_hook(model, "after_save", self, false)
@@ -251,7 +251,7 @@ function Row:try_update(fields, own)
   return try(row.model(self), function() return self:update(fields, own) end)
 end
 
---- Add to a number, in the database: two who do so at once both count. **Yields.**
+--- Add to a number, in the database: two who do so at once both count, also where the model has a lock column. **Yields.**
 -- @tparam string column NULL counts as 0
 -- @tparam[opt=1] number by may be negative
 -- @treturn row the same
@@ -261,10 +261,11 @@ function Row:increment(column, by)
     place.blame "increment takes the name of a column, and a number"
   end
   values.names(model, { [column] = 0 })
-  return save(model, self, { [column] = fragment.new(("coalesce(%s, 0) + ?"):format(quote(column)), by or 1) })
+  return save(model, self, { [column] = fragment.new(("coalesce(%s, 0) + ?"):format(quote(column)), by or 1) }, check_key)
 end
 
---- Note that a row has changed: its updated_at is now. **Yields.**
+--- Note that a row has changed: its updated_at is now, whoever has written it meanwhile. A lock column counts that, too:
+-- who has seen the row as it was before may not write it. **Yields.**
 -- @treturn row the same
 function Row:touch()
   local model = row.model(self)
@@ -272,7 +273,7 @@ function Row:touch()
   if not statement.has_time(model, "updated_at") then
     place.blame(("a row of %s cannot be touched: it has no updated_at"):format(model.table))
   end
-  return save(model, self, { updated_at = fragment.new "now()" })
+  return save(model, self, { updated_at = fragment.new "now()" }, check_key)
 end
 
 --- Read a row again: what was assigned to it, and what was loaded of its relations, is forgotten. **Yields.**

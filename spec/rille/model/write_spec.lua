@@ -30,7 +30,7 @@ describe("rille.model's writing", function()
       boss_id bigint references people (id), created_at timestamptz not null, updated_at timestamptz not null)]]
     db:exec "create table seats (hall text, number int, taken_by text, primary key (hall, number))"
     db:exec [[create table papers (id bigint generated always as identity primary key, title text not null default 'none',
-      lock_version int not null default 0, deleted_at timestamptz)]]
+      copies int not null default 0, lock_version int not null default 0, updated_at timestamptz, deleted_at timestamptz)]]
     person = rille.model("people", { db = db })
   end)
 
@@ -186,6 +186,20 @@ describe("rille.model's writing", function()
       says("was selected without its id", ada.update, ada, { name = "x" })
     end)
 
+    it("is written where a table that was changed inside is assigned again", function()
+      local ada = person:create { name = "Ada", meta = { n = 1 }, tags = { "a" } }
+      ada.meta.n = 2
+      ada:update()
+      assert.same({ false, 1 }, { ada:changed "meta", person:find(ada.id).meta.n })
+      ada.meta, ada.tags[2] = ada.meta, "b"
+      ada.tags = ada.tags
+      assert.same({ true, true, false }, { ada:changed "meta", ada:changed "tags", ada:changed "name" })
+      ada:update()
+      assert.is_nil(ada:changed())
+      local again = person:find(ada.id)
+      assert.same({ 2, "a,b" }, { again.meta.n, table.concat(again.tags, ",") })
+    end)
+
     it("is marked as deleted, and comes back", function()
       local paper = rille.model("papers", { db = db, soft_delete = true })
       local one, other = paper:create {}, paper:create { title = "b" }
@@ -196,6 +210,18 @@ describe("rille.model's writing", function()
       assert.equal("none", paper:find(one.id).title)
       other:delete { for_good = true }
       assert.equal(1, paper:with_deleted():count())
+    end)
+
+    it("counts and is touched whoever wrote it meanwhile, and those see that", function()
+      local paper = rille.model("papers", { db = db, lock = true })
+      local mine, theirs = paper:create {}, paper:order("-id"):first()
+      theirs:update { title = "theirs" }
+      mine:touch()
+      assert.same({ "theirs", 2 }, { mine.title, mine.lock_version })
+      private.fails("conflict", theirs.update, theirs, { title = "again" })
+      mine:increment "copies"
+      theirs:increment("copies", 2)
+      assert.same({ 3, 4 }, { theirs.copies, theirs.lock_version })
     end)
 
     it("is not written over what somebody else wrote", function()
@@ -304,6 +330,10 @@ describe("rille.model's writing", function()
     paper:insert_many { {}, {} }
     assert.equal(1, paper:where { id = 1 }:delete_all())
     assert.same({ 1, 2 }, { paper:count(), paper:with_deleted():count() })
+    assert.equal(0, paper:where { id = 1 }:update_all { title = "marked" })
+    assert.equal(0, paper:where { id = 1 }:delete_all())
+    assert.equal(1, paper:with_deleted():where { id = 1 }:update_all { title = "marked" })
+    assert.equal("still", paper:with_deleted():find(1):update({ title = "still" }).title)
     assert.equal(1, paper:where { id = 2 }:delete_all { for_good = true })
   end)
 
