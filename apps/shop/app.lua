@@ -25,7 +25,7 @@ app:on_error(require "pages.error")
 app:on_response(rille.mw.security_headers())
 
 app:mount("", require "routes.health")
-for _, noun in ipairs{ "countries", "currencies", "products", "users", "orders" } do
+for _, noun in ipairs{ "countries", "currencies", "products", "tags", "users", "orders" } do
   app:mount("/api/v1", require("routes." .. noun))
 end
 

@@ -80,6 +80,17 @@ local function load_products()
     rille.array(skus), rille.array(names), rille.array(prices), rille.array(stocks))
 end
 
+-- What a product is made of and what it is: the words of its name, which those tagged before keep.
+local function tag_products()
+  db:exec [[
+    insert into tags (name) select distinct lower(word) from products, regexp_split_to_table(name, ' ') word
+    on conflict do nothing]]
+  return db:exec [[
+    insert into product_tags (product_id, tag_id)
+    select p.id, t.id from products p join tags t on t.name = any(string_to_array(lower(p.name), ' '))
+    on conflict do nothing]]
+end
+
 local GIVEN = { "Ada", "Bao", "Chidi", "Dana", "Emre", "Farah", "Goran", "Hana", "Ines" }
 local FAMILY = { "Abara", "Berg", "Costa", "Demir", "Evans", "Fuchs", "Garcia", "Haddad" }
 local COUNTRIES = { "PT", "DE", "NG", "JP", "TR", "BR", "IN", "CA" }
@@ -97,6 +108,16 @@ local function load_users()
     rille.array(emails), rille.array(names), rille.array(countries))
 end
 
+-- Of ten orders six are paid, four of those on their way, and one is cancelled.
+local function follow(placed, n)
+  if n % 10 == 9 then
+    placed:cancel()
+  elseif n % 10 < 6 then
+    placed:pay()
+    if n % 10 < 4 then placed:ship() end
+  end
+end
+
 -- Orders have no key of their own to know them by: a shop that has any is left alone.
 local function place_orders()
   if order:exists() then return 0 end
@@ -107,7 +128,7 @@ local function place_orders()
     for k = 1, 1 + n % 4 do
       lines[k] = { product_id = pick(products, n * 7 + k), quantity = 1 + (n + k) % 3 }
     end
-    order.place(pick(users, n * 3), lines)
+    follow(order.place(pick(users, n * 3), lines), n)
   end
   return ORDER_COUNT
 end
@@ -120,6 +141,7 @@ db:transaction(function()
   say("countries", load_countries())
   say("currencies", load_currencies())
   say("products", load_products())
+  say("tags", tag_products())
   say("users", load_users())
   say("orders", place_orders())
 end)

@@ -92,7 +92,7 @@ describe("apps/shop for people", function()
         if not link(page, "prev") then break end
         page = someone:get(link(page, "prev"))
       end
-      assert.equal(tonumber(base:sql("select count(*) from products")), #forth)
+      assert.equal(tonumber(base:sql("select count(*) from products where deleted_at is null")), #forth)
       assert.same(forth, back)
       assert.equal(forth[1], skim(page)[1])
     end)
@@ -110,6 +110,18 @@ describe("apps/shop for people", function()
   end)
 
   describe("a product's page", function()
+    it("names its tags, and leads to what is sold instead", function()
+      local old, new = new_product{ name = "Old lamp" }, new_product{ name = "New lamp" }
+      base:sql(("insert into product_tags select %s, id from tags where name in ('lamp', 'brass')"):format(new))
+      shows(someone:get("/products/" .. new), "<dt>Tags</dt><dd>brass, lamp</dd>")
+      base:sql("update products set deleted_at = now() where id = " .. old)
+      local page = someone:get("/products/" .. old)
+      assert.equal(410, page.status)
+      shows(page, "This product is no longer sold.")
+      base:sql(("update products set successor_id = %s where id = %s"):format(new, old))
+      shows(someone:get("/products/" .. old), "<h1>New lamp</h1>")
+    end)
+
     it("shows what there is, as text", function()
       local id = new_product{ name = "<b>Lamp</b> & \"co\"", description = "<script>alert(1)</script>", cents = 123456789, stock = 3 }
       local page = someone:get("/products/" .. id)

@@ -111,13 +111,13 @@ describe("apps/shop", function()
         pages = pages + 1
         after = answer.json.next
       until after == rille.null
-      assert.equal(tonumber(base:sql("select count(*) from products")), #seen)
+      assert.equal(tonumber(base:sql("select count(*) from products where deleted_at is null")), #seen)
       assert.equal(math.ceil(#seen / 7), pages)
     end)
 
     it("end with a null, also when the last page is full", function()
-      local count = tonumber(base:sql("select count(*) from products"))
-      local last_but_two = base:sql("select id from products order by id desc offset 2 limit 1")
+      local count = tonumber(base:sql("select count(*) from products where deleted_at is null"))
+      local last_but_two = base:sql("select id from products where deleted_at is null order by id desc offset 2 limit 1")
       local answer = api:get("/api/v1/products?limit=2&after=" .. last_but_two)
       assert.equal(2, #answer.json.items)
       assert.truthy(answer.body:find('"next":null', 1, true))
@@ -149,6 +149,22 @@ describe("apps/shop", function()
         assert.equal(404, answer.status, id)
         assert.equal("not_found", answer.json.error.code)
       end
+    end)
+  end)
+
+  describe("tags", function()
+    it("tell how many products they have, and which", function()
+      local tags = api:get("/api/v1/tags").json.items
+      assert.equal(tonumber(base:sql("select count(*) from tags")), #tags)
+      local brass = api:get("/api/v1/tags/brass/products?limit=100").json.items
+      assert.truthy(#brass > 0)
+      for _, tag in ipairs(tags) do
+        if tag.name == "brass" then assert.equal(#brass, tag.products_count) end
+      end
+      local names = {}
+      for i, tag in ipairs(api:get("/api/v1/products/" .. brass[1].id).json.tags) do names[i] = tag.name end
+      assert.truthy(("," .. table.concat(names, ",") .. ","):find(",brass,", 1, true))
+      assert.equal(404, api:get("/api/v1/tags/none/products").status)
     end)
   end)
 
@@ -364,8 +380,32 @@ describe("apps/shop", function()
           assert.equal(3, #answer.json.items[1].items)
         end)
       end
-      assert.equal(4, statements(1)) -- the user, the orders, their items, what those are of
-      assert.equal(4, statements(60))
+      assert.equal(5, statements(1)) -- the user, the orders, their invoices, their items, what those are of
+      assert.equal(5, statements(60))
+    end)
+
+    it("are cancelled once, and what they held can be sold again", function()
+      local id = new_product(5)
+      local placed = api:post("/api/v1/orders", order_of(id, 2)).json
+      local path, bodies = ("/api/v1/orders/%d"):format(placed.id), {}
+      for i = 1, 8 do bodies[i] = {} end
+      assert.same({ [200] = 1, [409] = 7 }, count_statuses(api:post_all(path .. "/cancel", bodies)))
+      assert.equal(5, stock_of(id))
+      assert.equal("cancelled", api:get(path).json.status)
+      assert.equal(rille.null, api:get(path).json.invoice_id)
+      local events = api:get(path .. "/events").json.items
+      assert.same({ 1, "cancelled", nil }, { #events, events[1].what, events[1].subject_id })
+    end)
+
+    it("name what is withdrawn since, which nobody can order any more", function()
+      local id = new_product(5)
+      local placed = api:post("/api/v1/orders", order_of(id, 1)).json
+      base:sql("update products set deleted_at = now() where id = " .. id)
+      assert.same(placed, api:get("/api/v1/orders/" .. placed.id).json)
+      assert.same({ "body items[0].product_id unknown" }, problems(api:post("/api/v1/orders", order_of(id, 1))))
+      assert.equal(404, api:get("/api/v1/products/" .. id).status)
+      assert.equal(200, api:post(("/api/v1/orders/%d/cancel"):format(placed.id), {}).status)
+      assert.equal(5, stock_of(id))
     end)
 
     it("of nobody are 404", function()

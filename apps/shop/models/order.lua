@@ -1,23 +1,35 @@
---- An order: what a user bought, at the prices of that moment.
+--- An order: what a user bought, at the prices of that moment, and what becomes of it.
+--
+--     placed --> paid --> shipped
+--        `-----> cancelled
+--
+-- Two who change one at once: the second is told so (409), by its lock_version.
 
 local rille = require "rille"
 local input = require "input"
+local invoice = require "models.invoice"
 local order_item = require "models.order_item"
 local product = require "models.product"
 local user = require "models.user"
 local db = rille.db
 
 local order = rille.model("orders", {
+  lock = true,
   belongs_to = { user = "models.user" },
-  has_many = { items = { "models.order_item", order = "position" } },
+  has_one = { invoice = "models.invoice" },
+  has_many = {
+    items = { "models.order_item", order = "position" },
+    products = { "models.product", through = "items", source = "product", order = "id" },
+    events = { "models.event", as = "subject", order = "id" },
+  },
 })
 
 order.LINE_MOST = 100      -- rows that one order may lock
 order.QUANTITY_MOST = 1000 -- pieces in a line
 
---- With their items and those's products, whatever the number of orders.
+--- With their invoices, their items and those's products, whatever the number of orders.
 function order.query:whole()
-  return self:preload({ items = "product" })
+  return self:preload("invoice", { items = "product" })
 end
 
 --- Older than an order, newest first.
@@ -29,6 +41,7 @@ end
 --- As the API shows it, with its items.
 function order.row:shown()
   local shown = self:only("id", "user_id", "status", "total_cents", "currency_code", "created_at", "shipped_at")
+  shown.invoice_id = self.invoice and self.invoice.id or rille.null
   shown.items = rille.array{}
   for i, item in ipairs(self.items) do
     shown.items[i] = item:shown()
@@ -39,12 +52,12 @@ end
 -- The lines' products by id, locked until the transaction ends. In id order:
 -- two orders of the same products in opposite order would wait for each other for ever.
 -- `no key` lets other orders refer to the row meanwhile.
-local function lock_products(lines)
+local function lock_products(of, lines)
   local ids = {}
   for i, line in ipairs(lines) do
     ids[i] = line.product_id
   end
-  return product:order("id"):lock("no key update"):by_id(ids)
+  return of:order("id"):lock("no key update"):by_id(ids)
 end
 
 local function problem(path, code, message)
@@ -96,21 +109,28 @@ local function total_of(lines, products)
   return cents
 end
 
--- The items with the prices of now, and what is left of the products: a statement each, whatever the number of lines.
+-- What there is of the lines' products, which are locked, so many times their quantities more: one statement for all.
+local function add_to_stock(lines, times)
+  local ids, quantities = {}, {}
+  for i, line in ipairs(lines) do
+    ids[i], quantities[i] = line.product_id, line.quantity * times
+  end
+  db:exec([[
+    update products p set stock = p.stock + line.quantity
+    from unnest($1::bigint[], $2::int[]) as line (product_id, quantity)
+    where p.id = line.product_id]], rille.array(ids), rille.array(quantities))
+end
+
+-- The items with the prices of now.
 local function add_items(placed, lines, products)
-  local items, ids, quantities = {}, {}, {}
+  local items = {}
   for i, line in ipairs(lines) do
     items[i] = {
       order_id = placed.id, position = i, product_id = line.product_id, quantity = line.quantity,
       unit_price_cents = products[line.product_id].price_cents,
     }
-    ids[i], quantities[i] = line.product_id, line.quantity
   end
   order_item:insert_many(items)
-  db:exec([[
-    update products p set stock = p.stock - line.quantity
-    from unnest($1::bigint[], $2::int[]) as line (product_id, quantity)
-    where p.id = line.product_id]], rille.array(ids), rille.array(quantities))
 end
 
 --- Place an order: all of its lines or none. **Yields.**
@@ -126,7 +146,7 @@ end
 function order.place(user_id, lines, form_key)
   return db:transaction(function()
     local buyer = user:lock("key share"):find(user_id)
-    local products = lock_products(lines)
+    local products = lock_products(product, lines)
     -- now whoever sent the same form first has placed it, and taken it from the stock
     local placed = form_key and order:find_by("form_key", form_key)
     if placed then return placed end
@@ -136,7 +156,50 @@ function order.place(user_id, lines, form_key)
       user_id = user_id, total_cents = total_of(lines, products), currency_code = currency, form_key = form_key,
     }
     add_items(placed, lines, products)
+    add_to_stock(lines, -1)
     return placed
+  end)
+end
+
+-- One step on, from the status that it must have.
+local function go_on(self, from, to, changes)
+  if self.status ~= from then
+    rille.fail(409, { code = "order_" .. self.status, message = ("this order is %s: it cannot be %s"):format(self.status, to) })
+  end
+  changes.status = to
+  self:update(changes)
+  self.events:create{ what = to }
+  return self
+end
+
+--- It was paid, and has an invoice now. **Yields.**
+-- @treturn row the same
+-- @raise 409 order_STATUS: only what is placed can be; conflict: somebody else changed it meanwhile
+function order.row:pay()
+  return db:transaction(function()
+    invoice:create{ order_id = go_on(self, "placed", "paid", {}).id }
+    return self
+  end)
+end
+
+--- It is on its way. **Yields.**
+-- @treturn row the same
+-- @raise 409 as `pay`: only what is paid can be
+function order.row:ship()
+  return db:transaction(function()
+    return go_on(self, "paid", "shipped", { shipped_at = rille.sql "now()" })
+  end)
+end
+
+--- It is not wanted any more: what was ordered can be sold again. **Yields.**
+-- @treturn row the same
+-- @raise 409 as `pay`
+function order.row:cancel()
+  return db:transaction(function()
+    go_on(self, "placed", "cancelled", {})
+    lock_products(product:with_deleted(), self.items)
+    add_to_stock(self.items, 1)
+    return self
   end)
 end
 

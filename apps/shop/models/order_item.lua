@@ -2,7 +2,11 @@
 
 local rille = require "rille"
 
-local order_item = rille.model("order_items", { belongs_to = { product = "models.product", order = "models.order" } })
+local order_item = rille.model("order_items", {
+  belongs_to = { order = "models.order", product = { "models.product", with_deleted = true } },
+  touch = { "order" },
+  computed = { cents = function(row) return row.quantity * row.unit_price_cents end },
+})
 
 --- As the API shows it: with what it is called today.
 function order_item.row:shown()

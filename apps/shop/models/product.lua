@@ -1,8 +1,22 @@
---- Products: what the shop sells.
+--- Products: what the shop sells. What it has withdrawn is marked as deleted: orders go on naming it.
 
 local rille = require "rille"
+local db = rille.db
 
-local product = rille.model("products")
+local product = rille.model("products", {
+  soft_delete = true,
+  hidden = { "deleted_at" },
+  defaults = { currency_code = "EUR" },
+  computed = { is_available = function(row) return row.stock > 0 end },
+  belongs_to = { successor = "models.product" },
+  has_one = { predecessor = { "models.product", key = "successor_id", with_deleted = true } },
+  has_many = {
+    lines = "models.order_item",
+    orders = { "models.order", through = "lines", source = "order", order = "-id" },
+    events = { "models.event", as = "subject", order = "id" },
+  },
+  many_to_many = { tags = { "models.tag", table = "product_tags", order = "name" } },
+})
 
 --- What lists show of them.
 function product.query:brief()
@@ -29,6 +43,18 @@ function product.query:by_id(ids)
     found[row.id] = row
   end
   return found
+end
+
+--- Sell it no more. **Yields.**
+-- @tparam[opt] row successor what is sold instead
+-- @treturn row the same
+function product.row:withdraw(successor)
+  return db:transaction(function()
+    self:delete()
+    self:update{ successor_id = successor and successor.id }
+    self.events:create{ what = "withdrawn" }
+    return self
+  end)
 end
 
 return product

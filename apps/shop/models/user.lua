@@ -4,8 +4,14 @@ local rille = require "rille"
 
 local user = rille.model("users", {
   writable = { "email", "name", "country_code" },
-  has_many = { orders = "models.order" },
   belongs_to = { country = { "models.country", key = "country_code" } },
+  has_one = { last_order = { "models.order", order = "-id" } },
+  has_many = {
+    orders = "models.order",
+    latest_orders = { "models.order", order = "-id", limit = 3 },
+    open_orders = { "models.order", where = { "status in ('placed', 'paid')" } },
+    lines = { "models.order_item", through = "orders", source = "items" },
+  },
 })
 
 -- The index decides, not a look beforehand: two requests at once would both find the address free.

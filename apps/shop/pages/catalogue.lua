@@ -49,16 +49,28 @@ pages:get("/", { name = "products", query = PLACE }, function(c)
   return view(c, "products", query.before and page_before(query.before) or page_after(query.after or 0))
 end)
 
+local function tag_names(row)
+  local names = {}
+  for i, tag in ipairs(row.tags) do
+    names[i] = tag.name
+  end
+  return table.concat(names, ", ")
+end
+
 local function product_page(c, row, answers)
   return view(c, "product", {
-    product = row,
+    product = row, tags = tag_names(row),
     in_cart = cart.quantity_of(cart.read(c), row.id),
     quantity = answers:fields{ { name = "quantity", label = "Quantity" } }[1],
   })
 end
 
 pages:get("/products/:id", { name = "product", params = input.ID }, function(c)
-  local row = product:find(c.params.id) or c:fail(404, "no such product")
+  local row = product:with_deleted():find(c.params.id) or c:fail(404, "no such product")
+  if row.deleted_at then
+    local successor = row.successor or c:fail(410, "This product is no longer sold.")
+    return rille.redirect(c:url_for("product", { id = successor.id }))
+  end
   return product_page(c, row, form.blank{ quantity = "1" })
 end)
 

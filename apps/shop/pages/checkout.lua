@@ -110,7 +110,7 @@ end)
 local function items_of(placed)
   local items = {}
   for i, line in ipairs(placed.items) do
-    items[i] = { product = line.product, quantity = line.quantity, cents = line.quantity * line.unit_price_cents }
+    items[i] = { product = line.product, quantity = line.quantity, cents = line.cents }
   end
   return items
 end

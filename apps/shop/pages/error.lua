@@ -3,7 +3,7 @@
 local view = require "view"
 
 local TITLES = {
-  [403] = "Not allowed", [404] = "Nothing here", [405] = "Not possible here", [413] = "Too much",
+  [403] = "Not allowed", [404] = "Nothing here", [405] = "Not possible here", [410] = "No longer sold", [413] = "Too much",
   [422] = "That does not fit", [503] = "Closed for a moment",
 }
 

@@ -26,9 +26,16 @@ routes:post("/orders", function(c)
   return placed:shown(), 201, { location = ("/api/v1/orders/%d"):format(placed.id) }
 end)
 
-routes:get("/orders/:id", { params = input.ID }, function(c)
-  local placed = order:whole():find(c.params.id) or c:fail(404, "no such order")
-  return placed:shown()
+routes:get("/orders/:id", { params = input.ID, max_queries = 4 }, function(c)
+  return order:whole():get(c.params.id):shown()
+end)
+
+routes:post("/orders/:id/cancel", { params = input.ID }, function(c)
+  return order:get(c.params.id):cancel():shown()
+end)
+
+routes:get("/orders/:id/events", { params = input.ID, max_queries = 2 }, function(c)
+  return { items = order:get(c.params.id):query("events"):all() }
 end)
 
 return routes

@@ -10,8 +10,8 @@ routes:get("/products", function(c)
   return page.of(product:after(after or 0):limit(fetch):all(), fetch)
 end)
 
-routes:get("/products/:id", { params = input.ID }, function(c)
-  return product:find(c.params.id) or c:fail(404, "no such product")
+routes:get("/products/:id", { params = input.ID, max_queries = 2 }, function(c)
+  return product:preload("tags"):find(c.params.id) or c:fail(404, "no such product")
 end)
 
 return routes

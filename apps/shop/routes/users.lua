@@ -43,7 +43,7 @@ routes:get("/users/:id", { params = input.ID }, function(c)
   return user:find(c.params.id) or c:fail(404, "no such user")
 end)
 
-routes:get("/users/:id/orders", { params = input.ID }, function(c)
+routes:get("/users/:id/orders", { params = input.ID, max_queries = 5 }, function(c)
   local id = c.params.id
   if not user:find(id) then c:fail(404, "no such user") end
   local after, fetch = page.asked(c)
