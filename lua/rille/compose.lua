@@ -154,7 +154,7 @@ local function default_answer(c, err)
   if err.fault and err.fault.frames and error_page.is_wanted(c) then
     return answers.new {
       body = error_page.of(c, err.fault), status = err.status, type = "text/html; charset=utf-8",
-      headers = { ["Content-Security-Policy"] = error_page.POLICY },
+      headers = error_page.headers(),
     }
   end
   return answers.of({ error = error_body(err, c) }, err.status, err.headers)

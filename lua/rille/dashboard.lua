@@ -8,6 +8,7 @@ local core = require "rille.core"
 local errors = require "rille.error"
 local events = require "rille.dashboard.events"
 local pages = require "rille.dashboard.pages"
+local recorder = require "rille.recorder"
 local script = require "rille.dashboard.script"
 local show = require "rille.dashboard.show"
 local style = require "rille.dashboard.style"
@@ -81,6 +82,28 @@ function dashboard.only_here(c, next)
   return next(c)
 end
 
+-- A form of a page that this host served: browsers say from where one is sent, and no script can say otherwise.
+local function from_own_page(c, next)
+  local origin, host = c.headers.origin, c.headers.host
+  if not origin or not host or origin:lower():match "^https?://(.*)$" ~= host:lower() then
+    errors.fail(403, "this is for the pages of the app that is asked, and the request comes from another")
+  end
+  return next(c)
+end
+
+local function write_spec(c)
+  local token = c:form().token
+  return answers.redirect("/_rille/specs/" .. recorder.write(type(token) == "string" and token or ""), 303)
+end
+
+local function written_spec(c)
+  local text, path = recorder.read(c.params.file)
+  if not text then
+    errors.fail(404, "there is no " .. path)
+  end
+  return "spec", { text = text, path = path }
+end
+
 -- What looks at the app is not what the log is read for.
 local function quietly(c, next)
   core.keep_quiet(c[1], c[2])
@@ -109,6 +132,10 @@ function dashboard.app(guard, door)
   group:get("/dashboard.js", file("dashboard.js", "text/javascript; charset=utf-8"))
   group:get("/refresh.js", file("refresh.js", "text/javascript; charset=utf-8"))
   group:get("/changes", function() return events.stream(core.stamp, STAMP_EVERY_MS) end)
+  if not door then -- of what runs in production nothing is written down
+    group:post("/specs", { use = { from_own_page } }, write_spec)
+    group:get("/specs/:file", page("", "Spec", written_spec, true))
+  end
   return app
 end
 

@@ -1,20 +1,36 @@
 --- The page that a browser is shown in development when a request fails: what happened, where, with which values, and
--- the same request again as a curl line and as a spec.
+-- the same request again as a curl line and as a spec, which `rille dev` writes into a file at the press of a button.
 --
 -- Everything on it is escaped. What is named like a secret is left out, of headers, fields and locals alike.
+local core = require "rille.core"
 local escape = require "rille.escape"
 local frames = require "rille.frames"
 local place = require "rille.place"
 local program = require "rille.program"
+local recorder = require "rille.recorder"
 
 local error_page = {}
 
 local MOST_BODY = 2000 -- bytes of it in the curl line: what is longer is left to who asks
 local MOST_STATEMENTS = 50 -- on the page
 local FORBIDDEN = { host = true, connection = true, ["content-length"] = true, ["accept-encoding"] = true }
+local HIDDEN = "hidden" -- stands for what is named like a secret
+local SPEAKABLE = { GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true }
 
--- The page's own Content-Security-Policy, in place of the app's: that one would forbid the style below, as a rule.
-error_page.POLICY = "default-src 'self'; style-src 'unsafe-inline'"
+-- What each browser says by itself, and no app is about, as a rule.
+local NOISE = { ["user-agent"] = true, ["accept-language"] = true, ["cache-control"] = true, pragma = true, referer = true,
+  origin = true, dnt = true, priority = true, ["upgrade-insecure-requests"] = true }
+
+--- The page's own headers, in place of the app's: a policy of the app's would forbid the style below, as a rule, and
+-- browsers that may tell no referrer tell no origin with a form either, which the recorder asks for.
+-- @treturn table
+function error_page.headers()
+  return {
+    ["Content-Security-Policy"] = "default-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; "
+      .. "frame-ancestors 'none'",
+    ["Referrer-Policy"] = "same-origin",
+  }
+end
 
 local STYLE = [[
 :root { color-scheme: light dark; --line: #8884; --mark: #e5484d; }
@@ -29,6 +45,7 @@ table { border-collapse: collapse; }
 td { vertical-align: top; padding: .1rem .8rem .1rem 0; overflow-wrap: anywhere; }
 td:first-child { opacity: .7; white-space: nowrap; }
 summary { cursor: pointer; }
+button { border: 1px solid var(--line); border-radius: 6px; cursor: pointer; font: inherit; padding: .3rem .9rem; }
 ]]
 
 --- Whether who asks looks at pages.
@@ -44,7 +61,8 @@ end
 local function target_of(c)
   local pairs_of = {}
   for name, value in pairs(c.query) do
-    pairs_of[#pairs_of + 1] = escape.url_component(name) .. "=" .. (frames.is_secret(name) and "…" or escape.url_component(value))
+    local shown = frames.is_secret(name) and HIDDEN or escape.url_component(value)
+    pairs_of[#pairs_of + 1] = escape.url_component(name) .. "=" .. shown
   end
   table.sort(pairs_of)
   return c.path .. (#pairs_of > 0 and "?" .. table.concat(pairs_of, "&") or "")
@@ -81,16 +99,31 @@ local function curl_of(c, target, body)
   return table.concat(words, " ")
 end
 
+-- What the client of a spec is to send beside the path; "" for nothing.
+local function options_of(c, body)
+  local headers, options = {}, {}
+  for _, name in ipairs(headers_of(c)) do
+    if not NOISE[name] and not name:find "^sec%-" and (body or name ~= "content-type") then
+      headers[#headers + 1] = ("[%q] = %q"):format(name, c.headers[name])
+    end
+  end
+  options[1] = body and ("body = %q"):format(body)
+  options[#options + 1] = #headers > 0 and ("headers = { %s }"):format(table.concat(headers, ", ")) or nil
+  return #options > 0 and (", { %s }"):format(table.concat(options, ", ")) or ""
+end
+
+-- Nil for a method that the client of specs does not speak.
 local function spec_of(c, target, body)
-  local type_of = c.headers["content-type"]
-  local options = body and (", { body = %q, headers = { [\"content-type\"] = %q } }"):format(body, type_of or "text/plain") or ""
+  if not SPEAKABLE[c.method] then
+    return nil
+  end
   return ([[
 local t = require("rille").test()
 
 it("answers %s", function()
   local res = t:client():%s(%q%s)
   assert.is_true(res.status < 500)
-end)]]):format(("%s %s"):format(c.method, target):gsub('[%c"\\]', "?"), c.method:lower(), target, options)
+end)]]):format(("%s %s"):format(c.method, target):gsub('[%c"\\]', "?"), c.method:lower(), target, options_of(c, body))
 end
 
 -- ---- the page ------------------------------------------------------------------------------
@@ -153,6 +186,16 @@ local function statements_html(list)
   return table.concat(parts) .. (left > 0 and ("<p>and %d more</p>"):format(left) or "")
 end
 
+-- Nothing where `rille dev` does not serve, or for those that its dashboard is not for.
+local function button_html(c, route, text)
+  if not text or not core.is_dev() or not core.is_local(c[1], c[2], core.settings.allowed_hosts) then
+    return ""
+  end
+  local token = recorder.offer(route, text)
+  return token and ('<form method="post" action="/_rille/specs"><input type="hidden" name="token" value="%s">'
+    .. '<button>Write it into spec/</button></form>'):format(token) or ""
+end
+
 local function page_html(title, what, ...)
   return table.concat {
     '<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n<title>',
@@ -177,6 +220,7 @@ end
 -- @treturn string HTML
 function error_page.of(c, fault)
   local parts, target, body = {}, target_of(c), body_of(c)
+  local spec = spec_of(c, target, body)
   for i, frame in ipairs(fault.frames) do
     parts[i] = frame_html(frame, i == 1)
   end
@@ -187,7 +231,7 @@ function error_page.of(c, fault)
     section("Statements of this request", statements_html(fault.statements)),
     section("Request " .. escape.html(c.request_id), pre(c.method .. " " .. target) .. request_html(c)),
     section("Again, with curl", pre(curl_of(c, target, body))),
-    section("Again, as a spec", pre(spec_of(c, target, body))),
+    section("Again, as a spec", spec and pre(spec) .. button_html(c, fault.route or c.method, spec)),
     section("The whole stack", pre(fault.trace)))
 end
 

@@ -14,8 +14,9 @@ function fault.handler(routes, app)
   return function(slot, epoch, err, co, number)
     local route = routes[number]
     local c = Context.recall(slot, epoch, route and route.apps[#route.apps] or app)
+    local name = route and route.method .. " " .. route.path
     local happened = {
-      what = "fault in " .. (route and ("%s %s (%s)"):format(route.method, route.path, route.at) or "a request"),
+      what = "fault in " .. (route and ("%s (%s)"):format(name, route.at) or "a request"), route = name,
       at = route and place.of(route.handler), request_id = c.request_id,
     }
     local shown = report.shown(deadlock.explained(slot, epoch, err), happened, co)

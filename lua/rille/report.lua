@@ -126,6 +126,7 @@ local function fault_of(err, happened, co, trace, at)
     fault.at = at
   end
   fault.spawned_at, fault.schedule, fault.run = happened.spawned_at, happened.schedule, happened.run
+  fault.route = happened.route
   local seen = witnessed_of(co, err)
   fault.trace = trace or seen and seen.trace or co and debug.traceback(co) or nil
   if is_development then
@@ -139,8 +140,8 @@ end
 --- The error that the client is answered with. When it is a fault, report.tell writes
 -- the log: whoever answers may have expected it.
 -- @param err what was raised, or what report.traced made of it
--- @tparam table happened `what`, in words; `request_id`; `spawned_at`, of a task; `schedule` and `run`; `at`: where
--- the function begins that was called, for what a stack does not tell
+-- @tparam table happened `what`, in words; `request_id`; `route`, "GET /posts/:id"; `spawned_at`, of a task; `schedule`
+-- and `run`; `at`: where the function begins that was called, for what a stack does not tell
 -- @tparam[opt] thread co the coroutine that failed
 -- @treturn table an error table
 function report.shown(err, happened, co)

@@ -34,6 +34,13 @@ describe("the dashboard", function()
     end
   end)
 
+  it("writes nothing down where it is behind the admin listener", function()
+    local admin = rille.test(dashboard.app(function(c, next) return next(c) end, "admin")):client()
+    local res = admin:post("/_rille/specs", { form = { token = "x" }, headers = { origin = "http://localhost" } })
+    assert.equal(404, res.status)
+    assert.equal(403, api:post("/_rille/specs", { form = { token = "x" }, headers = { origin = "http://localhost" } }).status)
+  end)
+
   it("says so when a request is not kept any more", function()
     assert.matches("Not kept any more", api:get("/_rille/requests/nosuch").body, 1, true)
   end)

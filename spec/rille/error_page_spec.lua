@@ -71,7 +71,8 @@ describe("the error page", function()
     local body = page "/boom/x"
     local text = body:match "<pre>(local t = .-)</pre>":gsub("&quot;", '"'):gsub("&#34;", '"'):gsub("&lt;", "<")
     assert.is_function(loadstring(text), text)
-    assert.matches('t:client():get("/boom/x")', text, 1, true)
+    assert.matches('t:client():get("/boom/x", { headers = { ["accept"] = "text/html,*/*" } })', text, 1, true)
+    assert.is_nil(body:find("<button", 1, true)) -- `rille dev` alone has it
   end)
 
   it("has its style whatever the app's own policy forbids", function()
@@ -80,7 +81,8 @@ describe("the error page", function()
     strict:get("/boom", function() error "no luck" end)
     t.expect_fault()
     local res = rille.test(strict):client { headers = { accept = "text/html" } }:get "/boom"
-    assert.equal("default-src 'self'; style-src 'unsafe-inline'", res.headers["content-security-policy"])
+    assert.matches("^default%-src 'self'; style%-src 'unsafe%-inline'; .*frame%-ancestors 'none'$", res.headers["content-security-policy"])
+    assert.equal("same-origin", res.headers["referrer-policy"])
     assert.equal("DENY", res.headers["x-frame-options"])
   end)
 

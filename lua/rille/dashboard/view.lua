@@ -128,6 +128,12 @@ return {
 <% end -%>
 ]=],
 
+  spec = [=[
+<h1 class="path"><%= path %></h1>
+<p>The request is written down, for you to say what it should be answered: <code>rille spec <%= path %></code></p>
+<pre><%= text %></pre>
+]=],
+
   statements = [=[
 <h1>Statements</h1>
 <p class="dim">Slow ones (from 100 ms on), and those that one line of a request ran again and again.</p>
