@@ -3,7 +3,7 @@
 
 #include "vm/task.h"
 
-enum { MOST_FIELDS = 16 };
+enum { MOST_FIELDS = 17 /* 16 facts, and the request's id */ };
 
 static rl_log_field field_of(lua_State *L, int key, int value) {
     const char *name = luaL_checkstring(L, key);

@@ -24,6 +24,13 @@ function behalf.here()
   end
 end
 
+--- The id of that request.
+-- @treturn ?string nil outside of requests
+function behalf.request_id()
+  local slot, epoch = behalf.here()
+  return slot and core.request_id(slot, epoch)
+end
+
 local function ended(here, ...)
   acting[here] = nil
   return errors.rethrow(...)

@@ -1,4 +1,7 @@
 --- The log: `rille.log.info("order placed", { order = 7 })`.
+--
+-- What is written for a request, in its handler or in a task of it, in the app's own modules too, carries the request's id.
+local behalf = require "rille.behalf"
 local core = require "rille.core"
 local slip = require "rille.slip"
 
@@ -18,11 +21,24 @@ end
 
 local function flat(fields)
   local out, count = {}, 0
-  for key, value in pairs(fields or {}) do
+  for key, value in pairs(fields) do
     out[count + 1], out[count + 2] = tostring(key), shown(value)
     count = count + 2
   end
   return unpack(out, 1, count)
+end
+
+-- An app may log whatever a client sent: that is no id, and none of the log's own facts.
+local function write(level, message, fields, facts)
+  local all = {}
+  for key, value in pairs(fields or {}) do
+    all[key] = value
+  end
+  all.request_id = behalf.request_id() or all.request_id
+  for key, value in pairs(facts) do
+    all[key] = value
+  end
+  core.log(level, tostring(message), flat(all))
 end
 
 local LEVELS = { "debug", "info", "warn", "error" }
@@ -53,7 +69,7 @@ for _, level in ipairs(LEVELS) do
   -- @tparam[opt] table fields at most 16 facts beside it
   log[level] = function(message, fields)
     check(log, level, message, fields)
-    core.log(level, tostring(message), flat(fields))
+    write(level, message, fields, {})
   end
 end
 
@@ -65,14 +81,7 @@ function log.with(facts)
   for _, level in ipairs(LEVELS) do
     more[level] = function(message, fields)
       check(more, level, message, fields)
-      local both = {}
-      for key, value in pairs(fields or {}) do
-        both[key] = value
-      end
-      for key, value in pairs(facts) do
-        both[key] = value
-      end
-      core.log(level, tostring(message), flat(both))
+      write(level, message, fields, facts)
     end
   end
   return strict(more)

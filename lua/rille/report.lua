@@ -1,5 +1,6 @@
 --- What is told of an error, and to whom: all of it to the log, and to the
 -- client what it may know.
+local behalf = require "rille.behalf"
 local core = require "rille.core"
 local errors = require "rille.error"
 local frames = require "rille.frames"
@@ -178,6 +179,7 @@ end
 function report.unanswered(err, happened, trace)
   local own, at
   err, own, at = untraced(err)
+  happened.request_id = happened.request_id or behalf.request_id()
   write(fault_of(err, happened, nil, own or trace, at))
 end
 

@@ -1,4 +1,5 @@
 --- What reaches the log of what an app says.
+local clock = require "rille.test.clock"
 local core = require "rille.core"
 local rille = require "rille"
 
@@ -60,6 +61,39 @@ describe("the log", function()
     assert.same({ "info", "one", { request_id = "r1", n = 1 } }, lines[1])
     assert.same({ "error", "two", { request_id = "r1", n = 1 } }, lines[2])
     assert.same({ n = 2, request_id = "forged" }, fields)
+  end)
+
+  it("carries the id of the request that it is written for, whatever a client sent", function()
+    clock.freeze()
+    local app, ids = rille.app(), {}
+    local said = require("rille.log").with { module = "mail" }
+    app:get("/", function(c)
+      ids[#ids + 1] = c.request_id
+      rille.log.info("handler", { a = 1, request_id = "forged" })
+      rille.all { function() rille.log.info "task" said.info "module" end }
+      rille.once_for("shared", function() rille.log.info "for several" end)
+      c:after(rille.log.info, "after")
+      return "ok"
+    end)
+    rille.test(app):client():get "/"
+    rille.sleep "1ms" -- until nothing is left to do
+    local id = ids[1]
+    assert.same({
+      { "info", "handler", { a = 1, request_id = id } }, { "info", "task", { request_id = id } },
+      { "info", "module", { module = "mail", request_id = id } }, { "info", "for several", {} }, { "info", "after", { request_id = id } },
+    }, lines)
+  end)
+
+  it("of a task that failed unheard carries it, too", function()
+    clock.freeze()
+    local app = rille.app()
+    app:get("/", function(c)
+      rille.spawn(error, "unheard")
+      rille.sleep "1ms"
+      return c.request_id
+    end)
+    local id = rille.test(app):client():get("/").body
+    assert.same({ "a task failed and nobody awaited it", id }, { lines[1][2], lines[1][3].request_id })
   end)
 
   it("of a request carries its id", function()
