@@ -47,7 +47,7 @@ end
 local function begin_run(key, fn)
   local run = { callers = 0, waits_for = false }
   runs[key] = run
-  run.task = tasks.background(function()
+  run.task = tasks.background_for(place.of(fn), function()
     local here = core.here()
     running[here] = run
     return run_ended(key, run, here, pcall(fn))

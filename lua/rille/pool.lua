@@ -15,6 +15,7 @@ local lifecycle = require "rille.lifecycle"
 local line = require "rille.line"
 local method = require "rille.method"
 local option = require "rille.option"
+local place = require "rille.place"
 local slip = require "rille.slip"
 local tasks = require "rille.task"
 local unit = require "rille.unit"
@@ -56,7 +57,7 @@ function pool.new(options)
   end
   local self = setmetatable({
     min = given.min, max = given.max, on_full = given.on_full, idle_seconds = given.idle, is_pulled = given.pull or false,
-    queue = channel.new(given.queue), workers = 0, running = 0, is_closed = false, ended = line.new(),
+    made_at = place.nearest(), queue = channel.new(given.queue), workers = 0, running = 0, is_closed = false, ended = line.new(),
     counts = { submitted = 0, done = 0, failed = 0, dropped = 0, refused = 0, ran_here = 0 },
   }, Pool)
   if not given.pull then
@@ -124,7 +125,7 @@ end
 
 local function add_worker(self, task)
   self.workers = self.workers + 1
-  tasks.background(function() worker_gone(self, pcall(work, self, task)) end)
+  tasks.background_for(self.made_at, function() worker_gone(self, pcall(work, self, task)) end)
 end
 
 -- ---- pulled ----------------------------------------------------------------------

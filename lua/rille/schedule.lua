@@ -139,7 +139,7 @@ local function has_run(self, ...)
 end
 
 function start_run(self)
-  self.running = tasks.background(function() has_run(self, pcall(run_once, self)) end)
+  self.running = tasks.background_for(place.of(self.fn), function() has_run(self, pcall(run_once, self)) end)
 end
 
 local function come_due(self)

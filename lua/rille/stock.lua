@@ -145,7 +145,7 @@ function stock.nudge(self, at)
     return
   elseif not self.keeper then
     self.keeper_until = at
-    self.keeper = tasks.background(function() keeper_gone(self, pcall(keep, self)) end)
+    self.keeper = tasks.background_for(self.made_at, function() keeper_gone(self, pcall(keep, self)) end)
   elseif at < self.keeper_until then
     line.wake(self.nudged)
   end
@@ -181,7 +181,7 @@ function stock.destroy(self, entry)
   if not end_it then
     return gone(self, entry)
   end
-  tasks.background(function()
+  tasks.background_for(self.made_at, function()
     local ok, err = limited(self, "destroy", end_it, entry.value)
     gone(self, entry)
     if not ok and err ~= errors.CANCELLED then
@@ -248,7 +248,7 @@ function stock.supply(self)
   end
   while self.creating < wanted and self.open + self.creating < self.options.max do
     self.creating = self.creating + 1
-    tasks.background(create, self)
+    tasks.background_for(self.made_at, create, self)
   end
 end
 

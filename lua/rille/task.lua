@@ -53,7 +53,7 @@ local function report_unawaited(task, fn)
   end
 end
 
--- Those of rille.background that have not ended, and their functions.
+-- Those of rille.background that have not ended; and of each its function, or where the app asked for it.
 local in_background = {}
 
 local function tell_end(task)
@@ -186,6 +186,18 @@ function tasks.background(fn, ...)
   return (start(true, fn, arguments_of(select("#", ...), ...)))
 end
 
+--- The same for a task of Rille's own, which serves something of the app's.
+-- @tparam ?string at where the app asked for that: what is told of the task
+-- @tparam function fn
+-- @param ... its arguments
+-- @treturn Task
+-- @local
+function tasks.background_for(at, fn, ...)
+  local task = start(true, fn, arguments_of(select("#", ...), ...))
+  in_background[task] = at or fn
+  return task
+end
+
 --- A task that waits for somebody to begin it. Cancelled before, it never runs.
 -- @tparam function fn
 -- @param ... its arguments
@@ -213,7 +225,7 @@ end
 function tasks.in_background()
   local counts = {}
   for task, fn in pairs(in_background) do
-    local where = spawned_at(task, fn)
+    local where = type(fn) == "string" and fn or spawned_at(task, fn)
     counts[where] = (counts[where] or 0) + 1
   end
   return counts

@@ -1,6 +1,7 @@
 --- The order of app:on_start and app:on_stop, and what one that fails means.
 local core = require "rille.core"
 local lifecycle = require "rille.lifecycle"
+local rille = require "rille"
 
 local log = core.log
 
@@ -13,7 +14,9 @@ describe("the lifecycle", function()
 
   before_each(function()
     ran, lines = {}, {}
-    core.log = function(level, message, key, value) lines[#lines + 1] = table.concat({ level, message, key, value }, " ") end
+    core.log = function(level, message, key, value, ...)
+      lines[#lines + 1] = table.concat({ level, message, key, value, key == "made_at" and table.concat({ ... }, " ") or nil }, " ")
+    end
   end)
 
   after_each(function()
@@ -65,6 +68,25 @@ describe("the lifecycle", function()
     assert.same({ "second", "inner" }, ran)
     assert.equal(1, #lines)
     assert.matches("^error app:on_stop failed error no", lines[1])
+  end)
+
+  it("names where the app asked for what still runs when its time is over", function()
+    local line = debug.getinfo(1, "l").currentline
+    local pool = rille.pool()
+    local resources = rille.resources { create = function() rille.sleep(100) end, acquire_timeout = 100 }
+    rille.background(rille.sleep, 100)
+    rille.spawn(rille.once_for, "slow", function() rille.sleep(100) end)
+    rille.spawn(resources.with, resources, print)
+    for _ = 1, 2 do
+      pool:submit(rille.sleep, 100)
+    end
+    rille.sleep "1ms"
+    lifecycle "cut"
+    local told = table.concat(lines, "\n")
+    for at, count in pairs { [1] = 2, [2] = 1, [3] = 1, [4] = 1 } do
+      assert.matches(("made_at spec/rille/lifecycle_spec.lua:%d count %d"):format(line + at, count), told, 1, true)
+    end
+    assert.equal(4, #lines)
   end)
 
   it("has nothing to do for an app that asked for nothing", function()
