@@ -202,6 +202,7 @@ describe("a pool of resources", function()
     local ok, err = pcall(pool.with, pool, function() error("bad", 0) end)
     assert.same({ false, "bad" }, { ok, err })
     assert.equal(2, pool:with(number_of))
+    settle()
     assert.same({ 1 }, ended)
   end)
 

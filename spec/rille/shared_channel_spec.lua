@@ -74,15 +74,17 @@ describe("a shared channel", function()
   end)
 
   it("is forgotten when it is empty and nobody holds it, and when it was closed", function()
-    local first = rille.shared_channel("forgotten", { capacity = 1 })
-    local ok, err = pcall(rille.shared_channel, "forgotten", { capacity = 2 })
+    made = made + 1
+    local name = "forgotten " .. made
+    local first = rille.shared_channel(name, { capacity = 1 })
+    local ok, err = pcall(rille.shared_channel, name, { capacity = 2 })
     assert.is_false(ok)
-    assert.matches("the shared channel 'forgotten' is open with a capacity of 1, and 2 was asked for", err, 1, true)
+    assert.matches(("the shared channel '%s' is open with a capacity of 1, and 2 was asked for"):format(name), err, 1, true)
     first:send "left behind"
     first:close()
     first = nil -- luacheck: ignore
     collectgarbage()
-    local second = rille.shared_channel("forgotten", { capacity = 2 })
+    local second = rille.shared_channel(name, { capacity = 2 })
     assert.same({ nil, "empty" }, { second:try_recv() })
   end)
 
