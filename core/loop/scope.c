@@ -12,6 +12,7 @@ void rl_scope_init(rl_scope *scope, rl_loop *loop, rl_scope *parent, void (*canc
     scope->parent = parent;
     scope->births = scope->birth = 0;
     scope->why = RL_OK;
+    scope->is_sheltered = false;
     scope->cancelled = cancelled;
     scope->emptied = NULL;
     rl_list_init(&scope->children);
@@ -36,7 +37,7 @@ void rl_scope_set_deadline(rl_scope *scope, uint64_t delay_ms) {
 uint64_t rl_scope_remaining_ms(const rl_scope *scope) {
     uint64_t least = UINT64_MAX;
     uint64_t now_ms = rl_loop_now_ms(scope->loop);
-    for (; scope != NULL; scope = scope->parent) {
+    for (; scope != NULL; scope = scope->is_sheltered ? NULL : scope->parent) {
         if (scope->why != RL_OK)
             return 0;
         if (!rl_timer_is_running(&scope->deadline))
@@ -49,10 +50,30 @@ uint64_t rl_scope_remaining_ms(const rl_scope *scope) {
     return least;
 }
 
-void rl_scope_cancel_children(rl_scope *scope, rl_err why) {
-    /* Being told enqueues a task, it does not end one: the list stays as it is. */
+void rl_scope_shelter(rl_scope *scope) {
+    scope->is_sheltered = true;
+    scope->why = RL_OK; /* it may have been born into a cancelled one */
+}
+
+/* Being told enqueues a task, it does not end one: the list stays as it is. */
+static void cancel_each(rl_scope *scope, bool is_sheltered, rl_err why) {
+    for (rl_list *at = scope->children.next; at != &scope->children; at = at->next) {
+        rl_scope *child = RL_CONTAINER(at, rl_scope, link);
+        if (child->is_sheltered == is_sheltered)
+            rl_scope_cancel(child, why);
+    }
+}
+
+void rl_scope_unshelter(rl_scope *scope) {
+    if (scope->why != RL_OK)
+        cancel_each(scope, true, scope->why);
     for (rl_list *at = scope->children.next; at != &scope->children; at = at->next)
-        rl_scope_cancel(RL_CONTAINER(at, rl_scope, link), why);
+        RL_CONTAINER(at, rl_scope, link)->is_sheltered = false;
+}
+
+void rl_scope_cancel_children(rl_scope *scope, rl_err why) {
+    cancel_each(scope, true, why);
+    cancel_each(scope, false, why);
 }
 
 void rl_scope_cancel(rl_scope *scope, rl_err why) {
@@ -60,7 +81,7 @@ void rl_scope_cancel(rl_scope *scope, rl_err why) {
         return;
     scope->why = why;
     rl_timer_stop(scope->loop, &scope->deadline);
-    rl_scope_cancel_children(scope, why);
+    cancel_each(scope, false, why);
     if (scope->cancelled != NULL)
         scope->cancelled(scope);
 }

@@ -35,6 +35,7 @@ struct rl_scope {
     uint64_t births;   /* children it has had so far */
     uint64_t birth;    /* which of its parent's children it is, from 1 */
     rl_err why;        /* RL_OK, or why it was cancelled */
+    bool is_sheltered; /* from its parent's cancellation, as long as that one's shelter holds */
     void (*cancelled)(rl_scope *scope); /* wakes what waits in this scope; may be NULL */
     void (*emptied)(rl_scope *scope);   /* its last child has ended; may be NULL */
 };
@@ -47,9 +48,14 @@ void rl_scope_set_deadline(rl_scope *scope, uint64_t delay_ms);
 /* Milliseconds left until the nearest deadline of this scope or one above it;
  * UINT64_MAX when there is none, 0 when it is over. */
 uint64_t rl_scope_remaining_ms(const rl_scope *scope);
-/* Cancel all below `scope`, not itself: its own work is done, and theirs with it. */
+/* To a scope that was just born: neither its parent's deadline nor its cancellation reaches it until that one's
+ * rl_scope_unshelter. For what somebody begins who has to finish although he is cancelled. */
+void rl_scope_shelter(rl_scope *scope);
+/* The shelter of its children is over: if `scope` is cancelled, so are they. */
+void rl_scope_unshelter(rl_scope *scope);
+/* Cancel all below `scope`, sheltered or not, not itself: its own work is done, and theirs with it. */
 void rl_scope_cancel_children(rl_scope *scope, rl_err why);
-/* The first reason stays. Children first, each once. */
+/* The first reason stays. Children first, each once; not those in a shelter. */
 void rl_scope_cancel(rl_scope *scope, rl_err why);
 /* Link `lent` into the scope; `what` must outlive it. */
 void rl_scope_lend(rl_scope *scope, rl_lent *lent, const char *what, void (*release)(rl_lent *lent));

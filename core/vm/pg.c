@@ -184,7 +184,7 @@ static int begin(lua_State *L) {
 static int finish(lua_State *L) {
     rl_pool *pool = rl_pg_check_pool(L);
     rl_task *task = rl_task_current(L);
-    if (task == NULL || task->scope.why == RL_OK || task->is_shielded) {
+    if (task == NULL || task->scope.why == RL_OK || task->shields > 0) {
         lua_settop(L, 3);
         return run(L, RUN_END);
     }

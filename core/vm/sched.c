@@ -140,18 +140,17 @@ static void on_woken(rl_waiter *waiter, uint32_t number) {
 static void on_scope_cancelled(rl_scope *scope) {
     rl_task *task = RL_CONTAINER(scope, rl_task, scope);
     rl_deadlock_look_at_late(task);
-    if (task->is_shielded) {
+    if (task->shields > 0)
         rl_timer_start(task->vm->loop, &task->shield, task->shield_ms);
-        return;
-    }
-    if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
+    else if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
         rl_waiter_wake(&task->waiter);
 }
 
 static void on_shield_over(rl_timer *timer) {
     rl_task *task = RL_CONTAINER(timer, rl_task, shield);
-    task->is_shielded = false;
+    task->shields = 0;
     task->has_had_grace = true;
+    rl_scope_unshelter(&task->scope);
     on_scope_cancelled(&task->scope);
 }
 
@@ -179,8 +178,8 @@ rl_err rl_task_init_late(rl_task *task, rl_vm *vm, rl_scope *parent, int (*begin
     task->request = NULL;
     task->entry = NULL;
     task->won = task->under = task->event = 0;
-    task->has_gift = task->is_fresh = task->is_shielded = task->has_had_grace = false;
-    task->refusals = 0;
+    task->has_gift = task->is_fresh = task->has_had_grace = false;
+    task->refusals = task->shields = 0;
     rl_timer_init(&task->shield, on_shield_over);
     return RL_OK;
 }
@@ -369,7 +368,7 @@ rl_task *rl_task_may_wait(lua_State *L) {
     rl_task *task = rl_task_current(L);
     if (task == NULL)
         luaL_error(L, "this call waits, and nothing here can wait: make it in a handler, a task or while the app loads");
-    if (task->scope.why != RL_OK && !task->is_shielded)
+    if (task->scope.why != RL_OK && task->shields == 0)
         rl_task_refuse(L, task);
     if (!lua_isyieldable(L))
         rl_pin_raise(L);

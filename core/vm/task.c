@@ -144,6 +144,8 @@ static int spawn(lua_State *L) {
         return luaL_error(L, "not enough memory");
     }
     one->task.scope.emptied = on_emptied;
+    if (RL_UNLIKELY(current != NULL && current->shields > 0 && !detached))
+        rl_scope_shelter(&one->task.scope);
     if (RL_UNLIKELY(current != NULL && current->entry != NULL && !detached))
         rl_waits_begin_task(L, current, &one->task);
     rl_task_start(&one->task, 0);
@@ -179,7 +181,7 @@ static int set_deadline(lua_State *L) {
 void rl_task_shield(rl_task *task, uint32_t most_ms) {
     if (task->has_had_grace)
         return;
-    task->is_shielded = true;
+    task->shields++;
     task->shield_ms = most_ms;
     if (task->scope.why != RL_OK && !rl_timer_is_running(&task->shield))
         rl_timer_start(task->vm->loop, &task->shield, most_ms);
@@ -187,7 +189,8 @@ void rl_task_shield(rl_task *task, uint32_t most_ms) {
 
 /* Once cancelled, the time of one shield is all there is, also for the next one. */
 void rl_task_unshield(rl_task *task) {
-    task->is_shielded = false;
+    if (task->shields > 0 && --task->shields == 0)
+        rl_scope_unshelter(&task->scope);
 }
 
 /* shield(ms): waits go on after a cancellation, that long at most; unshield() ends it */

@@ -51,7 +51,7 @@ struct rl_task {
     uint32_t won;     /* the case to hand to the coroutine at its next resume */
     bool has_gift;    /* it lies on its stack already, below a value */
     bool is_fresh;    /* in the run queue for its first resume */
-    bool is_shielded;   /* waits go on although the scope was cancelled, */
+    uint32_t shields;   /* that it has put up: its waits go on although the scope was cancelled, and so do tasks begun there, */
     uint32_t shield_ms; /* but for no longer than that: */
     rl_timer shield;    /* running from the cancellation on */
     bool has_had_grace; /* that was it: further shields do nothing */
@@ -91,9 +91,10 @@ int rl_task_wait(lua_State *L, rl_task *task, const char *what);
 /* The same, for a wait that brings the value on the top of the stack, with PARK below it: whoever wakes the task
  * finds it at index RL_BROUGHT of the task's coroutine. */
 int rl_task_wait_bringing(lua_State *L, rl_task *task, const char *what);
-/* Let the task's waits go on after a cancellation, for `most_ms` at most; all shields
- * that it puts up then share the time of the first. */
+/* Let the task's waits go on after a cancellation, for `most_ms` at most, and with them the tasks that it spawns from now on;
+ * all shields that it puts up then share the time of the first. */
 void rl_task_shield(rl_task *task, uint32_t most_ms);
+/* The last shield is taken down: the tasks spawned behind it are cancelled if this one is. */
 void rl_task_unshield(rl_task *task);
 /* The same two for a waiter that was parked before it was shown to other threads. */
 int rl_task_yield(lua_State *L, rl_task *task, const char *what);

@@ -338,7 +338,7 @@ local function unshielded(...)
 end
 
 --- Run `fn(...)` to its end although the client leaves or the deadline passes:
--- its waits go on, for five seconds at most. **Yields** if `fn` does.
+-- its waits go on, and so do the tasks that it spawns, for five seconds at most. **Yields** if `fn` does.
 -- @tparam function fn
 -- @param ... its arguments
 -- @return what it returns

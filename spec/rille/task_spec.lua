@@ -165,6 +165,54 @@ describe("shield", function()
   end)
 end)
 
+describe("a shield", function()
+  local function cancelled(fn)
+    local result
+    local task = rille.spawn(function()
+      result = rille.shield(fn)
+      rille.sleep(0)
+    end)
+    rille.sleep "1ms"
+    task:cancel()
+    local _, err = pcall(task.await, task)
+    assert.equal(errors.CANCELLED, err)
+    return result
+  end
+
+  local function save() rille.sleep "10ms" return "saved" end
+
+  it("holds for the tasks that are spawned behind it, before and after the cancellation", function()
+    assert.equal("saved", cancelled(function() return rille.timeout("1s", save) end))
+    assert.equal("saved", cancelled(function() save() return rille.all { save, save }[1] end))
+    assert.equal("saved", cancelled(function() return rille.spawn(function() return rille.spawn(save):await() end):await() end))
+  end)
+
+  it("leaves those their own deadlines, and ends with its function", function()
+    assert.equal("timeout", cancelled(function() return select(2, pcall(rille.timeout, "5ms", rille.sleep, 4)).code end))
+    local reached = false
+    assert.equal("soon", cancelled(function()
+      rille.spawn(function() rille.sleep "1s" reached = true end)
+      rille.sleep "10ms"
+      return "soon"
+    end))
+    rille.sleep "2s"
+    assert.is_false(reached)
+  end)
+
+  it("holds for them no longer than for itself", function()
+    local began = rille.uptime()
+    assert.is_nil(cancelled(function() return rille.all { function() rille.sleep "1h" end } end))
+    assert.near(5, rille.uptime() - began, 0.1)
+  end)
+
+  it("holds behind one that was put up inside", function()
+    assert.equal("saved", cancelled(function()
+      rille.shield(save)
+      return save()
+    end))
+  end)
+end)
+
 describe("defer", function()
   it("runs at the end, the last one first, also after an error", function()
     local order = {}

@@ -177,6 +177,55 @@ static void one_born_into_a_cancelled_scope_is_cancelled(void **state) {
     rl_loop_free(loop);
 }
 
+static void a_sheltered_child_is_cancelled_when_the_shelter_ends(void **state) {
+    (void)state;
+    rl_loop *loop = new_loop();
+    int clock = 0;
+    told request, early, late, other, grandchild;
+    set_up(&request, loop, NULL, &clock);
+    set_up(&early, loop, &request, &clock);
+    rl_scope_shelter(&early.scope);
+    set_up(&grandchild, loop, &early, &clock);
+    set_up(&other, loop, &request, &clock);
+    rl_scope_set_deadline(&request.scope, 1000);
+    assert_int_equal(rl_scope_remaining_ms(&grandchild.scope), UINT64_MAX);
+    rl_scope_cancel(&request.scope, RL_ETIMEOUT);
+    set_up(&late, loop, &request, &clock);
+    rl_scope_shelter(&late.scope);
+    assert_int_equal(late.scope.why, RL_OK);
+    assert_int_equal(early.count + grandchild.count + late.count, 0);
+    assert_int_equal(other.count, 1);
+    rl_scope_unshelter(&request.scope);
+    assert_int_equal(early.scope.why, RL_ETIMEOUT);
+    assert_true(early.count == 1 && grandchild.count == 1 && late.count == 1 && other.count == 1);
+    told *const all[] = {&grandchild, &early, &late, &other, &request};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        rl_scope_end(&all[i]->scope);
+    rl_loop_free(loop);
+}
+
+static void a_child_that_outlives_its_shelter_is_one_like_any(void **state) {
+    (void)state;
+    rl_loop *loop = new_loop();
+    int clock = 0;
+    told request, child, other;
+    set_up(&request, loop, NULL, &clock);
+    set_up(&child, loop, &request, &clock);
+    rl_scope_shelter(&child.scope);
+    rl_scope_unshelter(&request.scope);
+    assert_int_equal(child.count, 0);
+    set_up(&other, loop, &request, &clock);
+    rl_scope_shelter(&other.scope);
+    rl_scope_cancel(&request.scope, RL_ECANCELLED);
+    assert_true(child.count == 1 && other.count == 0);
+    rl_scope_cancel_children(&request.scope, RL_ECANCELLED); /* the request is over, and so is the shelter */
+    assert_int_equal(other.count, 1);
+    rl_scope_end(&other.scope);
+    rl_scope_end(&child.scope);
+    rl_scope_end(&request.scope);
+    rl_loop_free(loop);
+}
+
 static void a_deadline_cancels_it_and_all_below(void **state) {
     (void)state;
     rl_loop *loop = new_loop();
@@ -247,6 +296,8 @@ int main(void) {
         cmocka_unit_test(children_can_be_cancelled_alone),
         cmocka_unit_test(the_last_child_that_ends_is_reported),
         cmocka_unit_test(one_born_into_a_cancelled_scope_is_cancelled),
+        cmocka_unit_test(a_sheltered_child_is_cancelled_when_the_shelter_ends),
+        cmocka_unit_test(a_child_that_outlives_its_shelter_is_one_like_any),
         cmocka_unit_test(a_deadline_cancels_it_and_all_below),
         cmocka_unit_test(the_nearest_deadline_above_counts),
         cmocka_unit_test(a_scope_that_ended_is_never_told),
