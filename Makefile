@@ -5,7 +5,7 @@
 # libluajit2-5.1-dev    LuaJIT, OpenResty's branch: keyed string hash, GC64, string.buffer; linked statically
 # libuv1-dev            the event loop
 # node-llhttp           the HTTP/1 parser, as three C files that we compile in its strict mode
-# libpq-dev             PostgreSQL's client
+# libpq-dev             PostgreSQL's client, loaded when it is first needed (core/pg/libpq.c)
 # libedit-dev           the console's line editing: BSD's licence, editing and history by key, no global state
 # libcjson-dev          documents that C itself reads, and the oracle of the decoder's fuzzing
 # postgresql-15         the private development cluster, and every database test
@@ -51,7 +51,8 @@ LLHTTP := /usr/share/llhttp
 INC = -Icore -Ispec/core -I/usr/include/luajit-2.1 -I$(PG_INC) -I/usr/share/include/llhttp -DRILLE_VERSION='"$(VERSION)"'
 # Static, with what it stands on: a server's machine needs none of it.
 EDIT_LIBS = $(foreach lib,edit tinfo bsd md,$(shell $(CC) -print-file-name=lib$(lib).a))
-LIBS = $(LUA_LIB) $(UV_LIB) $(EDIT_LIBS) -lpq -lcjson -lm -ldl -lpthread
+# Without libpq: core/pg/libpq.c loads it.
+LIBS = $(LUA_LIB) $(UV_LIB) $(EDIT_LIBS) -lcjson -lm -ldl -lpthread
 # What C modules of Lua (lfs and its like) look up in the program, and no more.
 EXPORTS := -Wl,--dynamic-list=core/vm/exports.txt
 
@@ -136,6 +137,7 @@ $(O)/rille: $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a core/vm/exports
 	@echo "LD $@"
 	@$(CC) $(FLAGS) $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a -o $@ $(EXPORTS) $(LIBS)
 	@! readelf -d $@ | grep -q 'NEEDED.*luajit' || { echo "$@ links a shared LuaJIT: it must be static"; rm $@; exit 1; }
+	@! readelf -d $@ | grep -q 'NEEDED.*libpq' || { echo "$@ links libpq: core/pg/libpq.c must load it"; rm $@; exit 1; }
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
 
@@ -162,7 +164,7 @@ test: deps
 # links spec/core/mem.c, whose allocations can be made to fail one by one.
 $(O)/spec/core/%_test: $(O)/spec/core/%_test.o $(O)/spec/core/mem.o $(O)/librille.a
 	@echo "LD $@"
-	@$(CC) $(FLAGS) $^ -o $@ $(LIBS) -lcmocka
+	@$(CC) $(FLAGS) $^ -o $@ $(LIBS) -lpq -lcmocka
 
 # They run for moments and are compiled for seconds. Less optimized, the compiler knows less of
 # the ranges of numbers, and warns of what cannot be.

@@ -1,6 +1,7 @@
 local client = require "spec.apps.client"
 local database = require "spec.apps.database"
 local server = require "spec.server"
+local shell = require "spec.shell"
 
 describe("apps/hello", function()
   local base, running, api
@@ -48,6 +49,7 @@ describe("apps/hello", function()
     finally(function() alone:stop() end)
     local lonely = client.new(alone.port)
     assert.equal("Hello, World!", lonely:get("/").body)
+    assert.is_nil(shell.read_file("/proc/" .. alone.pid .. "/maps"):match "libpq") -- to load it doubled the time to here
     assert.equal(500, lonely:get("/countries/is").status)
     assert.truthy(server.wait_for(function()
       return alone:log():find("no database is configured: set DATABASE_URL", 1, true)
