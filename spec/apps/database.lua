@@ -9,7 +9,7 @@
 -- The specs look at the rows through psql, not through Rille: what one part
 -- got wrong, another of its own would overlook.
 
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local shell = require "spec.shell"
 
 local quoted, run, read_file = shell.quoted, shell.run, shell.read_file

@@ -1,5 +1,5 @@
 --- The route options max_queries and read_only.
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local core = require "rille.core"
 local rille = require "rille"
 local db = rille.db

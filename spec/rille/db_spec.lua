@@ -1,5 +1,5 @@
 -- rille.db against a real PostgreSQL, which this file starts and stops.
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local core = require "rille.core"
 local database = require "rille.db"
 local private = require "spec.rille.db.private"

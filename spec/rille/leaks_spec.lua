@@ -1,5 +1,5 @@
 --- What requests leave open is named, with its line.
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local core = require "rille.core"
 local leaks = require "rille.leaks"
 local rille = require "rille"

@@ -1,5 +1,5 @@
 -- Migrations against a real PostgreSQL, which this file starts and stops.
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local database = require "rille.db"
 local migrate = require "rille.migrate"
 local rille = require "rille"

@@ -1,5 +1,5 @@
 --- Statements that a request asks for one by one, and for whom a shared one is asked.
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local core = require "rille.core"
 local repeated = require "rille.repeated"
 local rille = require "rille"

@@ -1,5 +1,5 @@
 --- What requests did and waited for.
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local core = require "rille.core"
 local explain = require "rille.explain"
 local rille = require "rille"

@@ -1,6 +1,6 @@
 --- A database for one spec file, with helpers: for the specs beside it.
 local assert = require "luassert"
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local database = require "rille.db"
 local rille = require "rille"
 

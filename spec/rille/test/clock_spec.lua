@@ -1,5 +1,5 @@
 --- t.clock: time that stands, and goes on when it is told to or when everybody waits.
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local database = require "rille.db"
 local rille = require "rille"
 

@@ -1,5 +1,5 @@
 --- isolation = "database": a copy of the database for one file.
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local core = require "rille.core"
 local database = require "rille.db"
 local clone = require "rille.test.clone"

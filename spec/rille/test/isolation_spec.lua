@@ -1,6 +1,6 @@
 --- Each example's work in the database is rolled back: the examples here are run
 -- in order and would see each other's rows.
-local cluster = require "rille.cluster"
+local cluster = require "spec.cluster"
 local core = require "rille.core"
 local rille = require "rille"
 local statements = require "rille.test.statements"
