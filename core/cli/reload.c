@@ -24,6 +24,8 @@ struct rl_reload {
     uint64_t attempts;
     rl_buf failure; /* of the last attempt; empty: none */
     bool is_asked;
+    unsigned news;  /* RL_WATCH_: what has changed since the last attempt */
+    uint32_t looks; /* how often pages were told to load again, with the code as it was */
     uint64_t changed_ms, last_change_ms; /* 0: no file has changed since the last attempt */
     uint64_t began_ms;
     char name[RL_WATCH_NAME_CAP]; /* of the first file that changed; "" when it was asked for */
@@ -119,11 +121,26 @@ static void find_unchanged(rl_reload *reload) {
                   (unsigned long long)reload->of.edition->number);
 }
 
+/* What pages show has changed, and no code: they load again, and nothing else does. */
+static void renew_pages(rl_reload *reload) {
+    char number[16];
+    snprintf(number, sizeof number, "%u", ++reload->looks);
+    for (size_t i = 0; i < reload->of.count; i++)
+        rl_notice_send(rl_worker_look(reload->of.workers[i]), number);
+    rl_log_printf(reload->of.log, RL_LOG_INFO, "pages that are open load again for %s", reload->name);
+}
+
 static void begin(rl_reload *reload) {
     bool was_asked = reload->is_asked;
+    unsigned news = reload->news;
     reload->is_asked = false;
+    reload->news = 0;
     reload->changed_ms = reload->last_change_ms = 0;
     reload->began_ms = now_ms();
+    if (!was_asked && news == RL_WATCH_PAGES) {
+        renew_pages(reload);
+        return;
+    }
     if (was_asked)
         reload->name[0] = '\0';
     rl_buf why;
@@ -136,6 +153,8 @@ static void begin(rl_reload *reload) {
         rl_edition_drop(reload->next);
         reload->next = NULL;
         find_unchanged(reload);
+        if (news & RL_WATCH_PAGES)
+            renew_pages(reload);
     } else {
         reload->numbers++;
         reload->phase = LOADING;
@@ -186,13 +205,15 @@ static void look_at_switching(rl_reload *reload) {
 
 static void look_at_files(rl_reload *reload) {
     char name[RL_WATCH_NAME_CAP];
-    if (reload->watch == NULL || !rl_watch_read(reload->watch, name))
+    unsigned news = reload->watch == NULL ? 0 : rl_watch_read(reload->watch, name);
+    if (news == 0)
         return;
     reload->last_change_ms = now_ms();
-    if (reload->changed_ms > 0)
-        return;
-    reload->changed_ms = reload->last_change_ms;
-    memcpy(reload->name, name, sizeof name);
+    if (reload->changed_ms == 0)
+        reload->changed_ms = reload->last_change_ms;
+    if (news > reload->news) /* the code's file is the one to tell of */
+        memcpy(reload->name, name, sizeof name);
+    reload->news |= news;
 }
 
 /* How long until what changed has been quiet for long enough; UINT64_MAX when nothing did. */

@@ -27,8 +27,8 @@ struct rl_watch {
     char *dir;
     folder *folders;
     size_t count, cap;
-    bool has_news; /* a Lua file changed */
-    char *name;    /* where it is told; while reading */
+    unsigned news; /* kinds of files that changed */
+    char *name;    /* where it is told which; while reading */
 };
 
 void rl_watch_close(rl_watch *watch) {
@@ -47,10 +47,22 @@ int rl_watch_fd(const rl_watch *watch) {
     return watch->fd;
 }
 
-static void note(rl_watch *watch, const char *path, const char *file) {
-    if (!watch->has_news && watch->name != NULL)
+static unsigned kind_of(const char *file) {
+    static const char *const SHOWN[] = {"etlua", "html", "htm", "css", "js", "mjs", "md", "svg", "png",
+                                        "jpg", "jpeg", "gif", "webp", "avif", "ico", "woff", "woff2"};
+    const char *end = strrchr(file, '.');
+    if (rl_sources_is_lua(file))
+        return RL_WATCH_CODE;
+    for (size_t i = 0; file[0] != '.' && end != NULL && i < sizeof SHOWN / sizeof *SHOWN; i++)
+        if (strcmp(end + 1, SHOWN[i]) == 0)
+            return RL_WATCH_PAGES;
+    return 0;
+}
+
+static void note(rl_watch *watch, unsigned kind, const char *path, const char *file) {
+    if (kind > watch->news && watch->name != NULL)
         snprintf(watch->name, RL_WATCH_NAME_CAP, "%s%s", path, file);
-    watch->has_news = true;
+    watch->news |= kind;
 }
 
 /* ---- folders --------------------------------------------------------------------- */
@@ -111,8 +123,7 @@ static rl_err add(rl_watch *watch, const char *path, int depth) {
         char below[4096];
         if (rl_sources_skip(entry->d_name))
             continue;
-        if (rl_sources_is_lua(entry->d_name))
-            note(watch, path, entry->d_name);
+        note(watch, kind_of(entry->d_name), path, entry->d_name);
         if ((size_t)snprintf(below, sizeof below, "%s/%s%s", watch->dir, path, entry->d_name) >= sizeof below ||
             !is_folder(below, entry))
             continue;
@@ -135,7 +146,7 @@ rl_err rl_watch_open(const char *dir, rl_watch **out) {
         rl_watch_close(watch);
         return err;
     }
-    watch->has_news = false;
+    watch->news = 0;
     *out = watch;
     return RL_OK;
 }
@@ -154,7 +165,7 @@ static bool is_written(const rl_watch *watch, const folder *at, const struct ino
 
 static void take(rl_watch *watch, const struct inotify_event *event) {
     if (event->mask & IN_Q_OVERFLOW) { /* too much happened to be told: anything may have changed */
-        note(watch, "", "many files");
+        note(watch, RL_WATCH_CODE | RL_WATCH_PAGES, "", "many files");
         return;
     }
     if (event->mask & IN_IGNORED) {
@@ -166,20 +177,20 @@ static void take(rl_watch *watch, const struct inotify_event *event) {
         return;
     char path[4096];
     if (!(event->mask & IN_ISDIR)) {
-        if (rl_sources_is_lua(event->name) && is_written(watch, at, event))
-            note(watch, at->path, event->name);
+        if (kind_of(event->name) != 0 && is_written(watch, at, event))
+            note(watch, kind_of(event->name), at->path, event->name);
     } else if (!rl_sources_skip(event->name) &&
                (size_t)snprintf(path, sizeof path, "%s%s/", at->path, event->name) < sizeof path) {
         if (event->mask & (IN_CREATE | IN_MOVED_TO))
             (void)!add(watch, path, 1); /* what cannot be watched is not told of */
         else
-            note(watch, at->path, event->name); /* with all that was in it */
+            note(watch, RL_WATCH_CODE, at->path, event->name); /* with all that was in it */
     }
 }
 
-bool rl_watch_read(rl_watch *watch, char *name) {
+unsigned rl_watch_read(rl_watch *watch, char *name) {
     _Alignas(struct inotify_event) char bytes[16 * 1024];
-    watch->has_news = false;
+    watch->news = 0;
     watch->name = name;
     for (ssize_t len; (len = read(watch->fd, bytes, sizeof bytes)) > 0;)
         for (const char *at = bytes; at < bytes + len;) {
@@ -188,5 +199,5 @@ bool rl_watch_read(rl_watch *watch, char *name) {
             at += sizeof *event + event->len;
         }
     watch->name = NULL;
-    return watch->has_news;
+    return watch->news;
 }

@@ -1,8 +1,9 @@
-/* 413 lines because starting, switching and stopping are orders of events in one state. */
+/* 428 lines because starting, switching and stopping are orders of events in one state. */
 #include "cli/worker.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ struct rl_worker {
     rl_databases databases;  /* whose connections outlive a generation */
     rl_list draining;        /* those that were replaced, the oldest first */
     rl_post load, orders[RL_DO_COUNT];
-    rl_notice notice; /* for its present generation */
+    rl_notice notice, look; /* for its present generation */
     rl_timer stop_delay, drain_look;
     uint64_t drain_since_ms;
     rl_bulletin_row *row;    /* NULL without a bulletin */
@@ -254,6 +255,17 @@ rl_notice *rl_worker_notice(rl_worker *worker) {
     return &worker->notice;
 }
 
+static void on_look(rl_notice *notice, char *number) {
+    const rl_worker *at = RL_CONTAINER(notice, rl_worker, look);
+    if (at->current != NULL && number != NULL)
+        rl_news_set_look(rl_app_news(at->current->app), (uint32_t)strtoul(number, NULL, 10));
+    rl_mem_free(number);
+}
+
+rl_notice *rl_worker_look(rl_worker *worker) {
+    return &worker->look;
+}
+
 /* ---- serving --------------------------------------------------------------- */
 
 static bool listen_to_admins(rl_worker *at) {
@@ -362,6 +374,7 @@ rl_err rl_worker_start(rl_serving *serving, rl_edition *edition, int fd, size_t 
     for (size_t i = 0; i < RL_DO_COUNT; i++)
         at->orders[i].run = ORDERS[i];
     rl_notice_init(&at->notice, at->loop, on_notice);
+    rl_notice_init(&at->look, at->loop, on_look);
     rl_pulse_init(&at->pulse, at->loop);
     rl_timer_init(&at->stop_delay, begin_drain);
     rl_timer_init(&at->drain_look, on_drain_look);
@@ -410,5 +423,6 @@ void rl_worker_join(rl_worker *worker) {
     rl_mem_free(worker->failure);
     rl_mem_free(worker->next_failure);
     rl_notice_clear(&worker->notice);
+    rl_notice_clear(&worker->look);
     rl_mem_free(worker);
 }

@@ -82,6 +82,8 @@ const char *rl_worker_next_failure(const rl_worker *worker);
 /* What its present generation shows browsers instead of pages, until the next one serves; NULL ends it. For who
  * develops. */
 rl_notice *rl_worker_notice(rl_worker *worker);
+/* Has that generation's pages load again: a number, another one each time, the same for all workers. */
+rl_notice *rl_worker_look(rl_worker *worker);
 
 /* Of its loop. */
 rl_pulse *rl_worker_pulse(rl_worker *worker);

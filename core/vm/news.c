@@ -22,6 +22,11 @@ void rl_news_set_notice_take(rl_news *news, char *notice) {
     rl_signal_all(&news->signal);
 }
 
+void rl_news_set_look(rl_news *news, uint32_t look) {
+    news->look = look;
+    rl_signal_all(&news->signal);
+}
+
 void rl_news_leave(rl_news *news) {
     news->is_leaving = true;
     rl_signal_all(&news->signal);
@@ -37,10 +42,11 @@ static uint32_t digest(const char *text) {
 
 void rl_news_stamp(const rl_news *news, char out[RL_STAMP_CAP]) {
     unsigned long long generation = news->vm->generation;
-    if (news->notice == NULL)
-        snprintf(out, RL_STAMP_CAP, "%ld-%llu", (long)getpid(), generation);
-    else
-        snprintf(out, RL_STAMP_CAP, "%ld-%llu-%08x", (long)getpid(), generation, digest(news->notice));
+    int len = snprintf(out, RL_STAMP_CAP, "%ld-%llu", (long)getpid(), generation);
+    if (news->notice != NULL)
+        snprintf(out + len, RL_STAMP_CAP - (size_t)len, "-%08x", digest(news->notice));
+    else if (news->look > 0)
+        snprintf(out + len, RL_STAMP_CAP - (size_t)len, "-r%u", news->look);
 }
 
 /* ---- for Lua ------------------------------------------------------------------- */

@@ -184,6 +184,9 @@ local function answer(path, options)
   if options.max_age then
     headers["Cache-Control"] = ("max-age=%d"):format(unit.seconds(options.max_age, 3))
   end
+  if core.is_dev() then
+    headers["Cache-Control"] = "no-cache" -- a page that loads again after a save is to show what was saved
+  end
   if options.download then
     headers["Content-Disposition"] = ('attachment; filename="%s"'):format((options.download:gsub("[^%w%._ %-]", "_")))
   end

@@ -117,6 +117,13 @@ describe("a server whose app changes", function()
     local first = page()
     local conn, stamp = listen()
     assert.equal(first, stamp)
+    write("style.css", "h1 { color: red }")
+    local restyled = assert(conn:await "data: ([%w-]+)")
+    assert.not_equal(first, restyled)
+    await_log "pages that are open load again for style.css"
+    server.wait_for(function() return page() == restyled end) -- of the other worker, too
+    assert.equal(restyled, page())
+    assert.equal(0, count "generation 2")
     write("version.lua", "return 'two'")
     assert.equal("again", conn:await "event: (%a+)")
     conn:close()

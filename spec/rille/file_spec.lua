@@ -1,4 +1,5 @@
 --- Files as answers: whole, in part, or not at all.
+local core = require "rille.core"
 local rille = require "rille"
 local lfs = require "lfs"
 
@@ -48,6 +49,13 @@ describe("a file", function()
     assert.same({ "", "0", "text/css; charset=utf-8", "max-age=3600" }, { get("/static/empty.css").body,
       get("/static/empty.css").headers["content-length"], get("/static/empty.css").headers["content-type"],
       get("/static/empty.css").headers["cache-control"] })
+  end)
+
+  it("is asked for again each time while the app is being written", function()
+    local is_dev = core.is_dev
+    finally(function() core.is_dev = is_dev end)
+    core.is_dev = function() return true end
+    assert.same({ "no-cache", "no-cache" }, { get("/download").headers["cache-control"], get("/static/ten.txt").headers["cache-control"] })
   end)
 
   it("is not found outside of its folder", function()
@@ -164,7 +172,7 @@ end)
 
 describe("app:static", function()
   it("says at the start that its folder is not there", function()
-    local core, said = require "rille.core", {}
+    local said = {}
     local log = core.log
     finally(function() core.log = log end)
     function core.log(level, message, key, where)

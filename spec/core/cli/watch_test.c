@@ -124,6 +124,23 @@ static void test_passes_over_what_is_not_the_apps_own(void **state) {
     end(&w);
 }
 
+static void test_tells_code_from_what_pages_show(void **state) {
+    (void)state;
+    watched w = begin();
+    folder_put(&w.f, "routes/site.css", "h1 {}");
+    assert_int_equal(rl_watch_read(w.watch, w.name), RL_WATCH_PAGES);
+    assert_string_equal(w.name, "routes/site.css");
+    folder_put(&w.f, "page.etlua", "<p>");
+    folder_put(&w.f, "app.lua", "return 2");
+    assert_int_equal(rl_watch_read(w.watch, w.name), RL_WATCH_PAGES | RL_WATCH_CODE);
+    assert_string_equal(w.name, "app.lua");
+    folder_put(&w.f, ".page.html", "<p>");
+    folder_put(&w.f, "access.log", "GET /");
+    folder_put(&w.f, "css", "-");
+    assert_int_equal(rl_watch_read(w.watch, w.name), 0);
+    end(&w);
+}
+
 static void test_says_when_the_folder_is_not_there(void **state) {
     (void)state;
     rl_watch *watch;
@@ -162,6 +179,7 @@ int main(void) {
         cmocka_unit_test(test_watches_a_folder_under_its_new_name),
         cmocka_unit_test(test_tells_of_links),
         cmocka_unit_test(test_passes_over_what_is_not_the_apps_own),
+        cmocka_unit_test(test_tells_code_from_what_pages_show),
         cmocka_unit_test(test_says_when_the_folder_is_not_there),
         cmocka_unit_test(test_survives_every_refused_allocation),
     };

@@ -59,6 +59,12 @@ static void the_stamp_tells_code_and_notices_apart(void **state) {
     assert_string_equal(first, again);
     assert_string_not_equal(first, broken);
     assert_string_not_equal(broken, other);
+    rl_news_set_look(news, 1);
+    rl_news_stamp(news, again);
+    rl_news_set_look(news, 2);
+    rl_news_stamp(news, other);
+    assert_string_not_equal(first, again);
+    assert_string_not_equal(again, other);
     served_free(s);
 }
 
