@@ -13,6 +13,9 @@ local timeline = {}
 --- So many statements of one line are a loop: a page that asks three times what it needs is none.
 timeline.MOST_ALIKE = 10
 
+--- What a statement of Rille's own begins with, for which no line of the app's has asked.
+timeline.OWN = "/* rille */ "
+
 local SLOW_MS = 100      -- a statement that is marked: at ten requests a second it is busy all the time
 local MOST_SLOW = 50
 
@@ -76,6 +79,7 @@ local function event_of(event, events)
   event.start, event.took, event.queued = nil, nil, nil
   event.depth = event.parent and events[event.parent].depth + 1 or 0 -- whose parent began before it
   event.is_slow = event.what == "sql" and (event.ms or 0) >= SLOW_MS or nil
+  event.is_own = event.what == "sql" and (event.text or ""):sub(1, #timeline.OWN) == timeline.OWN or nil
 end
 
 -- What it waits for: the newest event without an end, but a task is no wait.
@@ -95,8 +99,8 @@ end
 -- `start_ms`, from the request's start on; `ms`, or nil before its end; `parent`: the place in this list of the event
 -- that it is under, or nil; `depth`, from 0; and of statements `rows`; `lane` ("shared" or "exclusive"); `queued_ms`:
 -- until it was the first on its connection, if it waited; `failed`: the SQLSTATE; `repeated`: how many of this line are
--- alike, when they are ten or more; `is_slow`: 100 ms or more. Of a live request `waiting` is the event that it waits
--- in. Nil when it is not known any more
+-- alike, when they are ten or more; `is_slow`: 100 ms or more; `is_own`: Rille's, not the app's. Of a live request
+-- `waiting` is the event that it waits in. Nil when it is not known any more
 function timeline.request(id)
   local request = core.journal_request(id)
   if not request then
@@ -118,13 +122,13 @@ function timeline.here()
   return slot and timeline.request(core.request_id(slot, epoch)) or nil
 end
 
---- The statements of a request, in the order that they were sent in.
+--- The app's statements of a request, in the order that they were sent in.
 -- @tparam ?string id
 -- @treturn {table,...} as the events of timeline.request
 function timeline.statements(id)
   local request, list = id and timeline.request(id), {}
   for _, event in ipairs(request and request.events or {}) do
-    if event.what == "sql" then
+    if event.what == "sql" and not event.is_own then
       list[#list + 1] = event
     end
   end

@@ -19,6 +19,8 @@ app:get("/slow", function() db:query "select pg_sleep(0.11)" return "ok" end)
 app:get("/held", function() db:transaction(function() db:exec "update things set name = 'x' where id < 4" end) return "ok" end)
 app:get("/wrong", function() db:one "select 1 / 0" end)
 app:get("/after", function() local row = db:one("select name from things where id = $1", 1) db:one "select 1 / 0" return row end)
+local thing = rille.model "things"
+app:get("/model", function() thing:find(1) db:one "select 1 / 0" end)
 app:get("/batch", function() local list = db:batch { { "select 1" }, { "select name from things where id < $1", 4 } } return tostring(#list) end)
 app:get("/cut", function() db:query("select ' " .. ("ä"):rep(2000) .. "'") return "ok" end)
 app:get("/tasks", function() rille.all { function() rille.sleep "1s" end, function() rille.sleep "2s" end } return "ok" end)
@@ -248,6 +250,16 @@ describe("of statements, the record", function()
     local list = api:get("/after").json.error.details.statements
     assert.same({ { "select name from things where id = $1", 1, line "/after", false }, { "select 1 / 0", false, line "/after", "22012" } },
       only(list, "sql", "rows", "at", "failed"))
+  end)
+
+  it("has what Rille asks for by itself, marked as that, and no page of a fault shows it", function()
+    t.expect_fault()
+    local list = api:get("/model").json.error.details.statements
+    assert.equal(2, #list)
+    assert.is_nil(list[1].sql:find("pg_attribute", 1, true))
+    local events = last().events
+    assert.matches("pg_attribute", events[1].text, 1, true)
+    assert.same({ { true }, { false }, { false } }, only(events, "is_own"))
   end)
 
   it("gives a plan of what it has, without the values, and runs nothing", function()

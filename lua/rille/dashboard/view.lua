@@ -88,6 +88,7 @@ return {
 <div class="line"><span class="what <%= event.class %>"><%= event.what %></span>
 <% if event.repeated then %><span class="mark">N+1 ×<%= event.repeated %></span><% end -%>
 <% if event.is_slow then %><span class="mark bad">slow</span><% end -%>
+<% if event.is_own then %><span class="dim">Rille's own: the models' columns</span><% end -%>
 <% if event.failed then %><span class="mark bad">failed <%= event.failed %></span><% end -%>
 <% if event.at then %><code class="at"><%= event.at %></code><% end -%>
 <span class="took"><%= event.ms and show.ms(event.ms) or "open" %></span></div>

@@ -10,12 +10,13 @@
 local core = require "rille.core"
 local errors = require "rille.error"
 local place = require "rille.place"
+local timeline = require "rille.timeline"
 
 local catalogue = {}
 
 -- Of each table: its columns, the indexes that keep values unique, and what else a value may violate.
 -- Types without their lengths: what is bound is cast to them, and a length would cut it in silence.
-local SQL = [[
+local SQL = timeline.OWN .. [[
 select w.name,
   (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, -1), 'is_null', not a.attnotnull,
       'has_default', a.atthasdef or a.attidentity <> '', 'is_given', a.attidentity = 'a' or a.attgenerated <> '')
