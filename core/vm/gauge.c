@@ -33,13 +33,15 @@ static void set_words(lua_State *L, const char *name, const char *words) {
 
 /* ---- this VM ---------------------------------------------------------------------- */
 
-/* gauge_vm() -> { worker, generation, memory, ceiling (bytes; nil: none), live (requests) } */
+/* gauge_vm() -> { worker, generation, memory, ceiling (bytes; nil: none), taken (bytes that were ever asked for),
+ * live (requests) } */
 static int tell_vm(lua_State *L) {
     const rl_vm *vm = rl_vm_check(L);
     lua_createtable(L, 0, 8);
     set_number(L, "worker", vm->worker);
     set_number(L, "generation", (lua_Number)vm->generation);
     set_number(L, "memory", (lua_Number)vm->memory.used);
+    set_number(L, "taken", (lua_Number)vm->memory.taken);
     if (vm->memory.ceiling > 0)
         set_number(L, "ceiling", (lua_Number)vm->memory.ceiling);
     if (vm->app != NULL)

@@ -91,8 +91,10 @@ static void *counting_alloc(void *ud, void *ptr, size_t old_size, size_t new_siz
     if (RL_UNLIKELY(used > memory->mark) && new_size > old_size && !may_use(memory, used))
         return NULL;
     void *block = memory->alloc(memory->alloc_ud, ptr, old_size, new_size);
-    if (block != NULL)
-        memory->used = used;
+    if (block == NULL)
+        return NULL;
+    memory->used = used;
+    memory->taken += new_size > old_size ? new_size - old_size : 0;
     return block;
 }
 

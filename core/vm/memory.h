@@ -23,6 +23,7 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct rl_memory rl_memory;
 
@@ -31,6 +32,7 @@ struct rl_memory {
     lua_Alloc alloc; /* LuaJIT's own, which ours wraps */
     void *alloc_ud;
     size_t used, ceiling; /* bytes of Lua memory, and their bound */
+    uint64_t taken;       /* bytes that were ever asked for: what is not in use any more was collected */
     size_t limit;         /* refused beyond: the ceiling, but more while C is in need */
     size_t mark;          /* tight from here on: below it the allocator only counts */
     lua_State *thrower;   /* never runs; the allocator's own errors start there */

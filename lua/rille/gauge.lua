@@ -11,8 +11,12 @@ local LOOKS_A_TELLING = 4
 local WORST_OF = 60      -- tellings
 local MOST_TEXT = 60000  -- bytes: the board in C has room for little more
 
+local newproxy = newproxy -- apps do not have it
+
 local since
 local is_retired = false
+local collections -- the function that tells how many
+local before -- what was told last: `at`, `taken`
 local worst = {} -- the worst delay before each of the last tellings, the latest first
 
 local function ms(seconds)
@@ -39,11 +43,37 @@ local function text_of(now)
   return text
 end
 
+--- Count the cycles of this VM's collector from now on. LuaJIT says neither when one ends nor how long it took; but each
+-- finalizes what nobody holds.
+-- @treturn function that returns how many have ended
+-- @treturn function that ends the counting
+function gauge.collections()
+  local count, is_over = 0, false
+  local function watch()
+    getmetatable(newproxy(true)).__gc = function()
+      count = count + 1
+      if not is_over then
+        pcall(watch) -- without memory: it is not counted any more
+      end
+    end
+  end
+  watch()
+  return function() return count end, function() is_over = true end
+end
+
+-- How fast the app's Lua asks for memory, which is what the collector has to do.
+local function allocation_rate(taken)
+  local last, now = before, { at = core.uptime(), taken = taken }
+  before = now
+  return last and now.at > last.at and (taken - last.taken) / (now.at - last.at) or 0
+end
+
 local function tell(lag)
   table.insert(worst, 1, lag)
   worst[WORST_OF + 1] = nil
   local now = core.gauge_vm()
   now.since, now.is_retired = since, is_retired or nil
+  now.allocation_rate, now.collections = allocation_rate(now.taken), collections()
   now.lag_ms, now.worst_lag_ms = ms(lag), ms(math.max(unpack(worst)))
   now.tasks, now.task_count = tasks_of()
   core.gauge_put(text_of(now))
@@ -63,11 +93,14 @@ local function look(times)
 end
 
 local function run()
+  local end_count
+  collections, end_count = gauge.collections()
   local lag = look(1)
   while lag do
     tell(lag)
     lag = look(LOOKS_A_TELLING)
   end
+  end_count()
   core.gauge_put(nil)
 end
 

@@ -176,7 +176,8 @@ end
 
 --- The process's VMs, as each was at most a second ago: rille.gauge.
 -- @treturn {table,...} by worker and generation: `worker`; `generation`; `since`, unix time; `memory` and `ceiling`, bytes
--- of Lua's; `live`, requests; `is_retired`: another one has taken over; `lag_ms` and `worst_lag_ms`: how late its loop was
+-- of Lua's; `allocation_rate`, bytes a second; `collections`: cycles of the collector since it began; `live`, requests;
+-- `is_retired`: another one has taken over; `lag_ms` and `worst_lag_ms`: how late its loop was
 -- within the last second, and the last minute; `task_count`: tasks that wait; `tasks`: those that have waited the longest,
 -- 100 at most: `what`, `ms`, `stack`, and where there is one `at`, `route` and `request`, an id
 function timeline.vms()

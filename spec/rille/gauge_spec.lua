@@ -23,6 +23,19 @@ describe("a gauge", function()
     assert.is_true(now.memory > 100000)
   end)
 
+  it("tells how much memory was asked for, and how often it was collected", function()
+    local before, count, stop = core.gauge_vm().taken, gauge.collections()
+    local text = ("x"):rep(2 ^ 20)
+    assert.is_true(core.gauge_vm().taken - before >= #text)
+    for _ = 1, 3 do collectgarbage() end
+    assert.is_true(count() >= 2)
+    stop()
+    collectgarbage() -- what was being watched
+    local last = count()
+    for _ = 1, 3 do collectgarbage() end
+    assert.equal(last, count())
+  end)
+
   it("tells of tasks that wait, the longest first, and bounds what it tells", function()
     core.journal_keep()
     t.clock.freeze()

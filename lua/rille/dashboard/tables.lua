@@ -172,14 +172,16 @@ end
 
 function tables.workers()
   return page("Workers", "Nothing is known of them yet.", { {
-    columns = columns("Worker", "number:Generation", "number:For", "number:Lua memory", "wide:Of at most", "number:Loop lag",
+    columns = columns("Worker", "number:Generation", "number:For", "number:Lua memory", "wide:Of at most",
+      "number:Allocates", "number:Collections", "number:Loop lag",
       "number:Worst in a minute", "number:Requests", "number:Tasks wait"),
     rows = rows_of(timeline.vms(), function(one)
       local name = text(one.worker)
       name.pill = one.is_retired and "ends" or nil
       return {
         name, count(one.generation), text(show.span(core.wall() - one.since)), bytes(one.memory),
-        bar("half", one.memory, one.ceiling), ms(one.lag_ms), ms(one.worst_lag_ms, (one.worst_lag_ms or 0) >= show.LATE_MS),
+        bar("half", one.memory, one.ceiling), text(show.bytes(one.allocation_rate) .. "/s"), count(one.collections),
+        ms(one.lag_ms), ms(one.worst_lag_ms, (one.worst_lag_ms or 0) >= show.LATE_MS),
         count(one.live), count(one.task_count),
       }
     end),
