@@ -166,6 +166,20 @@ describe("the dashboard in a browser", function()
     browser:complaints() -- among them the answer 500 of the page that said so
   end)
 
+  it("has a button on the page of a fault that writes a spec, which is then shown", function()
+    for _, screen in ipairs(SCREENS) do
+      browser:be_screen(screen.width, screen.height, screen)
+      browser:go(home .. "/fails")
+      assert.is_false(browser:scrolls_sideways(), screen.name)
+    end
+    browser:be_screen(1280, 900)
+    browser:click "form button"
+    await "return location.pathname === '/_rille/specs/get_fails_spec.lua'"
+    assert.matches('t:client():get("/fails"', text "main pre", 1, true)
+    assert.matches('t:client():get("/fails"', assert(shell.read_file(dir .. "/spec/get_fails_spec.lua")), 1, true)
+    browser:complaints() -- among them the answers 500
+  end)
+
   it("leaves a page alone whose policy keeps the script out", function()
     browser:go(home .. "/strict")
     assert.equal(0, browser:count "script")
