@@ -146,7 +146,7 @@ describe("threads", function()
       local fifo = os.tmpname()
       os.execute(("rm -f %s && mkfifo %s"):format(fifo, fifo))
       finally(function()
-        io.open(fifo, "w"):close()
+        io.open(fifo, "r+"):close() -- both ends: to open one alone waits for who has the other
         os.remove(fifo)
       end)
       assert_cancelled(begun("blocking", { fifo = fifo }, own))
