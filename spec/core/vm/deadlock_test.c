@@ -185,8 +185,11 @@ static const char *noted_of(const served *s) {
 static void a_late_request_is_told_of_whose_tasks_all_waited_for_others(void **state) {
     (void)state;
     served *s = served_opened(LATE "route('GET', '/stuck', function()\n"
-                                   "  for _ = 1, 2 do core.spawn(false, function() stuck(1000) end) end\n"
-                                   "  return stuck(5)\n"
+                                   "  local waiting = 0\n"
+                                   "  local function wait() waiting = waiting + 1 stuck(1e6) end\n"
+                                   "  for _ = 1, 2 do core.spawn(false, wait) end\n"
+                                   "  while waiting < 2 do core.sleep(1) end\n"
+                                   "  return stuck(2)\n"
                                    "end)");
     feed(s->w, GET("/stuck"));
     await_answers(s, 1);
