@@ -1,4 +1,5 @@
 --- The order of app:on_start and app:on_stop, and what one that fails means.
+local clock = require "rille.test.clock"
 local core = require "rille.core"
 local lifecycle = require "rille.lifecycle"
 local rille = require "rille"
@@ -71,6 +72,7 @@ describe("the lifecycle", function()
   end)
 
   it("names where the app asked for what still runs when its time is over", function()
+    clock.freeze()
     local line = debug.getinfo(1, "l").currentline
     local pool = rille.pool()
     local resources = rille.resources { create = function() rille.sleep(100) end, acquire_timeout = 100 }
@@ -80,7 +82,7 @@ describe("the lifecycle", function()
     for _ = 1, 2 do
       pool:submit(rille.sleep, 100)
     end
-    rille.sleep "1ms"
+    rille.sleep "1ms" -- until all of it waits
     lifecycle "cut"
     local told = table.concat(lines, "\n")
     for at, count in pairs { [1] = 2, [2] = 1, [3] = 1, [4] = 1 } do
