@@ -25,10 +25,11 @@ function behalf.here()
 end
 
 --- The id of that request.
--- @treturn ?string nil outside of requests
+-- @treturn ?string nil outside of requests, and when the one that something was begun for is over
 function behalf.request_id()
   local slot, epoch = behalf.here()
-  return slot and core.request_id(slot, epoch)
+  local ok, id = pcall(core.request_id, slot, epoch)
+  return slot and ok and id or nil
 end
 
 local function ended(here, ...)

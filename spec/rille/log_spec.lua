@@ -1,4 +1,5 @@
 --- What reaches the log of what an app says.
+local behalf = require "rille.behalf"
 local clock = require "rille.test.clock"
 local core = require "rille.core"
 local rille = require "rille"
@@ -82,6 +83,23 @@ describe("the log", function()
       { "info", "handler", { a = 1, request_id = id } }, { "info", "task", { request_id = id } },
       { "info", "module", { module = "mail", request_id = id } }, { "info", "for several", {} }, { "info", "after", { request_id = id } },
     }, lines)
+  end)
+
+  it("is written all the same when the request that it is for is over", function()
+    clock.freeze()
+    local app = rille.app()
+    app:get("/", function(c)
+      rille.background(behalf.run, behalf.whom(), function()
+        rille.log.info "while"
+        rille.sleep "1s"
+        rille.log.info "later"
+      end)
+      rille.sleep "1ms"
+      return c.request_id
+    end)
+    local id = rille.test(app):client():get("/").body
+    rille.sleep "2s"
+    assert.same({ { "info", "while", { request_id = id } }, { "info", "later", {} } }, lines)
   end)
 
   it("of a task that failed unheard carries it, too", function()
