@@ -24,11 +24,9 @@ void rl_conn_open(rl_server *server, rl_stream *stream, rl_door door) {
     conn->stream = stream;
     conn->door = door;
     server->open[door]++;
-    rl_parser_init(&conn->parser, &server->limits->parser, &rl_conn_parser_events, conn);
     rl_timer_init(&conn->timer, on_timer);
     rl_list_init(&conn->requests);
     rl_list_init(&conn->flush_link);
-    rl_buf_init(&conn->held, 2 * RL_CONN_HELD_MOST);
     rl_list_push_back(&server->conns, &conn->link);
     server->stats.connections++;
     atomic_fetch_add_explicit(server->limits->connections, 1, memory_order_relaxed);
@@ -40,8 +38,7 @@ void rl_conn_open(rl_server *server, rl_stream *stream, rl_door door) {
 
 static void on_closed(void *owner) {
     rl_conn *conn = owner;
-    rl_parser_clear(&conn->parser);
-    rl_buf_clear(&conn->held);
+    rl_server_give_input(conn->server, conn->input);
     if (conn->out != NULL)
         rl_server_give_buf(conn->server, conn->out);
     if (conn->sending != NULL)
@@ -115,7 +112,7 @@ void rl_conn_close(rl_conn *conn) {
 
 bool rl_conn_is_idle(const rl_conn *conn) {
     return rl_list_is_empty(&conn->requests) && conn->out == NULL && conn->sending == NULL &&
-           (conn->reading == NULL || !rl_parser_has_begun(&conn->parser));
+           (conn->reading == NULL || !rl_parser_has_begun(&conn->input->parser));
 }
 
 static void on_read(void *owner, rl_slice bytes) {
@@ -165,7 +162,8 @@ static void linger(rl_conn *conn) {
     conn->is_lingering = true;
     conn->discarded = 0;
     conn->ended_ms = rl_loop_now_ms(conn->server->loop);
-    rl_buf_clear(&conn->held);
+    if (conn->input != NULL)
+        rl_buf_clear(&conn->input->held);
     if (conn->reading != NULL) {
         rl_request_drop(conn->reading);
         conn->reading = NULL;
@@ -191,7 +189,7 @@ static uint64_t deadline(const rl_conn *conn) {
         return conn->ended_ms + limits->half_close_grace_ms;
     if (conn->reading != NULL && conn->reading->has_head)
         return is_body_awaited(conn->reading) ? conn->progress_ms + limits->body_timeout_ms : UINT64_MAX;
-    if (conn->reading != NULL && rl_parser_has_begun(&conn->parser))
+    if (conn->reading != NULL && rl_parser_has_begun(&conn->input->parser))
         return conn->head_ms + limits->header_timeout_ms;
     if (!rl_list_is_empty(&conn->requests))
         return UINT64_MAX; /* the request has a deadline of its own */
@@ -217,6 +215,15 @@ static void input_is_over(rl_conn *conn) {
     conn->is_closing = true;
 }
 
+/* Everything is answered, and no request has begun. */
+static void rest(rl_conn *conn) {
+    conn->idle_ms = rl_loop_now_ms(conn->server->loop);
+    if (rl_conn_held_len(conn) > 0)
+        return;
+    rl_server_give_input(conn->server, conn->input);
+    conn->input = NULL;
+}
+
 /* After every event: send, read or not, close or not, and for how long. */
 void rl_conn_settle(rl_conn *conn) {
     if (conn->is_dead)
@@ -226,15 +233,13 @@ void rl_conn_settle(rl_conn *conn) {
         rl_conn_go_on(conn); /* what waited for the socket to take more */
     if (conn->is_dead)
         return;
-    if (conn->peer_ended && conn->reading != NULL && rl_buf_len(&conn->held) == 0)
+    if (conn->peer_ended && conn->reading != NULL && rl_conn_held_len(conn) == 0)
         input_is_over(conn);
     bool is_quiet = rl_list_is_empty(&conn->requests) && conn->out == NULL && conn->sending == NULL;
     if (is_quiet && !conn->is_lingering) {
-        if (conn->reading == NULL) {
-            conn->idle_ms = rl_loop_now_ms(conn->server->loop);
-            rl_parser_clear(&conn->parser);
-        }
-        if (conn->peer_ended && (rl_buf_len(&conn->held) == 0 || conn->is_closing)) {
+        if (conn->reading == NULL)
+            rest(conn);
+        if (conn->peer_ended && (rl_conn_held_len(conn) == 0 || conn->is_closing)) {
             end(conn, false);
             return;
         }
@@ -242,7 +247,7 @@ void rl_conn_settle(rl_conn *conn) {
             linger(conn);
     }
     if (!conn->is_lingering && !conn->peer_ended) {
-        if (rl_buf_len(&conn->held) >= RL_CONN_HELD_MOST)
+        if (rl_conn_held_len(conn) >= RL_CONN_HELD_MOST)
             rl_stream_pause(conn->stream);
         else
             rl_stream_resume(conn->stream);
@@ -310,7 +315,7 @@ static void on_timer(rl_timer *timer) {
         tell_gone(conn);
     } else if (conn->reading != NULL && conn->reading->has_head) {
         rl_conn_refuse(conn, 408, "the body did not come in time");
-    } else if (conn->reading != NULL && rl_parser_has_begun(&conn->parser)) {
+    } else if (conn->reading != NULL && rl_parser_has_begun(&conn->input->parser)) {
         rl_conn_refuse(conn, 408, "the request's head did not come in time");
     } else {
         end(conn, false);

@@ -5,6 +5,10 @@
  *                         out  <------+          +--> r2.held until r1 is out
  *   write <-- sending <-- out
  *
+ * The parser, and what is held, are an rl_input of the server's pool. A connection has one from the
+ * first byte of a request until it has nothing to do. An idle one takes less than 500 bytes, and half of
+ * them are its stream's.
+ *
  * Answers go out in the order of the requests. Requests run one after another
  * unless all of them are GET or HEAD. Bytes that may not be parsed yet (a
  * request is running, or the client does not read its answers) are held, and
@@ -26,18 +30,25 @@ enum {
     RL_CONN_OUT_MOST = 1024 * 1024 * 1024 /* the ceiling of one answer */
 };
 
+/* What a connection needs while requests come in. */
+typedef struct rl_input rl_input;
+struct rl_input {
+    rl_parser parser;
+    rl_buf held;    /* received, not parsed yet */
+    rl_input *next; /* in the pool */
+};
+
 struct rl_conn {
     rl_list link; /* in the server's connections */
     rl_server *server;
     rl_stream *stream;
     rl_door door;
-    rl_parser parser;
+    rl_input *input; /* NULL: none has come since it went idle */
     rl_timer timer;
     rl_list requests;    /* live, in the order of arrival; their heads are whole */
     rl_request *reading; /* whose head or body is being read; NULL between requests */
     rl_buf *out;         /* to be sent; NULL: nothing */
     rl_buf *sending;     /* being sent by the stream */
-    rl_buf held;         /* received, not parsed yet */
     size_t queued;       /* bytes the stream had still to send when we last looked */
     uint64_t idle_ms;     /* since when nothing is going on */
     uint64_t head_ms;     /* when the current head began, or its body was asked for */
@@ -52,6 +63,11 @@ struct rl_conn {
     bool peer_ended;
     rl_list flush_link; /* among the server's to_flush, or alone */
 };
+
+/* Bytes received, not parsed yet. */
+static inline size_t rl_conn_held_len(const rl_conn *conn) {
+    return conn->input == NULL ? 0 : rl_buf_len(&conn->input->held);
+}
 
 /* Takes the stream over; closes it when memory ran out. */
 void rl_conn_open(rl_server *server, rl_stream *stream, rl_door door);
@@ -116,6 +132,8 @@ struct rl_server {
     rl_list free_requests;
     rl_buf **free_bufs;
     size_t free_buf_count;
+    rl_input *free_inputs;
+    size_t free_input_count;
     uint64_t live; /* dispatched, not over */
     uint64_t open[RL_DOOR_COUNT]; /* connections */
     rl_server_stats stats;
@@ -146,6 +164,10 @@ static inline void rl_server_give(rl_server *server, rl_request *request) {
 /* An empty buffer from the pool; NULL without memory. */
 rl_buf *rl_server_take_buf(rl_server *server);
 void rl_server_give_buf(rl_server *server, rl_buf *buf);
+/* One for `conn`, which has to give it back; NULL without memory. */
+rl_input *rl_server_take_input(rl_server *server, rl_conn *conn);
+/* NULL is allowed. */
+void rl_server_give_input(rl_server *server, rl_input *input);
 /* The Server and Date lines of this second, RL_DATE_LEN bytes. */
 const char *rl_server_date(rl_server *server);
 void rl_server_end_entry(rl_request *request);

@@ -157,15 +157,23 @@ static bool may_parse(const rl_conn *conn) {
     return rl_list_is_empty(&conn->requests) || may_follow(RL_CONTAINER(conn->requests.prev, rl_request, link));
 }
 
+/* NULL without memory. */
+static rl_input *input_of(rl_conn *conn) {
+    if (conn->input == NULL)
+        conn->input = rl_server_take_input(conn->server, conn);
+    return conn->input;
+}
+
 static bool begin_request(rl_conn *conn) {
-    conn->reading = rl_request_acquire(conn->server, conn);
+    rl_input *input = input_of(conn);
+    conn->reading = input == NULL ? NULL : rl_request_acquire(conn->server, conn);
     if (conn->reading == NULL) {
         rl_conn_abort(conn);
         return false;
     }
     conn->reading->door = conn->door;
     conn->head_ms = rl_loop_now_ms(conn->server->loop);
-    rl_parser_begin(&conn->parser, &conn->reading->head);
+    rl_parser_begin(&input->parser, &conn->reading->head);
     return true;
 }
 
@@ -211,10 +219,11 @@ static rl_slice parse(rl_conn *conn, rl_slice bytes) {
         if (conn->reading == NULL && !begin_request(conn))
             break;
         size_t used;
-        rl_parse got = rl_parser_execute(&conn->parser, bytes, &used);
+        rl_parser *parser = &conn->input->parser;
+        rl_parse got = rl_parser_execute(parser, bytes, &used);
         bytes = rl_slice_of(bytes.ptr + used, bytes.len - used);
         if (got == RL_PARSE_REFUSED)
-            rl_conn_refuse(conn, conn->parser.status, conn->parser.reason);
+            rl_conn_refuse(conn, parser->status, parser->reason);
         else
             hand_up(conn, conn->reading, got);
     }
@@ -224,15 +233,16 @@ static rl_slice parse(rl_conn *conn, rl_slice bytes) {
 }
 
 static void parse_held(rl_conn *conn) {
-    if (rl_buf_len(&conn->held) == 0 || !may_parse(conn))
+    if (rl_conn_held_len(conn) == 0 || !may_parse(conn))
         return;
-    rl_slice held = rl_buf_live(&conn->held);
+    rl_buf *buf = &conn->input->held; /* which stays while there is something in it */
+    rl_slice held = rl_buf_live(buf);
     rl_slice rest = parse(conn, held);
     if (conn->is_dead)
         return;
-    rl_buf_consume(&conn->held, held.len - rest.len);
-    if (rl_buf_len(&conn->held) == 0)
-        rl_buf_clear(&conn->held);
+    rl_buf_consume(buf, held.len - rest.len);
+    if (rl_buf_len(buf) == 0)
+        rl_buf_clear(buf);
 }
 
 void rl_conn_go_on(rl_conn *conn) {
@@ -265,7 +275,10 @@ void rl_conn_on_body_moved(rl_body *body, int status) {
 }
 
 void rl_conn_take(rl_conn *conn, rl_slice bytes) {
-    rl_slice rest = rl_buf_len(&conn->held) > 0 ? bytes : parse(conn, bytes);
-    if (rest.len > 0 && !conn->is_closing && !conn->is_dead && rl_buf_append(&conn->held, rest) != RL_OK)
+    rl_slice rest = rl_conn_held_len(conn) > 0 ? bytes : parse(conn, bytes);
+    if (rest.len == 0 || conn->is_closing || conn->is_dead)
+        return;
+    rl_input *input = input_of(conn);
+    if (input == NULL || rl_buf_append(&input->held, rest) != RL_OK)
         rl_conn_abort(conn);
 }

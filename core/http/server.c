@@ -10,6 +10,7 @@
 enum {
     MOST_ADMINS = 64, /* connections: a page of the dashboard has one or two */
     POOLED_BUFS = 256,
+    POOLED_INPUTS = 256,
     POOLED_BUF_CAP = 64 * 1024 /* a larger one is given back: one big answer must not stay */
 };
 
@@ -82,6 +83,11 @@ void rl_server_free(rl_server *server) {
         rl_mem_free(buf);
     }
     rl_mem_free(server->free_bufs);
+    while (server->free_inputs != NULL) {
+        rl_input *input = server->free_inputs;
+        server->free_inputs = input->next;
+        rl_mem_free(input);
+    }
     rl_mem_free(server);
 }
 
@@ -105,6 +111,36 @@ void rl_server_give_buf(rl_server *server, rl_buf *buf) {
     else
         rl_buf_reset(buf);
     server->free_bufs[server->free_buf_count++] = buf;
+}
+
+rl_input *rl_server_take_input(rl_server *server, rl_conn *conn) {
+    rl_input *input = server->free_inputs;
+    if (input != NULL) {
+        server->free_inputs = input->next;
+        server->free_input_count--;
+        input->parser.owner = conn;
+        return input;
+    }
+    input = rl_mem_alloc(sizeof *input);
+    if (input == NULL)
+        return NULL;
+    rl_parser_init(&input->parser, &server->limits->parser, &rl_conn_parser_events, conn);
+    rl_buf_init(&input->held, 2 * RL_CONN_HELD_MOST);
+    return input;
+}
+
+void rl_server_give_input(rl_server *server, rl_input *input) {
+    if (input == NULL)
+        return;
+    rl_parser_clear(&input->parser);
+    rl_buf_clear(&input->held);
+    if (server->free_input_count == POOLED_INPUTS) {
+        rl_mem_free(input);
+        return;
+    }
+    input->next = server->free_inputs;
+    server->free_inputs = input;
+    server->free_input_count++;
 }
 
 const char *rl_server_date(rl_server *server) {

@@ -109,7 +109,7 @@ static void a_client_that_sends_on_is_not_read(void **state) {
         feed_bytes(w, GET("/b"), strlen(GET("/b")));
     assert_false(w->is_reading);
     rl_conn *conn = w->stream.owner;
-    assert_in_range(rl_buf_len(&conn->held), RL_CONN_HELD_MOST, 2 * RL_CONN_HELD_MOST);
+    assert_in_range(rl_conn_held_len(conn), RL_CONN_HELD_MOST, 2 * RL_CONN_HELD_MOST);
     answer(w, 0, "first");
     for (size_t i = 1; i < 10; i++) {
         turn(w);

@@ -137,6 +137,25 @@ static void big_buffers_are_given_back(void **state) {
     wire_free(w);
 }
 
+static void a_connection_has_a_parser_only_while_it_is_busy(void **state) {
+    (void)state;
+    wire *w = wire_opened();
+    const rl_conn *conn = w->stream.owner;
+    assert_null(conn->input);
+    feed(w, "GET /a HTTP/1.1\r\n");
+    assert_non_null(conn->input);
+    feed(w, "Host: x\r\n\r\n");
+    answer(w, 0, "text");
+    turn(w);
+    assert_null(conn->input);
+    assert_int_equal(w->server->free_input_count, 1);
+    feed(w, GET("/b"));
+    assert_non_null(conn->input);
+    assert_int_equal(w->server->free_input_count, 0);
+    assert_in_range(sizeof *conn, 0, 224); /* with its stream, and what malloc takes: 500 */
+    wire_free(w);
+}
+
 static void open_and_serve(void) {
     wire *w = wire_new();
     if (wire_open(w))
@@ -161,6 +180,7 @@ int main(void) {
         cmocka_unit_test(it_counts),
         cmocka_unit_test(a_request_is_found_by_slot_and_epoch_while_it_lives),
         cmocka_unit_test(big_buffers_are_given_back),
+        cmocka_unit_test(a_connection_has_a_parser_only_while_it_is_busy),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
