@@ -312,15 +312,16 @@ void rl_sched_report_slow(const rl_vm *vm, const char *who, uint64_t took_ns) {
     rl_log_write(vm->log, RL_LOG_WARN, "Lua ran long without a wait: everybody else on the worker waited", fields, 2);
 }
 
-/* One task, until its next wait. A clock to a few milliseconds will do to notice what holds the worker for fifty. */
-static uint64_t run_one(rl_sched *sched, rl_task *task, uint64_t began_ns) {
+/* One task, until its next wait. A coarse clock notices what holds the worker for long; what has no name has no report. */
+static uint64_t run_one(rl_sched *sched, rl_task *task, uint64_t now_ns) {
     const char *name = task->name;
+    uint64_t began_ns = name == NULL || now_ns != 0 ? now_ns : rl_clock_coarse_ns();
     if (task->is_fresh)
         start_in_turn(task);
     else
         continue_in_turn(task);
-    uint64_t now_ns = rl_clock_coarse_ns();
-    if (RL_UNLIKELY(now_ns - began_ns > RL_SLOW_TURN_NS) && name != NULL)
+    now_ns = name == NULL ? 0 : rl_clock_coarse_ns();
+    if (name != NULL && RL_UNLIKELY(now_ns - began_ns > RL_SLOW_TURN_NS))
         rl_sched_report_slow(sched->vm, name, now_ns - began_ns);
     return now_ns;
 }
@@ -337,7 +338,7 @@ static bool run_ready(rl_turn *turn) {
     rl_sched *sched = RL_CONTAINER(turn, rl_sched, turn);
     if (rl_list_is_empty(&sched->ready))
         return false;
-    uint64_t began_ns = rl_clock_ns(), last_ns = rl_clock_coarse_ns();
+    uint64_t began_ns = rl_clock_ns(), last_ns = 0; /* unknown */
     for (int resumes = 1; resumes <= MOST_RESUMES; resumes++) {
         rl_list *link = take_next(sched);
         if (link == NULL)

@@ -1,5 +1,8 @@
 #include "vm/sched.h"
 
+#include <unistd.h>
+
+#include "base/log.h"
 #include "vm/rig.h"
 
 static void a_task_returns_its_results(void **state) {
@@ -114,6 +117,30 @@ static void a_seed_draws_the_order_in_which_tasks_run(void **state) {
     rig_free(r);
 }
 
+static void what_runs_long_without_a_wait_is_told_by_its_name(void **state) {
+    (void)state;
+    char name[] = "/tmp/rille-log-XXXXXX", text[1024];
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    unlink(name);
+    rl_log *log;
+    assert_int_equal(rl_log_open(fd, RL_LOG_JSON, RL_LOG_INFO, &log), RL_OK);
+    rig *r = rig_opened();
+    r->vm->log = log;
+    start(r, "return 'has no name, and is not timed'");
+    /* That much of the processor, whatever else runs on the machine: ten more than is slow, as the clock is a coarse one. */
+    start(r, "local begin = os.clock() repeat until os.clock() - begin > 0.06")->task.name = "/slow";
+    drive(r, 100);
+    rig_free(r);
+    rl_log_close(log);
+    ssize_t len = pread(fd, text, sizeof text - 1, 0);
+    close(fd);
+    assert_true(len > 0);
+    text[len] = '\0';
+    assert_non_null(strstr(text, "Lua ran long without a wait"));
+    assert_non_null(strstr(text, "\"route\":\"/slow\""));
+}
+
 static void an_abandoned_coroutine_is_never_resumed(void **state) {
     (void)state;
     rig *r = rig_opened();
@@ -224,6 +251,7 @@ int main(void) {
         cmocka_unit_test(two_tasks_that_wake_each_other_do_not_starve_a_timer),
         cmocka_unit_test(one_turn_resumes_a_bounded_number_of_tasks),
         cmocka_unit_test(a_seed_draws_the_order_in_which_tasks_run),
+        cmocka_unit_test(what_runs_long_without_a_wait_is_told_by_its_name),
         cmocka_unit_test(an_abandoned_coroutine_is_never_resumed),
         cmocka_unit_test(a_task_may_be_abandoned_before_its_first_resume),
         cmocka_unit_test(a_task_may_be_abandoned_in_the_run_queue),
