@@ -97,13 +97,15 @@ local function finish(task, fn, ok, ...)
   ended(task, fn)
 end
 
+-- A coroutine begins here, and LuaJIT compiles no tail call to a vararg function from there: finish is called otherwise.
 local function run(task)
   local fn, arguments = task.first, task.rest
   if arguments then
     task.rest = false
-    return finish(task, fn, xpcall(fn, with_trace, unpack(arguments, 1, arguments.count)))
+    finish(task, fn, xpcall(fn, with_trace, unpack(arguments, 1, arguments.count)))
+  else
+    finish(task, fn, xpcall(fn, with_trace))
   end
-  return finish(task, fn, xpcall(fn, with_trace))
 end
 
 -- The end itself went wrong (no memory, a mistake of ours), wherever it had got to: nobody may wait for the rest.
