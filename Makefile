@@ -174,7 +174,7 @@ c-tests: $(C_TESTS:%.c=$(O)/%)
 
 # What several threads share, for SAN=thread.
 THREAD_TESTS := $(addprefix spec/core/,base/log loop/loop loop/job loop/prompt pg/crew pg/budget pg/supply pg/audience pg/listener vm/thread \
-	sync/queue sync/channel sync/topics sync/store)
+	sync/queue sync/channel sync/topics sync/store cli/notice)
 thread-tests: $(THREAD_TESTS:%=$(O)/%_test)
 
 .PRECIOUS: $(O)/spec/core/%.o $(O)/%.o
