@@ -23,9 +23,9 @@ struct rl_backend;
 struct rl_errand;
 
 typedef struct rl_batch_item {
-    rl_query query;
-    rl_lesson *lesson; /* held from the start to the end; NULL when memory ran out */
     rl_batch *batch;
+    rl_lesson *lesson; /* held from the start to the end; NULL when memory ran out */
+    rl_query query;
 } rl_batch_item;
 
 struct rl_batch {

@@ -62,9 +62,8 @@ void rl_dispatch_detach(rl_backend *backend, rl_query *query) {
     if (query->copy != NULL)
         rl_copy_end(query->copy);
     backend->dirty = backend->dirty || query->script;
-    rl_slice sql = rl_slice_of(rl_query_sql(query), query->sql_len);
     if (query->unprepared)
-        backend->dirty = backend->dirty || !rl_sql_classify(sql).plain;
+        backend->dirty = backend->dirty || !rl_sql_classify(rl_slice_of(rl_query_sql(query), query->sql_len)).plain;
     release_statement(backend, query);
 }
 

@@ -48,7 +48,8 @@ void rl_query_reset_answer(rl_query *query) {
 
 void rl_query_clear(rl_query *query) {
     rl_query_reset_answer(query);
-    rl_buf_clear(&query->own);
+    if (query->text == &query->own)
+        rl_buf_clear(&query->own);
     if (query->params != query->few)
         rl_mem_free(query->params);
     use_few(query);
