@@ -153,12 +153,13 @@ static void choose_mold(lua_State *L, rl_vm_pg_rows *rows, uint32_t i) {
     rl_vm_pg_rows_mold(rows, lua_istable(L, -1) ? lua_gettop(L) : 0);
 }
 
-/* pg_batch_results(bigint_is_string, list) -> a list of rows, counts and errors in the
- * statements' order, and the place of the first error; or nil and an error. The list is pg_batch's. */
+/* pg_batch_results(bigint_is_string[, list]) -> a list of rows, counts and errors in the
+ * statements' order, and the place of the first error; or nil and an error. The list is pg_batch's,
+ * wanted where one of its items has a mold. */
 static int results(lua_State *L) {
     bool bigint_is_string = lua_toboolean(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
+    bool has_molds = lua_istable(L, 2);
     rl_errand *errand = rl_pg_check_answer(L);
     if (errand->batch == NULL)
         return luaL_error(L, "no batch has been answered here");
@@ -170,13 +171,15 @@ static int results(lua_State *L) {
     rl_vm_pg_rows rows;
     rl_vm_pg_rows_begin(&rows, L, bigint_is_string, why, sizeof why);
     lua_createtable(L, (int)batch->count, 0);
+    int list = lua_gettop(L);
     uint32_t first_failed = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
-        choose_mold(L, &rows, i);
+        if (has_molds)
+            choose_mold(L, &rows, i);
         if (!push_result(L, &batch->items[i].query, &rows, &odd) && first_failed == 0)
             first_failed = i + 1;
-        lua_rawseti(L, -3, (int)i + 1);
-        lua_pop(L, 1);
+        lua_rawseti(L, list, (int)i + 1);
+        lua_settop(L, list);
     }
     rl_errand_drop(errand);
     if (first_failed == 0)

@@ -8,7 +8,7 @@ local function check_list(self, list)
   if type(list) ~= "table" then
     place.blame("db:batch takes a list of statements, { {sql, …}, … }: got a " .. type(list))
   end
-  local widths = {}
+  local widths, has_molds = {}, false
   for i, item in ipairs(list) do
     if type(item) ~= "table" or type(item[1]) ~= "string" then
       place.blame(("statement %d of the batch is { sql, … }: got a %s"):format(i,
@@ -18,23 +18,24 @@ local function check_list(self, list)
       place.blame(("statement %d: db:read() takes statements that only read"):format(i))
     end
     widths[i] = item.n or table.maxn(item)
+    has_molds = has_molds or item.mold ~= nil
   end
   for key in pairs(list) do
     if key ~= "atomic" and (type(key) ~= "number" or not list[key] or key > #widths) then
       place.blame("a batch is a list of statements, with `atomic` beside them: it has " .. tostring(key))
     end
   end
-  return widths
+  return widths, has_molds
 end
 
 -- Sends the list and gives its results back, and the place of the first failure.
-local function send(self, list, is_atomic, widths)
+local function send(self, list, is_atomic, widths, has_molds)
   local case, why = core.pg_batch(self:lanes(), self.how, list, is_atomic, widths)
   if is_atomic and why then -- the frame's first statement is not the caller's
     why = why:gsub("^statement (%d+)", function(number) return "statement " .. number - 1 end)
   end
   statement.await(case, why)
-  local results, failed = core.pg_batch_results(self.bigint_is_string, list)
+  local results, failed = core.pg_batch_results(self.bigint_is_string, has_molds and list)
   if not results then
     error(statement.explain(failed), 0)
   end
@@ -75,13 +76,13 @@ local function inner(results, failed, count)
   return own, failed and math.max(failed - 1, 1)
 end
 
-local function run_atomic(self, list, widths)
+local function run_atomic(self, list, widths, has_molds)
   local _, is_held, is_open = transactions.here(self)
   local savepoint = is_held and is_open and "rl_batch"
   local first = savepoint and "savepoint rl_batch" or self.is_read and "begin read only" or "begin"
   local last = savepoint and "release savepoint rl_batch" or "commit"
   local whole, wider = between(first, list, widths, last)
-  local results, failed = send(self, whole, true, wider)
+  local results, failed = send(self, whole, true, wider, has_molds)
   if failed and savepoint then
     pcall(transactions.run_held, self, "rollback to savepoint rl_batch")
   end
@@ -92,11 +93,11 @@ end
 -- a failure takes one of them away, and the next run may meet another.
 local MOST_RUNS = 100
 
-local function run_atomic_on_new_plans(self, list, widths)
+local function run_atomic_on_new_plans(self, list, widths, has_molds)
   local is_inside = core.pg_transaction(self:lanes()) -- whose earlier statements saw the old table
   local results, failed
   for _ = 1, is_inside and 1 or MOST_RUNS do
-    results, failed = run_atomic(self, list, widths)
+    results, failed = run_atomic(self, list, widths, has_molds)
     if not (failed and results[failed].of_plan) then
       break
     end
@@ -116,15 +117,15 @@ local Db = {}
 -- has those of all, the errors in their places
 function Db:batch(list)
   statement.lanes(self)
-  local widths = check_list(self, list)
+  local widths, has_molds = check_list(self, list)
   if #list == 0 then
     return {}
   end
   local results, failed
   if list.atomic then
-    results, failed = run_atomic_on_new_plans(self, list, widths)
+    results, failed = run_atomic_on_new_plans(self, list, widths, has_molds)
   else
-    results, failed = send(self, list, false, widths)
+    results, failed = send(self, list, false, widths, has_molds)
   end
   if failed then
     raise(results, failed)
