@@ -1,12 +1,16 @@
 #include "vm/memory.h"
 
 #include <luajit.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/buf.h"
 
 enum {
     RESERVE = 256 * 1024, /* C's, past the ceiling */
+    ROOMY_SHARE = 64,     /* of the ceiling: one part */
+    ROOMY_PAUSE = 1000,   /* percent: the share is what ends it */
+    USUAL_PAUSE = 200,    /* percent, LuaJIT's own: collect again when as much has come as lives */
     TIGHT_PAUSE = 110,    /* percent: collect again when a tenth has come */
     TIGHT_STEPMUL = 1000, /* percent: ten times as fast as memory is taken */
     WHOLE_CYCLE = 0       /* percent, as LuaJIT takes it: do not stop before the end */
@@ -35,19 +39,45 @@ static void leave_machine_code(lua_State *L, lua_Debug *ar) {
     memory->is_flushed = true;
 }
 
-/* For the allocator: nothing here does more than set a number in the VM. */
+/* One that the app has chosen stays. */
+static void change_pause(lua_State *L, int from, int to) {
+    int was = lua_gc(L, LUA_GCSETPAUSE, to);
+    if (was != from)
+        lua_gc(L, LUA_GCSETPAUSE, was);
+}
+
+static void set_marks(rl_memory *memory) {
+    size_t ceiling = memory->ceiling, usual_mark = ceiling - ceiling / 4;
+    memory->mark = memory->is_roomy ? ceiling / ROOMY_SHARE : usual_mark;
+    if (memory->is_roomy)
+        memory->relax_at = 0;
+    else
+        memory->relax_at = memory->is_tight ? ceiling / 8 * 5 : ceiling / ROOMY_SHARE / 2;
+    atomic_signal_fence(memory_order_seq_cst); /* a signal's handler may have refused meanwhile */
+    if (memory->refuses)
+        memory->mark = 0;
+}
+
+/* For the allocator: nothing in these two does more than set a number in the VM. */
+static void end_roomy(rl_memory *memory) {
+    memory->is_roomy = false;
+    set_marks(memory);
+    change_pause(memory->L, ROOMY_PAUSE, USUAL_PAUSE);
+    if (lua_gc(memory->L, LUA_GCISRUNNING, 0))
+        lua_gc(memory->L, LUA_GCRESTART, 0); /* begin at once */
+}
+
 static void tighten(rl_memory *memory) {
     lua_State *L = memory->L;
     memory->is_tight = true;
+    set_marks(memory);
     lua_sethook(L, leave_machine_code, LUA_MASKCOUNT, 1);
     memory->pause = lua_gc(L, LUA_GCSETPAUSE, TIGHT_PAUSE);
     memory->stepmul = lua_gc(L, LUA_GCSETSTEPMUL, TIGHT_STEPMUL);
     lua_gc(L, LUA_GCRESTART, 0);
 }
 
-void rl_memory_relax(rl_memory *memory) {
-    if (!memory->is_tight || memory->used > memory->ceiling / 8 * 5)
-        return;
+static void compile_again(rl_memory *memory) {
     lua_State *L = memory->L;
     lua_sethook(L, NULL, 0, 0);
     if (memory->is_jit_off)
@@ -57,17 +87,33 @@ void rl_memory_relax(rl_memory *memory) {
     memory->is_tight = memory->is_jit_off = memory->is_flushed = false;
 }
 
+void rl_memory_relax(rl_memory *memory) {
+    if (memory->used >= memory->relax_at)
+        return;
+    if (memory->is_tight) {
+        compile_again(memory);
+    } else {
+        memory->is_roomy = true;
+        change_pause(memory->L, USUAL_PAUSE, ROOMY_PAUSE);
+    }
+    set_marks(memory);
+}
+
 /* A throw unwinds machine code as it should; only a NULL makes it write. */
 static void throw(rl_memory *memory) {
     memory->has_thrown = true;
     lua_error(memory->thrower);
 }
 
-/* Whether `used` bytes in all may be taken, above the mark. */
+/* Whether `used` bytes in all may be taken, above the mark as it was. */
 static __attribute__((cold, noinline)) bool may_use(rl_memory *memory, size_t used) {
     size_t ceiling = memory->ceiling;
     if (memory->refuses)
         throw(memory);
+    if (memory->is_roomy)
+        end_roomy(memory);
+    if (used <= memory->mark)
+        return true;
     if (!memory->is_tight)
         tighten(memory);
     if (used > ceiling - ceiling / 8)
@@ -115,7 +161,7 @@ void rl_memory_prepare(lua_State *L) {
 
 void rl_memory_set_ceiling(rl_memory *memory, size_t ceiling) {
     memory->ceiling = memory->limit = ceiling;
-    memory->mark = ceiling - ceiling / 4;
+    set_marks(memory);
 }
 
 void rl_memory_refuse(rl_memory *memory) {
@@ -125,7 +171,7 @@ void rl_memory_refuse(rl_memory *memory) {
 
 void rl_memory_allow(rl_memory *memory) {
     memory->refuses = false;
-    memory->mark = memory->ceiling - memory->ceiling / 4;
+    set_marks(memory);
 }
 
 void rl_memory_clear(rl_memory *memory) {

@@ -1,8 +1,12 @@
 /* memory -- how much a VM may take, and what happens near the end of it.
  *
- *   0 ---------------- 3/4 --------- ceiling ---------- 5/4
- *      as Lua likes it  |    tight      |  machine code,  |
- *                       |               |  until it ended |
+ *   0 ----- 1/64 ----------- 3/4 --------- ceiling ---------- 5/4
+ *     roomy  | as Lua likes it |    tight      |  machine code,  |
+ *            |                 |               |  until it ended |
+ *
+ * To collect is to visit all that lives, and what was used last is then out of the
+ * processor's caches. So a small VM is roomy: garbage gathers until a 64th of the
+ * ceiling is in use (16 MB of 1 GB), instead of until it is as much as what lives.
  *
  * A bound for Lua is an allocator that says no, and "not enough memory" raised in
  * its place. Machine code of this LuaJIT (2.1-20230119) cannot take a no: it writes
@@ -34,9 +38,11 @@ struct rl_memory {
     size_t used, ceiling; /* bytes of Lua memory, and their bound */
     uint64_t taken;       /* bytes that were ever asked for: what is not in use any more was collected */
     size_t limit;         /* refused beyond: the ceiling, but more while C is in need */
-    size_t mark;          /* tight from here on: below it the allocator only counts */
+    size_t mark;          /* below it the allocator only counts; beyond it is roomy no more, or gets tight */
+    size_t relax_at;      /* below it rl_memory_relax is of use */
     lua_State *thrower;   /* never runs; the allocator's own errors start there */
     int pause, stepmul;   /* of the collector, when not tight */
+    bool is_roomy;
     bool is_tight, is_jit_off, is_flushed; /* in this order */
     bool has_thrown;
     bool refuses; /* everything */
@@ -65,7 +71,7 @@ static inline void rl_memory_lower(rl_memory *memory, size_t limit) {
 void rl_memory_refuse(rl_memory *memory);
 void rl_memory_allow(rl_memory *memory);
 
-/* Compile again, if memory has come back. Where no Lua runs. */
+/* Compile again, or be roomy again, if memory has come back: `used` is below `relax_at`. Where no Lua runs. */
 void rl_memory_relax(rl_memory *memory);
 /* Whether an error since the last time it was asked was the allocator's own. */
 bool rl_memory_has_thrown(rl_memory *memory);

@@ -236,7 +236,7 @@ static void resume(rl_task *task, int argc) {
     rl_sched *sched = task->vm->sched;
     rl_memory *memory = &task->vm->memory;
     rl_task *outer = sched->running;
-    if (RL_UNLIKELY(memory->is_tight) && outer == NULL)
+    if (RL_UNLIKELY(memory->used < memory->relax_at) && outer == NULL)
         rl_memory_relax(memory);
     if (task->vm->row != NULL)
         rl_request_pin(task->request, task->name, task->vm->row);

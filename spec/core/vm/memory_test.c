@@ -25,6 +25,74 @@ static void keep(rig *r, double share) {
     forget(r);
 }
 
+/* ---- a small VM ----------------------------------------------------------------------- */
+
+/* Its 64th is 4 MB, and it is roomy again below 2 MB. */
+static rig *large_rig(void) {
+    rig *r = rig_new();
+    assert_true(rig_open(r, (size_t)256 << 20));
+    assert_result(run(r, "collectgarbage() return 'small'"), "small");
+    return r;
+}
+
+/* Makes garbage of so many MB, and returns how much was in use at most, in MB. */
+static double peak(rig *r, double garbage_mb) {
+    char code[200];
+    snprintf(code, sizeof code,
+             "local most = 0 for i = 1, %.0f do last = ('x'):rep(1e4) .. i "
+             "most = math.max(most, collectgarbage('count')) end return most / 1024 .. ''", garbage_mb * 100);
+    double most = strtod(run(r, code)->text, NULL);
+    forget(r);
+    return most;
+}
+
+static void garbage_gathers_while_a_vm_is_small(void **state) {
+    (void)state;
+    rig *r = large_rig();
+    assert_true(r->vm->memory.is_roomy);
+    double live_mb = (double)r->vm->memory.used / (1 << 20);
+    assert_true(peak(r, 3) > 4 * live_mb); /* Lua's own pause would end it at twice */
+    rig_free(r);
+}
+
+static void it_is_collected_at_its_share_of_the_ceiling(void **state) {
+    (void)state;
+    rig *r = large_rig();
+    for (int again = 0; again < 5; again++)
+        assert_true(peak(r, 20) < 8);
+    rig_free(r);
+}
+
+static void a_large_vm_has_as_much_garbage_as_lua_likes(void **state) {
+    (void)state;
+    rig *r = large_rig();
+    run(r, "kept = {} for i = 1, 1000 do kept[i] = ('x'):rep(1e4) .. i end");
+    assert_false(r->vm->memory.is_roomy);
+    assert_result(run(r, "return collectgarbage('setpause', 200)"), "200");
+    run(r, "kept = nil collectgarbage()");
+    assert_result(run(r, "return collectgarbage('setpause', 1000)"), "1000");
+    assert_true(r->vm->memory.is_roomy);
+    rig_free(r);
+}
+
+static void a_pause_that_the_app_has_chosen_stays(void **state) {
+    (void)state;
+    rig *r = large_rig();
+    run(r, "collectgarbage('setpause', 150)");
+    run(r, "kept = {} for i = 1, 1000 do kept[i] = ('x'):rep(1e4) .. i end kept = nil collectgarbage()");
+    assert_result(run(r, "return collectgarbage('setpause', 150)"), "150");
+    rig_free(r);
+}
+
+static void a_collector_that_the_app_has_stopped_stays_so(void **state) {
+    (void)state;
+    rig *r = large_rig();
+    run(r, "collectgarbage('stop') kept = {} for i = 1, 1000 do kept[i] = ('x'):rep(1e4) .. i end");
+    assert_false(r->vm->memory.is_roomy);
+    assert_result(run(r, "return tostring(collectgarbage('isrunning'))"), "false");
+    rig_free(r);
+}
+
 /* ---- near the ceiling ------------------------------------------------------------ */
 
 static void nothing_is_compiled_near_the_ceiling(void **state) {
@@ -142,6 +210,11 @@ static void c_has_a_reserve_however_full_the_vm_is(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(garbage_gathers_while_a_vm_is_small),
+        cmocka_unit_test(it_is_collected_at_its_share_of_the_ceiling),
+        cmocka_unit_test(a_large_vm_has_as_much_garbage_as_lua_likes),
+        cmocka_unit_test(a_pause_that_the_app_has_chosen_stays),
+        cmocka_unit_test(a_collector_that_the_app_has_stopped_stays_so),
         cmocka_unit_test(nothing_is_compiled_near_the_ceiling),
         cmocka_unit_test(it_compiles_again_once_memory_has_come_back),
         cmocka_unit_test(the_collector_works_harder_meanwhile_only),
