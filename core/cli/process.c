@@ -97,6 +97,8 @@ static int hear_supervisor(process *at) {
         return 0;
     if (got == 0) {
         at->link_has_ended = true;
+        if (at->is_ending) /* as told, and not twice: the supervisor is another binary by now, or has gone, too */
+            return 0;
         rl_log_printf(at->serving.log, RL_LOG_ERROR, "the supervisor has gone");
         return TOLD_TO;
     }

@@ -136,6 +136,20 @@ describe("a supervised server", function()
     assert.is_true(running:is_running()) -- as the same process
   end)
 
+  it("becomes another binary again while requests of the first one run", function()
+    start()
+    local conn = wire.connect(running.port)
+    conn:send "POST /held HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na"
+    assert.equal(200, ask("/process").status) -- and what was sent before it has arrived
+    for _ = 1, 2 do
+      local ok, said = tell "upgrade"
+      assert.is_true(ok, said)
+    end
+    conn:send "b"
+    assert.equal("2", assert(conn:answer()).body)
+    conn:close()
+  end)
+
   it("shares what it may have of the database's connections with the one that takes its place", function()
     local base = database.new()
     running = server.start { app = "spec/apps/supervisor", supervise = true, env = { DATABASE_URL = base.url },
