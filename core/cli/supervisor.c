@@ -12,7 +12,7 @@
  * nobody who can die of a bug. A route that brought three processes down within ten
  * minutes is answered 503 from then on.
  *
- * 402 lines because what is heard from processes, signals and clocks changes one state. */
+ * 406 lines because what is heard from processes, signals and clocks changes one state. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -38,7 +38,8 @@ enum {
     MOST_SERVERS = 8,      /* one serves, one starts, and old ones whose requests are long */
     CALM_MS = 500,         /* having served that long, a process is followed by another at once */
     PAUSE_MS = 100,        /* before the second attempt; doubled each time, five times at most */
-    END_GRACE_MS = 12 * 1000 /* beyond a process's own, which ends itself: then it is killed */
+    END_GRACE_MS = 12 * 1000, /* beyond a process's own, which ends itself: then it is killed */
+    LATE_LOOK_MS = 1000 /* between two looks whether it is to be */
 };
 
 typedef struct supervisor {
@@ -181,6 +182,8 @@ static void on_serves(supervisor *at, rl_offspring *one) {
 }
 
 static void on_hangs(supervisor *at, rl_offspring *one) {
+    if (one->stage == RL_STARTING)
+        kill(one->pid, SIGKILL); /* it would be waited for without end: the next one may fare better */
     if (one->stage != RL_SERVING)
         return; /* it is being replaced already */
     (void)blame(at, one, true);
@@ -312,12 +315,13 @@ static bool open_signals(supervisor *at) {
 
 /* ---- the whole ------------------------------------------------------------------------ */
 
-static int wait_ms(const supervisor *at) {
-    if (at->start_at_ms == 0 && !at->is_stopping)
-        return -1;
-    uint64_t now = now_ms();
-    uint64_t left = at->start_at_ms > now ? at->start_at_ms - now : 0;
-    return at->is_stopping ? 1000 : (int)left;
+static int wait_ms(supervisor *at) {
+    bool is_due = at->start_at_ms != 0 && !at->is_stopping && find(at, RL_STARTING) == NULL;
+    bool may_be_late = find(at, RL_STOPPING) != NULL;
+    uint64_t now = now_ms(), left_ms = at->start_at_ms > now ? at->start_at_ms - now : 0;
+    if (is_due && (left_ms < LATE_LOOK_MS || !may_be_late))
+        return (int)left_ms;
+    return may_be_late ? LATE_LOOK_MS : -1;
 }
 
 static void look(supervisor *at) {
