@@ -57,12 +57,14 @@ rl_err rl_generation_new(rl_serving *serving, rl_loop *loop, rl_databases *datab
 static void on_loaded(void *owner, int status, const char *failure) {
     rl_generation *at = owner;
     (void)status;
+    rl_vm_end_load(at->vm);
     at->events->loaded(at->owner, at, failure);
 }
 
 rl_err rl_generation_load(rl_generation *at, rl_server *server) {
     at->server = server;
     rl_app_attach(at->app, server);
+    rl_vm_begin_load(at->vm);
     return rl_run_start(at->vm, "rille.boot", at->argv, 1, on_loaded, at);
 }
 

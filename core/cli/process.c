@@ -1,3 +1,4 @@
+/* 410 lines because starting, serving and ending are orders of events in one state. */
 #include "cli/process.h"
 
 #include <errno.h>
@@ -34,6 +35,8 @@ typedef struct process {
     rl_worker **workers;
     size_t count; /* of workers */
     rl_edition *edition; /* the first */
+    rl_watch *watch;     /* of its files; NULL: none */
+    rl_err watch_err;    /* why there is none, though there should be */
     rl_reload *reload;   /* NULL until all serve */
     int signals; /* a signalfd */
     uint64_t since_ns;
@@ -144,28 +147,30 @@ static void tell_supervisor(const process *at, char word) {
         (void)!write(at->from->link, &word, 1);
 }
 
-/* How long until the next look; -1: nobody could replace us, so it does not matter. */
+/* How long until the next look. */
 static int look_interval_ms(const process *at) {
     uint64_t hang_ms = at->settings->hang_timeout_ms;
-    if (at->from->link < 0 || hang_ms == 0)
-        return -1;
-    return hang_ms / 4 < LOOK_MOST_MS ? (int)(hang_ms / 4) + 1 : LOOK_MOST_MS;
+    return hang_ms > 0 && hang_ms / 4 < LOOK_MOST_MS ? (int)(hang_ms / 4) + 1 : LOOK_MOST_MS;
 }
 
-/* Whether every worker's loop turns. One that does not for too long is beyond us: another process must serve. */
+/* One that does not turn for too long is beyond us: another process must serve, if there is who would start it. */
+static void look_at_worker(process *at, rl_worker *worker) {
+    rl_pulse *pulse = rl_worker_pulse(worker);
+    uint64_t silent_ns = rl_pulse_silent_ns(pulse), most_ns = at->settings->hang_timeout_ms * 1000000;
+    bool is_slow = silent_ns > 0 && !rl_worker_is_loading(worker, silent_ns);
+    if (is_slow && most_ns > 0 && silent_ns >= most_ns && at->from->link >= 0 && !rl_worker_tell_hung(worker))
+        tell_supervisor(at, RL_SAY_HANGS);
+    rl_pulse_ask(pulse);
+}
+
+/* Whether every worker's loop turns. */
 static void look_at_workers(process *at) {
-    int interval_ms = look_interval_ms(at);
     uint64_t now_ns = rl_clock_ns();
-    if (interval_ms < 0 || now_ns - at->looked_ns < (uint64_t)interval_ms * 1000000)
+    if (now_ns - at->looked_ns < (uint64_t)look_interval_ms(at) * 1000000)
         return;
     at->looked_ns = now_ns;
-    for (size_t i = 0; i < at->count; i++) {
-        rl_pulse *pulse = rl_worker_pulse(at->workers[i]);
-        if (rl_pulse_silent_ns(pulse) >= at->settings->hang_timeout_ms * 1000000 &&
-            !rl_worker_tell_hung(at->workers[i]))
-            tell_supervisor(at, RL_SAY_HANGS);
-        rl_pulse_ask(pulse);
-    }
+    for (size_t i = 0; i < at->count; i++)
+        look_at_worker(at, at->workers[i]);
 }
 
 /* A line to stderr, unless whoever reads it has stalled: words must not keep us
@@ -241,8 +246,10 @@ static bool has_failed(const process *at) {
 /* Wait until all workers are in `state`. Returns the signal that came before, or 0. */
 static int wait_for_all(process *at, rl_worker_state state) {
     int signal_number = 0;
-    while (signal_number == 0 && count_in(at, state) < at->count && !has_failed(at))
-        signal_number = wait_for_news(at, -1);
+    while (signal_number == 0 && count_in(at, state) < at->count && !has_failed(at)) {
+        signal_number = wait_for_news(at, look_interval_ms(at));
+        look_at_workers(at);
+    }
     return signal_number;
 }
 
@@ -253,16 +260,13 @@ static int serve_on(process *at) {
                              .workers = at->workers,
                              .count = at->count,
                              .edition = at->edition,
-                             .watches = at->command->watches};
-    rl_err err = rl_reload_open(&of, &at->reload);
-    if (err != RL_OK)
-        rl_log_printf(at->serving.log, RL_LOG_WARN, "changes of the app's files go unnoticed: %s",
-                      err == RL_EFULL ? "too many folders (sysctl fs.inotify.max_user_watches)" : rl_err_name(err));
+                             .watch = at->watch};
+    if (rl_reload_open(&of, &at->reload) != RL_OK)
+        rl_log_printf(at->serving.log, RL_LOG_WARN, "out of memory: the app cannot be reloaded");
     int signal_number = 0;
     while (signal_number == 0 && !has_failed(at)) {
         int reload_ms = at->reload == NULL ? -1 : rl_reload_wait_ms(at->reload), look_ms = look_interval_ms(at);
-        bool is_sooner = look_ms >= 0 && (reload_ms < 0 || look_ms < reload_ms);
-        signal_number = wait_for_news(at, is_sooner ? look_ms : reload_ms);
+        signal_number = wait_for_news(at, reload_ms < 0 || look_ms < reload_ms ? look_ms : reload_ms);
         if (signal_number == 0 && at->reload != NULL)
             rl_reload_step(at->reload);
         look_at_workers(at);
@@ -322,6 +326,13 @@ static void warn_of_clamp(const process *at) {
                       (unsigned long long)at->settings->max_connections_asked);
 }
 
+static void warn_of_blindness(const process *at) {
+    if (at->watch_err != RL_OK)
+        rl_log_printf(at->serving.log, RL_LOG_WARN, "changes of the app's files go unnoticed: %s",
+                      at->watch_err == RL_EFULL ? "too many folders (sysctl fs.inotify.max_user_watches)"
+                                                : rl_err_name(at->watch_err));
+}
+
 static int start_and_run(process *at) {
     rl_log_format format = rl_settings_is_development(at->settings) ? RL_LOG_READABLE : RL_LOG_JSON;
     if (rl_log_open(STDERR_FILENO, format, at->settings->log_level, &at->serving.log) != RL_OK) {
@@ -331,6 +342,7 @@ static int start_and_run(process *at) {
     if (at->serving.journal != NULL && rl_log_keep_tail(at->serving.log) != RL_OK)
         rl_log_printf(at->serving.log, RL_LOG_WARN, "out of memory: /_rille will have no log");
     warn_of_clamp(at);
+    warn_of_blindness(at);
     at->since_ns = rl_clock_ns();
     at->told = account_of(at);
     at->serving.teller = &at->told.teller;
@@ -353,6 +365,13 @@ static bool read_edition(process *at) {
     return err == RL_OK;
 }
 
+/* Files are watched from before they are first read: a save that comes while the app loads counts. */
+static int watch_and_run(process *at) {
+    if (at->command->watches)
+        at->watch_err = rl_watch_open(at->command->app_dir, &at->watch);
+    return read_edition(at) ? start_and_run(at) : 1;
+}
+
 int rl_process_run(const rl_command *command, const rl_inheritance *from) {
     process at = {
         .command = command, .from = from, .settings = command->settings, .count = from->count, .signals = -1};
@@ -371,9 +390,10 @@ int rl_process_run(const rl_command *command, const rl_inheritance *from) {
         (keeps_journal && rl_journal_new(&at.serving.journal) != RL_OK) ||
         (keeps_journal && rl_board_new(GAUGE_MOST, &at.serving.gauges) != RL_OK))
         fprintf(stderr, "rille: out of memory or descriptors\n");
-    else if (read_edition(&at))
-        status = start_and_run(&at);
+    else
+        status = watch_and_run(&at);
     rl_reload_close(at.reload);
+    rl_watch_close(at.watch);
     rl_edition_drop(at.edition);
     rl_board_free(at.serving.board);
     rl_journal_free(at.serving.journal);

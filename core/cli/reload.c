@@ -4,12 +4,11 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "cli/watch.h"
 
 enum {
     QUIET_MS = 10,      /* one save of an editor, or of all its files, is several events */
     LOUD_MOST_MS = 200, /* something writes without end: then what there is at the time */
-    LOAD_MOST_MS = 60 * 1000,
+    LOAD_GRACE_MS = 3000, /* what is broken off for having been busy says where: that is heard first */
     WHY_MOST = 64 * 1024
 };
 
@@ -17,7 +16,6 @@ typedef enum phase { IDLE, LOADING, SWITCHING, DISCARDING } phase;
 
 struct rl_reload {
     rl_reload_of of;
-    rl_watch *watch; /* NULL: files are not watched */
     phase phase;
     rl_edition *next; /* from LOADING to the switch */
     uint64_t numbers; /* given so far: a failed one has its own */
@@ -39,11 +37,6 @@ rl_err rl_reload_open(const rl_reload_of *of, rl_reload **out) {
     rl_reload *reload = rl_mem_zalloc(1, sizeof *reload);
     if (reload == NULL)
         return RL_ENOMEM;
-    rl_err err = of->watches ? rl_watch_open(of->command->app_dir, &reload->watch) : RL_OK;
-    if (err != RL_OK) {
-        rl_mem_free(reload);
-        return err;
-    }
     reload->of = *of;
     reload->of.edition = rl_edition_share(of->edition);
     reload->numbers = of->edition->number;
@@ -55,7 +48,6 @@ rl_err rl_reload_open(const rl_reload_of *of, rl_reload **out) {
 void rl_reload_close(rl_reload *reload) {
     if (reload == NULL)
         return;
-    rl_watch_close(reload->watch);
     rl_edition_drop(reload->next);
     rl_edition_drop(reload->of.edition);
     rl_buf_clear(&reload->failure);
@@ -67,7 +59,7 @@ void rl_reload_ask(rl_reload *reload) {
 }
 
 int rl_reload_fd(const rl_reload *reload) {
-    return reload->watch == NULL ? -1 : rl_watch_fd(reload->watch);
+    return reload->of.watch == NULL ? -1 : rl_watch_fd(reload->of.watch);
 }
 
 /* ---- one attempt -------------------------------------------------------------- */
@@ -86,7 +78,7 @@ static size_t count_in(const rl_reload *reload, rl_worker_next state) {
 
 /* For who saves files; whoever asks in production is told otherwise. */
 static void show(const rl_reload *reload, const char *text) {
-    for (size_t i = 0; i < reload->of.count && reload->watch != NULL; i++)
+    for (size_t i = 0; i < reload->of.count && reload->of.watch != NULL; i++)
         rl_notice_send(rl_worker_notice(reload->of.workers[i]), text);
 }
 
@@ -186,8 +178,8 @@ static void look_at_loading(rl_reload *reload) {
         all(reload, RL_DO_SWITCH);
     } else if (count_in(reload, RL_NEXT_FAILED) > 0) {
         give_up(reload, failure_of(reload));
-    } else if (now_ms() - reload->began_ms >= LOAD_MOST_MS) {
-        give_up(reload, "the app took longer than a minute to load");
+    } else if (now_ms() - reload->began_ms >= reload->next->settings->load_timeout_ms + LOAD_GRACE_MS) {
+        give_up(reload, "the app took longer than load_timeout to load");
     }
 }
 
@@ -205,7 +197,7 @@ static void look_at_switching(rl_reload *reload) {
 
 static void look_at_files(rl_reload *reload) {
     char name[RL_WATCH_NAME_CAP];
-    unsigned news = reload->watch == NULL ? 0 : rl_watch_read(reload->watch, name);
+    unsigned news = reload->of.watch == NULL ? 0 : rl_watch_read(reload->of.watch, name);
     if (news == 0)
         return;
     reload->last_change_ms = now_ms();
@@ -230,7 +222,9 @@ static uint64_t due_in_ms(const rl_reload *reload) {
 int rl_reload_wait_ms(const rl_reload *reload) {
     if (reload->phase == LOADING) {
         uint64_t took_ms = now_ms() - reload->began_ms;
-        return took_ms >= LOAD_MOST_MS ? 0 : (int)(LOAD_MOST_MS - took_ms);
+        uint64_t most_ms = reload->next->settings->load_timeout_ms + LOAD_GRACE_MS;
+        uint64_t left_ms = took_ms < most_ms ? most_ms - took_ms : 0;
+        return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
     }
     uint64_t due = reload->phase == IDLE ? due_in_ms(reload) : UINT64_MAX;
     return due == UINT64_MAX ? -1 : (int)due;

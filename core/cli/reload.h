@@ -12,6 +12,7 @@
 #ifndef RL_CLI_RELOAD_H
 #define RL_CLI_RELOAD_H
 
+#include "cli/watch.h"
 #include "cli/worker.h"
 
 typedef struct rl_reload rl_reload;
@@ -22,7 +23,7 @@ typedef struct rl_reload_of {
     rl_worker *const *workers;
     size_t count;
     rl_edition *edition; /* which they serve; a reference is taken */
-    bool watches;        /* the files: each change is a reload */
+    rl_watch *watch;     /* borrowed; each change of the files is a reload; NULL: only being asked is */
 } rl_reload_of;
 
 typedef struct rl_reload_state {

@@ -54,6 +54,7 @@ const rl_setting rl_setting_table[] = {
     TIME(request_timeout, "60s", 1, DAY, "for a handler to answer"),
     TIME(stop_delay, "0s", 0, HOUR, "accept that long after readiness went false"),
     TIME(drain_timeout, "30s", 0, DAY, "for requests and background tasks to end at a stop"),
+    TIME(load_timeout, "30s", 1, DAY, "for an app to load, and to be reloaded"),
     TIME(hang_timeout, "30s", 0, DAY, "then a process with a stuck worker is replaced; 0: never"),
     TIME(half_close_grace, "1s", 0, HOUR, "for answers to a client that closed its side"),
 

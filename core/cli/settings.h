@@ -62,6 +62,7 @@ typedef struct rl_settings {
     uint64_t request_timeout_ms;
     uint64_t stop_delay_ms;
     uint64_t drain_timeout_ms;
+    uint64_t load_timeout_ms;
     uint64_t hang_timeout_ms; /* 0: never */
     uint64_t half_close_grace_ms;
 

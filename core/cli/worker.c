@@ -1,4 +1,4 @@
-/* 428 lines because starting, switching and stopping are orders of events in one state. */
+/* 435 lines because starting, switching and stopping are orders of events in one state. */
 #include "cli/worker.h"
 
 #include <pthread.h>
@@ -237,6 +237,13 @@ bool rl_worker_tell_hung(rl_worker *at) {
     if (at->current != NULL && atomic_load(&at->row->is_running))
         rl_vm_ask_where(at->current->vm);
     return false;
+}
+
+bool rl_worker_is_loading(rl_worker *at, uint64_t silent_ns) {
+    const rl_generation *next = at->next; /* as above */
+    if (next == NULL || !atomic_load(&next->vm->is_loading))
+        return false;
+    return silent_ns < next->edition->settings->load_timeout_ms * 1000000 || rl_vm_break_load(next->vm);
 }
 
 bool rl_worker_is_hung(const rl_worker *worker) {

@@ -1,6 +1,7 @@
 #include "vm/vm.h"
 
 #include <assert.h>
+#include <luajit.h>
 #include <lualib.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,6 +71,36 @@ static void log_where(lua_State *L, lua_Debug *ar) {
 
 void rl_vm_ask_where(rl_vm *vm) {
     lua_sethook(vm->L, log_where, LUA_MASKCOUNT, 1);
+}
+
+/* ---- loads that do not end ---------------------------------------------------------- */
+
+void rl_vm_begin_load(rl_vm *vm) {
+    luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    atomic_store(&vm->is_loading, true);
+}
+
+void rl_vm_end_load(rl_vm *vm) {
+    atomic_store(&vm->is_loading, false);
+    luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
+}
+
+static void raise_in_load(lua_State *L, lua_Debug *ar) {
+    (void)ar;
+    lua_sethook(L, NULL, 0, 0);
+    if (!atomic_load(&rl_vm_of(L)->is_loading)) /* it was ready the moment before */
+        return;
+    luaL_where(L, 0);
+    lua_pushliteral(L, "the app has been busy loading for longer than load_timeout");
+    lua_concat(L, 2);
+    lua_error(L);
+}
+
+bool rl_vm_break_load(rl_vm *vm) {
+    if (!atomic_load(&vm->is_loading) || atomic_exchange(&vm->is_load_broken, true))
+        return false;
+    lua_sethook(vm->L, raise_in_load, LUA_MASKCOUNT, 1);
+    return true;
 }
 
 int rl_vm_collect(lua_State *L, void *arg) {

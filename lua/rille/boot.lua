@@ -1,7 +1,7 @@
 --- Load the app in a folder, and hand its routes to the server.
--- The framework is loaded before anything is collected or compiled: nothing of it is garbage, and no loop of its
--- own runs for long. That takes a quarter of the instructions of a start away.
-jit.off()
+-- The framework is loaded before anything is collected: nothing of it is garbage. Nor is it compiled, as nothing is
+-- before the app has loaded (core/vm/vm.h): no loop of its own runs for long. That takes a quarter of the instructions
+-- of a start away.
 collectgarbage "stop"
 require "rille" -- by all apps
 local App = require "rille.app"
@@ -35,7 +35,6 @@ local function check_database()
 end
 
 collectgarbage("restart", -1) -- when there is as much again
-jit.on()
 
 return function(root)
   guard.install()

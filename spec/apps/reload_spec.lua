@@ -146,6 +146,18 @@ describe("a server whose app changes", function()
     assert.not_matches("/_rille/changes", running:log(), 1, true)
   end)
 
+  it("ends a load that would never end, and goes on with what it has", function()
+    start "dev"
+    shell.run("mkdir " .. dir .. "/config")
+    write("config/development.lua", "return { load_timeout = '100ms' }") -- for the loads from here on
+    write("version.lua", "local n = 0\nwhile true do n = n + 1 end")
+    await_log(dir .. "/version.lua:2: the app has been busy loading for longer than load_timeout")
+    assert.equal("one one", ask "/")
+    shell.run("rm -r " .. dir .. "/config")
+    write("version.lua", "return 'two'")
+    assert(server.wait_for(function() return ask "/" == "two two" end), running:log())
+  end)
+
   it("says when a broken save was taken back", function()
     start "dev"
     write("version.lua", "return 'two")

@@ -49,6 +49,12 @@ describe("rille", function()
     assert_refused(1, ("rille: %s/app.lua:3: attempt to index local 't' (a nil value)"):format(dir), "serve --port 0 " .. app)
   end)
 
+  it("names the line of a load that would never end", function()
+    write("app.lua", "local n = 0\nwhile true do n = n + 1 end\n")
+    assert_refused(1, ("rille: %s/app.lua:2: the app has been busy loading for longer than load_timeout"):format(dir),
+      "serve --port 0 --load-timeout 100ms " .. app)
+  end)
+
   it("names both lines of two routes that are one", function()
     write("app.lua", 'local app = require("rille").app()\napp:get("/a/:x", print)\napp:get("/a/:y", print)\nreturn app\n')
     local status, text = rille("serve --port 0 " .. app)
