@@ -62,7 +62,7 @@ C_TESTS := $(sort $(wildcard spec/core/*/*_test.c))
 FUZZ_TARGETS := $(sort $(wildcard spec/core/*/*_fuzz.c))
 LUA_SOURCES := $(sort $(wildcard lua/rille.lua lua/rille/*.lua lua/rille/*/*.lua))
 
-.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench bench-plot bench-tasks gate fuzz fuzz-build clean install luajit
+.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench bench-plot bench-tasks bench-loop gate fuzz fuzz-build clean install luajit
 .DEFAULT_GOAL := help
 
 help:
@@ -76,6 +76,7 @@ help:
 	@echo "make bench-plot RUNS=\"a.tsv b.tsv\"  runs of the bench side by side"
 	@echo "make gate     whether a request costs more instructions than it did"
 	@echo "make bench-tasks  tasks, channels and locks beside Go's"
+	@echo "make bench-loop   what a save, a reload, a hang and a new process cost those who wait"
 	@echo "make fuzz     fuzz the HTTP parser and the JSON decoder; SECONDS=60 each"
 	@echo "make install  to PREFIX=$(PREFIX)"
 	@echo "make clean    remove build/"
@@ -209,6 +210,11 @@ bench-tasks: deps-build
 	$(call install,$(BENCH_PACKAGES))
 	@$(MAKE) --no-print-directory build
 	@sh spec/bench/tasks/run
+
+bench-loop: deps
+	$(call install,$(BENCH_PACKAGES))
+	@$(MAKE) --no-print-directory build
+	@REPLACEMENTS=$${REPLACEMENTS:-100} build/rille spec spec/bench/loop.lua spec/apps/replacement_spec.lua
 
 # libFuzzer wants clang, and everything instrumented: an own tree of objects.
 SECONDS ?= 60

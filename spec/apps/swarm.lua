@@ -6,8 +6,8 @@
 --       end
 --     end):close()
 --
--- Each request hears exactly once: of its answer, or of nil and why there is none. What is answered
--- twice, or without having been asked, is an error here.
+-- Each request hears exactly once: of its answer, or of nil and why there is none; and on which connection,
+-- with the time when that was opened. What is answered twice, or without having been asked, is an error here.
 
 local socket = require "socket"
 local wire = require "spec.wire"
@@ -36,11 +36,14 @@ local function ask(self, i, next_request)
   self.asked = self.asked + 1
   local conn = self.conns[i]
   if not conn or conn.is_over then
+    local opened = socket.gettime()
     conn = wire.connect(self.port)
+    conn.opened = opened
     self.conns[i] = conn
   end
   conn.heard = heard
-  assert(conn:send(bytes))
+  local sent, why = conn:send(bytes)
+  if not sent then settle(self, i, nil, why) end
   return true
 end
 

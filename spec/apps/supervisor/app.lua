@@ -2,12 +2,14 @@
 local rille = require "rille"
 local app = rille.app()
 
-app:get("/process", function()
+local function process_id()
   local file = io.open "/proc/self/stat"
   local id = file:read "*n"
   file:close()
   return tostring(id)
-end)
+end
+
+app:get("/process", process_id)
 
 app:get("/crash", function()
   local ffi = require "ffi"
@@ -33,6 +35,12 @@ end)
 app:get("/slow", function()
   rille.sleep(0.4)
   return "slept"
+end)
+
+-- In flight for a while, and then says who answered.
+app:get("/nap", function()
+  rille.sleep(0.03)
+  return process_id()
 end)
 
 -- Four connections at once, which then stay open.
