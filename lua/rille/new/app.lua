@@ -17,6 +17,7 @@ local app = rille.app()
 app:views { layout = "layout" }
 app:on_response(rille.mw.security_headers())
 app:mount("", require "routes.posts")
+app:get("/livez", function() return "ok" end) -- the container's health check asks: the process is there
 
 return app
 ]=],

@@ -88,6 +88,8 @@ describe("rille new", function()
     local page = assert(conn:answer()).body
     assert.matches("Tea", page, 1, true)
     assert.matches("Comments: 1", page, 1, true)
+    conn:send(wire.get "/livez") -- what docker/Dockerfile's HEALTHCHECK asks
+    assert.equal(200, assert(conn:answer()).status)
     conn:close()
     assert.matches("pending 0", (run("blog", "migrate status")), 1, true) -- of the database that runs
   end)
