@@ -14,8 +14,14 @@ local NAMES = { "utfTerminal", "plainTerminal", "TAP", "json", "junit", "gtest" 
 
 -- ---- into a file -----------------------------------------------------------------
 
-local function without_colours(message)
-  return type(message) == "string" and message:gsub("\27%[[%d;]*m", "") or message
+-- Without colours, and with the control bytes that XML has no way to say as Lua would write them.
+local function plain(message)
+  if type(message) ~= "string" then
+    return message
+  end
+  return (message:gsub("\27%[[%d;]*m", ""):gsub("[%z\1-\8\11\12\14-\31]", function(byte)
+    return ("\\%d"):format(byte:byte())
+  end))
 end
 
 -- busted's handlers write to Lua's default output.
@@ -23,7 +29,7 @@ local function writing_to(file, fn)
   return function(element, parent, message, ...)
     local before = io.output()
     io.output(file)
-    local ok, first, second = pcall(fn, element, parent, without_colours(message), ...)
+    local ok, first, second = pcall(fn, element, parent, plain(message), ...)
     file:flush()
     io.output(before)
     if not ok then
@@ -134,6 +140,8 @@ local function open(wanted)
   if wanted.file then
     local file, why = io.open(wanted.file, "w")
     one.file = file or error(("cannot write the output %s: %s"):format(one.name, why), 0)
+  elseif name == "junit" then
+    one.file = io.stdout -- for programs there, too
   end
   return one
 end

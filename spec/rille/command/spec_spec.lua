@@ -199,6 +199,15 @@ describe("rille spec", function()
     assert.is_nil((run ""):find("\27", 1, true))
   end)
 
+  it("writes XML that can be read, whatever a failure says", function()
+    write("spec/a_spec.lua", [=[it("fails", function() error("a\0b\27[31mc\1 ]]> & <d>\n") end)]=])
+    local output, status = run "-o junit -o junit:report.xml 2>/dev/null"
+    assert.equal(1, status)
+    assert.matches("a\\0bc\\1 ]]&gt; &amp; &lt;d&gt;", output, 1, true)
+    assert.is_nil(output:find "[%z\1-\8\11\12\14-\31]")
+    assert.matches("a\\0bc\\1 ]]&gt;", here:read "report.xml", 1, true)
+  end)
+
   it("refuses an output that it cannot give", function()
     write("spec/a_spec.lua", "it('works', function() end)")
     assert.equal("ok 1 - works\n1..1\n", (run "-o tap -o JUnit:report.xml"))
