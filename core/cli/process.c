@@ -1,4 +1,4 @@
-/* 410 lines because starting, serving and ending are orders of events in one state. */
+/* 412 lines because starting, serving and ending are orders of events in one state. */
 #include "cli/process.h"
 
 #include <errno.h>
@@ -43,7 +43,8 @@ typedef struct process {
     rl_account told; /* what workers know of it */
     uint64_t looked_ns; /* when workers were last asked whether they turn */
     bool link_has_ended;
-    bool is_ending; /* whoever asks for the server now means the next one */
+    bool is_serving; /* before that, whoever asks means the one before it, if there is one */
+    bool is_ending;  /* whoever asks for the server now means the next one */
 } process;
 
 static rl_server_limits limits_of(const rl_settings *settings) {
@@ -125,9 +126,10 @@ static int hear_signal(process *at) {
 
 /* Wait for a worker's news, a change of the app's files, or what ends us: a signal's number, TOLD_TO, or 0. */
 static int wait_for_news(process *at, int most_ms) {
+    bool is_meant = !at->is_ending && (at->is_serving || at->from->is_first);
     struct pollfd fds[] = {{.fd = at->signals, .events = POLLIN},
                            {.fd = at->serving.news, .events = POLLIN},
-                           {.fd = at->is_ending ? -1 : at->from->control, .events = POLLIN},
+                           {.fd = is_meant ? at->from->control : -1, .events = POLLIN},
                            {.fd = at->link_has_ended ? -1 : at->from->link, .events = POLLIN},
                            {.fd = at->reload == NULL ? -1 : rl_reload_fd(at->reload), .events = POLLIN}};
     while (poll(fds, sizeof fds / sizeof *fds, most_ms) < 0 && errno == EINTR)
@@ -281,13 +283,13 @@ static int run(process *at) {
             rl_worker_order(at->workers[i], RL_DO_SERVE);
         signal_number = wait_for_all(at, RL_WORKER_SERVING);
     }
-    bool serves = signal_number == 0 && !has_failed(at);
-    if (serves)
+    at->is_serving = signal_number == 0 && !has_failed(at);
+    if (at->is_serving)
         tell_supervisor(at, RL_SAY_SERVES);
-    if (serves && at->from->is_first)
+    if (at->is_serving && at->from->is_first)
         say("rille %s: %s with %zu %s, listening on http://%s:%u\n", RILLE_VERSION, at->serving.app_dir, at->count,
             at->count == 1 ? "worker" : "workers", at->settings->host, at->from->port);
-    if (serves)
+    if (at->is_serving)
         signal_number = serve_on(at);
     if (signal_number == 0) {
         print_failure(at);

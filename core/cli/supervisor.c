@@ -12,7 +12,7 @@
  * nobody who can die of a bug. A route that brought three processes down within ten
  * minutes is answered 503 from then on.
  *
- * 406 lines because what is heard from processes, signals and clocks changes one state. */
+ * 409 lines because what is heard from processes, signals and clocks changes one state. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -275,6 +275,9 @@ static void kill_late(const supervisor *at) {
 
 /* During a change of processes there is nobody to inherit from. */
 static void upgrade(supervisor *at) {
+    for (size_t i = 0; i < MOST_SERVERS; i++) /* whoever asks may know sooner than we that the last one is over */
+        if (at->servers[i].pid != 0)
+            hear(at, &at->servers[i]);
     const rl_offspring *one = find(at, RL_SERVING);
     char why[512];
     if (one == NULL || find(at, RL_STARTING) != NULL) {
