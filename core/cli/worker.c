@@ -1,4 +1,4 @@
-/* 435 lines because starting, switching and stopping are orders of events in one state. */
+/* 439 lines because starting, switching and stopping are orders of events in one state. */
 #include "cli/worker.h"
 
 #include <pthread.h>
@@ -86,10 +86,14 @@ static void on_started(void *owner, rl_generation *generation, const char *failu
     rl_worker *at = owner;
     if (failure == NULL)
         return;
-    if (generation->edition->number == 1)
+    if (generation->edition->number == 1) {
         fail(at, failure);
-    else /* the one before it has gone already */
-        rl_log_printf(at->serving->log, RL_LOG_ERROR, "app:on_start failed: %s", failure);
+        return;
+    }
+    /* The one before it has gone already: this one serves, but whoever writes it is shown that. */
+    rl_log_printf(at->serving->log, RL_LOG_ERROR, "app:on_start failed: %s", failure);
+    if (at->serving->is_dev)
+        rl_notice_send(&at->notice, failure);
 }
 
 static void on_ended(void *owner, rl_generation *generation) {

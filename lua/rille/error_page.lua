@@ -204,13 +204,13 @@ local function page_html(title, what, ...)
   }
 end
 
---- The page while the app's files, as they are now, do not load. It is loaded again with the next save, as any page is.
+--- The page while the app's files, as they are now, do not load or cannot begin. It is loaded again with the next save, as any page is.
 -- @tparam string why
 -- @treturn string HTML
 function error_page.not_reloaded(why)
   local at = why:match "^([^\n]-:%d+):" or why:match "([^%s]+%.lua:%d+)"
   local source = at and place.excerpt(at)
-  return page_html("this save does not load: what ran before goes on, for all but browsers", why,
+  return page_html("this save does not run: until one does, browsers see this, and all others what serves", why,
     source and "<pre>" .. source_html(source) .. "</pre>\n" or "")
 end
 

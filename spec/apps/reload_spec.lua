@@ -158,6 +158,23 @@ describe("a server whose app changes", function()
     assert(server.wait_for(function() return ask "/" == "two two" end), running:log())
   end)
 
+  it("shows in the browser that the new code could not begin", function()
+    start "dev"
+    write("version.lua", "return setmetatable({}, { __concat = function() error 'no start' end })")
+    await_log "app:on_start failed"
+    assert(server.wait_for(function()
+      local conn = wire.connect(running.port)
+      local page = answer_on(conn, wire.get("/nowhere", "Accept: text/html"))
+      conn:close()
+      return page.status == 500 and page.body:find("version.lua:1: no start", 1, true)
+    end), running:log())
+    write("version.lua", "return 'two'")
+    await_log "generation 3"
+    local conn = wire.connect(running.port)
+    assert.equal("two two", answer_on(conn, wire.get("/", "Accept: text/html,*/*")).body)
+    conn:close()
+  end)
+
   it("says when a broken save was taken back", function()
     start "dev"
     write("version.lua", "return 'two")
