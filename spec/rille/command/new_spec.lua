@@ -91,7 +91,10 @@ describe("rille new", function()
     conn:send(wire.get "/livez") -- what docker/Dockerfile's HEALTHCHECK asks
     assert.equal(200, assert(conn:answer()).status)
     conn:close()
-    assert.matches("pending 0", (run("blog", "migrate status")), 1, true) -- of the database that runs
+    shell.run(("echo 'print(#require(\"models.post\"):all())' > %s/blog/count.lua"):format(dir))
+    assert.equal("1\n", (run("blog", "exec . count.lua"))) -- of the database that runs, as what follows
+    os.remove(dir .. "/blog/count.lua")
+    assert.matches("pending 0", (run("blog", "migrate status")), 1, true)
   end)
 
   it("refuses names and folders that are not for it", function()
