@@ -1,4 +1,4 @@
-/* 412 lines because starting, serving and ending are orders of events in one state. */
+/* 415 lines because starting, serving and ending are orders of events in one state. */
 #include "cli/process.h"
 
 #include <errno.h>
@@ -158,9 +158,12 @@ static int look_interval_ms(const process *at) {
 /* One that does not turn for too long is beyond us: another process must serve, if there is who would start it. */
 static void look_at_worker(process *at, rl_worker *worker) {
     rl_pulse *pulse = rl_worker_pulse(worker);
-    uint64_t silent_ns = rl_pulse_silent_ns(pulse), most_ns = at->settings->hang_timeout_ms * 1000000;
-    bool is_slow = silent_ns > 0 && !rl_worker_is_loading(worker, silent_ns);
-    if (is_slow && most_ns > 0 && silent_ns >= most_ns && at->from->link >= 0 && !rl_worker_tell_hung(worker))
+    uint64_t silent_ns = rl_pulse_silent_ns(pulse), most_ms = at->settings->hang_timeout_ms;
+    bool is_looked_for = most_ms > 0 && at->from->link >= 0;
+    if (!at->is_serving) /* it has come here from a load, which may take its time */
+        most_ms += at->settings->load_timeout_ms;
+    if (!rl_worker_is_loading(worker, silent_ns) && is_looked_for && silent_ns >= most_ms * 1000000 &&
+        !rl_worker_tell_hung(worker))
         tell_supervisor(at, RL_SAY_HANGS);
     rl_pulse_ask(pulse);
 }
