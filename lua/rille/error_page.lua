@@ -204,7 +204,8 @@ local function page_html(title, what, ...)
   }
 end
 
---- The page while the app's files, as they are now, do not load or cannot begin. It is loaded again with the next save, as any page is.
+--- The page while the app's files, as they are now, do not load or cannot begin.
+-- It is loaded again with the next save, as any page is.
 -- @tparam string why
 -- @treturn string HTML
 function error_page.not_reloaded(why)

@@ -25,9 +25,9 @@ Where `DATABASE_URL` is set, that database is used, and migrated by nobody but y
     rille migrate                             applies what is new
     rille migrate diff                        writes it, from the `columns` that models declare
 
-Without it, `rille dev` keeps its data in `.rille/pg` and applies what is new at its start. While it runs, `rille migrate`, `rille exec`,
-`rille console` and `rille db psql` speak to that database, too; `export DATABASE_URL=$(rille db start)` has it run without
-`rille dev`.
+Without it, `rille dev` keeps its data in `.rille/pg` and applies what is new at its start. While it runs, `rille migrate`,
+`rille exec`, `rille console` and `rille db psql` speak to that database, too; `export DATABASE_URL=$(rille db start)`
+has it run without `rille dev`.
 
 ## In production
 
