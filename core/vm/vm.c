@@ -96,11 +96,8 @@ static void raise_in_load(lua_State *L, lua_Debug *ar) {
     lua_error(L);
 }
 
-bool rl_vm_break_load(rl_vm *vm) {
-    if (!atomic_load(&vm->is_loading) || atomic_exchange(&vm->is_load_broken, true))
-        return false;
+void rl_vm_break_load(rl_vm *vm) {
     lua_sethook(vm->L, raise_in_load, LUA_MASKCOUNT, 1);
-    return true;
 }
 
 int rl_vm_collect(lua_State *L, void *arg) {

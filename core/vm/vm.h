@@ -37,7 +37,7 @@ struct rl_vm {
     uint64_t generation; /* of its app's code; 0: it has none */
     bool is_dev; /* `rille dev`: for whoever writes the app */
     bool looks_at_late; /* what requests wait for whose deadline passes is noted (vm/deadlock.h) */
-    _Atomic bool is_loading, is_load_broken;
+    _Atomic bool is_loading;
     lua_State *kept; /* vm/task.c's: a coroutine that never runs, on whose stack it keeps what it needs */
     struct rl_app *app; /* what serves with this VM; NULL: nothing does */
     const char *lua_dir; /* the framework's folder instead of the embedded one, or NULL */
@@ -84,9 +84,9 @@ void rl_vm_ask_where(rl_vm *vm);
  * once gains nothing from the compiler. */
 void rl_vm_begin_load(rl_vm *vm);
 void rl_vm_end_load(rl_vm *vm);
-/* From another thread, while the VM's own is busy in a load for too long: have that fail where it stands. False
- * when nothing is being loaded, or it was broken before, to no avail. */
-bool rl_vm_break_load(rl_vm *vm);
+/* From another thread, while the VM's own is busy in a load for too long: have that fail where it stands. A pcall there
+ * may catch it, so it is called again when that did not help. */
+void rl_vm_break_load(rl_vm *vm);
 
 /* A full collection, for rl_vm_protect: finalizers may raise. */
 int rl_vm_collect(lua_State *L, void *arg);
