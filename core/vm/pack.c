@@ -52,7 +52,8 @@ static __attribute__((cold)) rl_err fail(const packer *p, const level *at, const
     return RL_EINVAL;
 }
 
-static rl_err append(packer *p, uint8_t tag, const void *bytes, size_t len) {
+/* A tag, and room for `len` bytes behind it, which the caller writes. */
+static rl_err begin(packer *p, uint8_t tag, size_t len, char **out) {
     char *at;
     rl_err err = rl_buf_reserve(p->out, 1 + len, &at);
     if (RL_UNLIKELY(err != RL_OK)) {
@@ -61,25 +62,35 @@ static rl_err append(packer *p, uint8_t tag, const void *bytes, size_t len) {
         return err;
     }
     *at = (char)tag;
-    if (len > 0)
-        memcpy(at + 1, bytes, len);
+    *out = at + 1;
     rl_buf_commit(p->out, 1 + len);
     return RL_OK;
 }
 
-static rl_err pack_string(packer *p, int at) {
+static rl_err append(packer *p, uint8_t tag, const void *bytes, size_t len) {
+    char *at;
+    rl_err err = begin(p, tag, len, &at);
+    if (err == RL_OK && len > 0)
+        memcpy(at, bytes, len);
+    return err;
+}
+
+static rl_err pack_string(packer *p, int index) {
     size_t len;
-    const char *text = lua_tolstring(p->L, at, &len);
-    char head[sizeof(uint32_t)];
+    const char *text = lua_tolstring(p->L, index, &len);
     uint32_t long_len = (uint32_t)len;
-    uint8_t short_len = (uint8_t)len;
     bool is_short = len <= MOST_SHORT;
-    size_t head_len = is_short ? sizeof short_len : sizeof long_len;
-    memcpy(head, is_short ? (const void *)&short_len : &long_len, head_len);
-    rl_err err = append(p, is_short ? IS_SHORT : IS_LONG, head, head_len);
-    if (err != RL_OK || len == 0)
+    size_t head_len = is_short ? sizeof(uint8_t) : sizeof long_len;
+    char *at;
+    rl_err err = begin(p, is_short ? IS_SHORT : IS_LONG, head_len + len, &at);
+    if (err != RL_OK)
         return err;
-    return append(p, (uint8_t)text[0], text + 1, len - 1); /* no tag: the first byte stands for it */
+    if (is_short)
+        *at = (char)len;
+    else
+        memcpy(at, &long_len, sizeof long_len);
+    memcpy(at + head_len, text, len);
+    return RL_OK;
 }
 
 static rl_err pack_number(packer *p, double number) {
