@@ -15,8 +15,10 @@
 # iso-codes             the shop's countries and currencies: real ISO 3166 and 4217 data
 # chromium chromium-driver   the shop's pages, seen as people see them; its driver speaks WebDriver
 # wrk                   load for `make bench`
-# golang-go             what `make bench-tasks` compares with; with fasthttp and pgx, `make bench`
+# golang-go             what `make bench-tasks` compares with
 # gnuplot-nox           plots of the bench
+# golang-github-*       what `make bench` compares with: servers of Go, and their client of PostgreSQL
+# nginx lua-cjson       and nginx with its Lua module; besides, with npm if that is there, fastify and pg
 # valgrind              counts the instructions of a request, for `make gate`
 # clang libclang-rt-14-dev   libFuzzer
 # pgbouncer             the pooler that many databases stand behind, for its specs
@@ -25,7 +27,8 @@ BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp 
 RUN_PACKAGES := postgresql-15 tzdata iso-codes curl ca-certificates
 TEST_PACKAGES := lua-busted lua-check lua-socket lua-filesystem libcmocka-dev chromium chromium-driver wrk clang \
 	libclang-rt-14-dev pgbouncer valgrind
-BENCH_PACKAGES := golang-go golang-github-valyala-fasthttp-dev golang-github-jackc-pgx-v4-dev gnuplot-nox
+PEER_PACKAGES := golang-go golang-github-valyala-fasthttp-dev golang-github-gin-gonic-gin-dev golang-github-jackc-pgx-v4-dev \
+	nginx libnginx-mod-http-lua lua-cjson
 
 # ---- flags ------------------------------------------------------------------
 CC := gcc
@@ -62,7 +65,8 @@ C_TESTS := $(sort $(wildcard spec/core/*/*_test.c))
 FUZZ_TARGETS := $(sort $(wildcard spec/core/*/*_fuzz.c))
 LUA_SOURCES := $(sort $(wildcard lua/rille.lua lua/rille/*.lua lua/rille/*/*.lua))
 
-.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench bench-plot bench-tasks bench-loop gate fuzz fuzz-build clean install luajit
+.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench bench-peers bench-plot \
+	bench-tasks bench-loop gate fuzz fuzz-build clean install luajit
 .DEFAULT_GOAL := help
 
 help:
@@ -72,7 +76,8 @@ help:
 	@echo "make deps     install the Debian packages that are missing (uses sudo unless root)"
 	@echo "make lint     floors, luacheck"
 	@echo "make annotations  build/annotations/rille.lua, for lua-language-server"
-	@echo "make bench    what a request costs, beside a bare loop and Go; results in build/bench"
+	@echo "make bench    what a request costs, beside a bare loop and other servers; results in build/bench"
+	@echo "make bench-peers  install those others: fasthttp, Gin, nginx with Lua, Fastify"
 	@echo "make bench-plot RUNS=\"a.tsv b.tsv\"  runs of the bench side by side"
 	@echo "make gate     whether a request costs more instructions than it did"
 	@echo "make bench-tasks  tasks, channels and locks beside Go's"
@@ -194,12 +199,17 @@ $(O)/spec/bench/%: spec/bench/%.c
 	@$(CC) $(FLAGS) $< -o $@
 
 bench: deps
-	$(call install,$(BENCH_PACKAGES))
+	$(call install,gnuplot-nox)
 	@$(MAKE) --no-print-directory build $(addprefix $(O)/spec/bench/,pace pingpong reference)
 	@sh spec/bench/run
 
+# Beside what `make bench` measures by itself. Packages of npm stay in build/.
+bench-peers:
+	$(call install,$(PEER_PACKAGES))
+	@! command -v npm >/dev/null || npm install --prefix build/bench/npm --silent --no-audit --no-fund fastify@5 pg@8
+
 bench-plot:
-	$(call install,$(BENCH_PACKAGES))
+	$(call install,gnuplot-nox)
 	@sh spec/bench/plot $(RUNS)
 
 gate: deps
@@ -207,7 +217,7 @@ gate: deps
 	@WRITE=$(WRITE) sh spec/bench/gate
 
 bench-tasks: deps-build
-	$(call install,$(BENCH_PACKAGES))
+	$(call install,golang-go)
 	@$(MAKE) --no-print-directory build
 	@sh spec/bench/tasks/run
 
