@@ -222,7 +222,6 @@ bench-tasks: deps-build
 	@sh spec/bench/tasks/run
 
 bench-loop: deps
-	$(call install,$(BENCH_PACKAGES))
 	@$(MAKE) --no-print-directory build
 	@REPLACEMENTS=$${REPLACEMENTS:-100} build/rille spec spec/bench/loop.lua spec/apps/replacement_spec.lua
 
