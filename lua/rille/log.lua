@@ -3,9 +3,12 @@
 -- What is written for a request, in its handler or in a task of it, in the app's own modules too, carries the request's id.
 local behalf = require "rille.behalf"
 local core = require "rille.core"
+local keys = require "rille.keys"
 local slip = require "rille.slip"
 
 local log = {}
+
+local MOST_FACTS = 16 -- beside the request's id
 
 -- A log line must not fail the request that it is about: what JSON cannot hold is
 -- written as Lua names it.
@@ -19,13 +22,23 @@ local function shown(value)
   return is_json and text or tostring(value)
 end
 
-local function flat(fields)
-  local out, count = {}, 0
+-- Name and value of each in turn: the names in order, so that lines of one call look alike, and the request's id last.
+local function flat(fields, request_id)
+  local values = {}
   for key, value in pairs(fields) do
-    out[count + 1], out[count + 2] = tostring(key), shown(value)
-    count = count + 2
+    values[tostring(key)] = shown(value)
   end
-  return unpack(out, 1, count)
+  local out = {}
+  for i, name in ipairs(keys.sorted(values)) do
+    if i > MOST_FACTS then
+      break
+    end
+    out[2 * i - 1], out[2 * i] = name, values[name]
+  end
+  if request_id then
+    out[#out + 1], out[#out + 2] = "request_id", shown(request_id)
+  end
+  return unpack(out)
 end
 
 -- An app may log whatever a client sent: that is no id, and none of the log's own facts.
@@ -34,11 +47,12 @@ local function write(level, message, fields, facts)
   for key, value in pairs(fields or {}) do
     all[key] = value
   end
-  all.request_id = behalf.request_id() or all.request_id
+  local request_id = facts.request_id or behalf.request_id() or all.request_id
   for key, value in pairs(facts) do
     all[key] = value
   end
-  core.log(level, tostring(message), flat(all))
+  all.request_id = nil
+  core.log(level, tostring(message), flat(all, request_id))
 end
 
 local LEVELS = { "debug", "info", "warn", "error" }

@@ -57,7 +57,8 @@ function pool.new(options)
   end
   local self = setmetatable({
     min = given.min, max = given.max, on_full = given.on_full, idle_seconds = given.idle, is_pulled = given.pull or false,
-    made_at = place.nearest(), queue = channel.new(given.queue), workers = 0, running = 0, is_closed = false, ended = line.new(),
+    made_at = place.nearest() or false, -- by Rille itself
+    queue = channel.new(given.queue), workers = 0, running = 0, is_closed = false, ended = line.new(),
     counts = { submitted = 0, done = 0, failed = 0, dropped = 0, refused = 0, ran_here = 0 },
   }, Pool)
   if not given.pull then

@@ -64,6 +64,15 @@ describe("the log", function()
     assert.same({ n = 2, request_id = "forged" }, fields)
   end)
 
+  it("has its facts in the order of their names, and the request's id last", function()
+    local names = {}
+    core.log = function(_, _, ...)
+      for i = 1, select("#", ...), 2 do names[#names + 1] = (select(i, ...)) end
+    end
+    require("rille.log").with({ request_id = "r1", zone = "z" }).info("m", { b = 1, a = 2, [7] = 3 })
+    assert.same({ "7", "a", "b", "zone", "request_id" }, names)
+  end)
+
   it("carries the id of the request that it is written for, whatever a client sent", function()
     clock.freeze()
     local app, ids = rille.app(), {}
