@@ -1,4 +1,5 @@
 --- Jobs in threads: what they are given and give back, how they fail, and how they are ended.
+local contents = require "rille.contents"
 local rille = require "rille"
 
 local JOBS = "spec.rille.threads.jobs"
@@ -148,8 +149,13 @@ describe("threads", function()
       finally(function()
         io.open(fifo, "r+"):close() -- both ends: to open one alone waits for who has the other
         os.remove(fifo)
+        os.remove(fifo .. ".began")
       end)
-      assert_cancelled(begun("blocking", { fifo = fifo }, own))
+      local task = begun("blocking", { fifo = fifo }, own)
+      while not contents.exists(fifo .. ".began") do
+        rille.sleep "1ms"
+      end
+      assert_cancelled(task)
       local stats = own:stats()
       assert.same({ 1, 1 }, { stats.abandoned, stats.interrupted })
       assert.equal("next", own:submit(JOBS, "echo", "next"):await())
