@@ -1,4 +1,4 @@
-/* 442 lines because starting, switching and stopping are orders of events in one state. */
+/* 438 lines because starting, switching and stopping are orders of events in one state. */
 #include "cli/worker.h"
 
 #include <pthread.h>
@@ -245,12 +245,8 @@ bool rl_worker_tell_hung(rl_worker *at) {
 
 bool rl_worker_is_loading(rl_worker *at, uint64_t silent_ns) {
     const rl_generation *next = at->next; /* as above */
-    if (next == NULL || !atomic_load(&next->vm->is_loading))
-        return false;
-    uint64_t most_ns = next->edition->settings->load_timeout_ms * 1000000;
-    if (silent_ns >= most_ns)
-        rl_vm_break_load(next->vm);
-    return silent_ns < 2 * most_ns;
+    return next != NULL && atomic_load(&next->vm->is_loading) &&
+           silent_ns < 2 * next->edition->settings->load_timeout_ms * 1000000;
 }
 
 bool rl_worker_is_hung(const rl_worker *worker) {

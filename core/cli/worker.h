@@ -91,8 +91,8 @@ rl_pulse *rl_worker_pulse(rl_worker *worker);
  * asked (machine code cannot). Returns whether this was told before. */
 bool rl_worker_tell_hung(rl_worker *worker);
 
-/* Whether it has not turned for `silent_ns` because it loads a generation, which may take load_timeout. After that the
- * load is told to fail, with each call; false when twice the time is over. */
+/* Whether it has not turned for `silent_ns` because it loads a generation, which ends itself after load_timeout; false
+ * when twice the time is over. */
 bool rl_worker_is_loading(rl_worker *worker, uint64_t silent_ns);
 
 /* It was found to hang, and has not ended since. */

@@ -11,10 +11,13 @@
 #include "base/journal.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "loop/clock.h"
 #include "sync/commons.h"
 #include "vm/sched.h"
 #include "vm/settings.h"
 #include "vm/task.h"
+
+enum { LOAD_STEPS = 10000 /* of the interpreter, between two looks at the clock */ };
 
 rl_vm *rl_vm_of(lua_State *L) {
     rl_memory *memory = rl_memory_of(L);
@@ -75,20 +78,11 @@ void rl_vm_ask_where(rl_vm *vm) {
 
 /* ---- loads that do not end ---------------------------------------------------------- */
 
-void rl_vm_begin_load(rl_vm *vm) {
-    luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
-    atomic_store(&vm->is_loading, true);
-}
-
-void rl_vm_end_load(rl_vm *vm) {
-    atomic_store(&vm->is_loading, false);
-    luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
-}
-
-static void raise_in_load(lua_State *L, lua_Debug *ar) {
+/* Again and again, when a pcall catches it. */
+static void look_at_load(lua_State *L, lua_Debug *ar) {
+    const rl_vm *vm = rl_vm_of(L);
     (void)ar;
-    lua_sethook(L, NULL, 0, 0);
-    if (!atomic_load(&rl_vm_of(L)->is_loading)) /* it was ready the moment before */
+    if (rl_loop_lag_ms(vm->loop) < vm->load_most_ms)
         return;
     luaL_where(L, 0);
     lua_pushliteral(L, "the app has been busy loading for longer than load_timeout");
@@ -96,8 +90,17 @@ static void raise_in_load(lua_State *L, lua_Debug *ar) {
     lua_error(L);
 }
 
-void rl_vm_break_load(rl_vm *vm) {
-    lua_sethook(vm->L, raise_in_load, LUA_MASKCOUNT, 1);
+void rl_vm_begin_load(rl_vm *vm, uint64_t most_ms) {
+    luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    vm->load_most_ms = most_ms;
+    lua_sethook(vm->L, look_at_load, LUA_MASKCOUNT, LOAD_STEPS);
+    atomic_store(&vm->is_loading, true);
+}
+
+void rl_vm_end_load(rl_vm *vm) {
+    atomic_store(&vm->is_loading, false);
+    lua_sethook(vm->L, NULL, 0, 0);
+    luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
 }
 
 int rl_vm_collect(lua_State *L, void *arg) {

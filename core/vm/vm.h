@@ -38,6 +38,7 @@ struct rl_vm {
     bool is_dev; /* `rille dev`: for whoever writes the app */
     bool looks_at_late; /* what requests wait for whose deadline passes is noted (vm/deadlock.h) */
     _Atomic bool is_loading;
+    uint64_t load_most_ms; /* while it is */
     lua_State *kept; /* vm/task.c's: a coroutine that never runs, on whose stack it keeps what it needs */
     struct rl_app *app; /* what serves with this VM; NULL: nothing does */
     const char *lua_dir; /* the framework's folder instead of the embedded one, or NULL */
@@ -80,13 +81,10 @@ rl_vm *rl_vm_check(lua_State *L);
  * Nothing comes of it while machine code runs, which looks at no hook. */
 void rl_vm_ask_where(rl_vm *vm);
 
-/* From here to `rl_vm_end_load` the app's code is interpreted, so that a hook can end it: code that is run
- * once gains nothing from the compiler. */
-void rl_vm_begin_load(rl_vm *vm);
+/* From here to `rl_vm_end_load` Lua is interpreted, so that a hook can raise an error in what does not wait for
+ * `most_ms`: code that is run once gains nothing from the compiler. */
+void rl_vm_begin_load(rl_vm *vm, uint64_t most_ms);
 void rl_vm_end_load(rl_vm *vm);
-/* From another thread, while the VM's own is busy in a load for too long: have that fail where it stands. A pcall there
- * may catch it, so it is called again when that did not help. */
-void rl_vm_break_load(rl_vm *vm);
 
 /* A full collection, for rl_vm_protect: finalizers may raise. */
 int rl_vm_collect(lua_State *L, void *arg);

@@ -74,7 +74,10 @@ describe("with little memory", function()
   end)
 
   it("what is raised in machine code is a lack of memory as well", function()
-    for _ = 1, 5 do assert.equal(500, ask("/leap").status) end
+    for _ = 1, 5 do
+      assert_well()
+      assert.equal(500, ask("/leap").status)
+    end
     for error in running:log():gmatch("fault in GET /leap .-error=(%b\"\")") do
       assert.equal('"not enough memory"', error)
     end
