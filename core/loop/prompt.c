@@ -42,6 +42,7 @@ struct rl_prompt {
     rl_editor *editor;
     rl_buf bytes; /* from a pipe */
     bool has_ended;
+    bool is_abandoned; /* the line, by Ctrl-C while Tab waited */
 };
 
 /* ---- from the thread to the loop ------------------------------------------------------ */
@@ -193,6 +194,10 @@ static rl_editor_event wait_for_key(void *owner) {
     for (;;) {
         if (is_closing(at))
             return RL_EDITOR_END;
+        if (at->is_abandoned) {
+            at->is_abandoned = false;
+            return RL_EDITOR_ABANDON;
+        }
         switch (wait_for(at, STDIN_FILENO, -1)) {
         case WHAT_INPUT: return RL_EDITOR_KEY;
         case WHAT_CHANGED: return RL_EDITOR_CHANGED;
@@ -221,7 +226,8 @@ static void complete(void *owner, rl_slice before, rl_buf *insert, rl_buf *list)
             return;
         }
         what happened = wait_for(at, -1, OFFER_MS);
-        if (happened == WHAT_TIME || happened == WHAT_INTERRUPT)
+        at->is_abandoned = happened == WHAT_INTERRUPT;
+        if (happened == WHAT_TIME || at->is_abandoned)
             return;
         at->has_ended |= happened == WHAT_END;
     }

@@ -270,6 +270,19 @@ static void tab_asks_what_may_stand_there(void **state) {
     end(&at);
 }
 
+static void ctrl_c_abandons_also_while_tab_waits(void **state) {
+    (void)state;
+    scene at;
+    begin_terminal(&at, NULL);
+    ask(&at, "Post:wh\t");
+    hear(&at, RL_PROMPT_COMPLETE, "Post:wh");
+    kill(getpid(), SIGINT);
+    hear(&at, RL_PROMPT_ABANDONED, "");
+    ask(&at, "more\r");
+    hear(&at, RL_PROMPT_LINE, "more");
+    end(&at);
+}
+
 static void history_outlives_the_prompt_and_is_its_owners_alone(void **state) {
     (void)state;
     scene at;
@@ -336,6 +349,7 @@ int main(void) {
         cmocka_unit_test(a_loop_that_does_not_turn_is_told_to_be_stuck_until_it_hears),
         cmocka_unit_test(who_comes_back_to_it_edits_as_before),
         cmocka_unit_test(tab_asks_what_may_stand_there),
+        cmocka_unit_test(ctrl_c_abandons_also_while_tab_waits),
         cmocka_unit_test(history_outlives_the_prompt_and_is_its_owners_alone),
         cmocka_unit_test(any_allocation_may_fail),
     };
