@@ -6,7 +6,7 @@ describe("rille.db.each", function()
   local db, stop
 
   setup(function()
-    db, stop = private.start { exclusive = 4, acquire_timeout = 0.2 }
+    db, stop = private.start { exclusive = 4, acquire_timeout = 1 }
     db:exec "create table item (id int primary key, name text)"
     db:exec "insert into item select n, 'name ' || n from generate_series(1, 2000) n"
   end)
@@ -82,7 +82,9 @@ describe("rille.db.each", function()
     end)
     assert.equal(503, err.status)
     assert.is_true(#open >= 1 and #open <= 2)
+    local streams = db:stats().streams
     open[1]:close()
+    private.eventually(function() return db:stats().streams < streams end)
     open[1] = db:with({ chunk = 10 }):each "select id from item"
     assert.equal(1, open[1]().id)
     for _, stream in ipairs(open) do
