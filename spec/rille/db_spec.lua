@@ -331,7 +331,7 @@ describe("rille.db", function()
   end)
 
   it("runs a statement in another manner: its own timeout, unprepared, alone", function()
-    local err = fails("db.57014", db.query, db:with { timeout = "20ms" }, "select pg_sleep(30)")
+    local err = fails("db.57014", db.query, db:with { timeout = "200ms" }, "select pg_sleep(30)")
     assert.equal(504, err.status)
     local whole = db:with { prepared = false, lane = "exclusive" }
     for _ = 1, 2 do
