@@ -13,16 +13,17 @@ describe("a server whose app changes", function()
     file:close()
   end
 
-  local function start(command, url, is_supervised)
+  local function start(command, base, is_supervised)
     dir = shell.run "mktemp -d /tmp/rille-reload.XXXXXX"
     shell.run("cp spec/apps/reload/*.lua " .. dir)
     running = server.start {
-      app = dir, command = command, supervise = is_supervised, env = { DATABASE_URL = url or "" },
+      app = dir, command = command, supervise = is_supervised, env = { DATABASE_URL = base and base.url or "" },
       args = { "--workers", "2", "--stop-delay", "0" },
     }
     finally(function()
       running:stop()
       shell.run("rm -rf " .. shell.quoted(dir))
+      if base then base:drop() end
     end)
   end
 
@@ -216,8 +217,7 @@ describe("a server whose app changes", function()
 
   it("keeps the connections to the database", function()
     local base = database.new()
-    finally(function() base:drop() end)
-    start("dev", base.url)
+    start("dev", base)
     local function sessions()
       return base:sql "select string_agg(pid::text, ' ' order by pid) from pg_stat_activity where application_name <> 'psql' and client_port is not null"
     end
