@@ -47,11 +47,6 @@ local function check(self, name)
   end
 end
 
--- What is no duration is refused also where nobody has to wait.
-local function ms_of(timeout)
-  return timeout and unit.seconds(timeout, 3) * 1000 or nil
-end
-
 local function check_value(value)
   if value == nil then
     error("a channel carries no nil: send rille.null, false or a table", 3)
@@ -121,7 +116,7 @@ end
 function Channel:send(value, timeout)
   check(self, "send")
   check_value(value)
-  local ms = ms_of(timeout)
+  local ms = unit.ms(timeout)
   if self.is_closed then
     raise_closed "sent on"
   end
@@ -144,7 +139,7 @@ end
 -- @treturn ?string then "closed" or "timeout"
 function Channel:recv(timeout)
   check(self, "recv")
-  local ms = ms_of(timeout)
+  local ms = unit.ms(timeout)
   local value = take(self)
   if value ~= nil then
     return value
@@ -213,7 +208,6 @@ function Channel:iter()
   check(self, "iter")
   return next_value, self
 end
-
 
 slip.guard(Channel, "a channel", "send recv try_send try_recv iter len close", "", elsewhere.channel)
 
@@ -328,7 +322,7 @@ function channel.select(cases)
   if type(cases) ~= "table" then
     error("select takes a table of cases: got a " .. type(cases), 2)
   end
-  local count, ms = #cases, ms_of(cases.timeout)
+  local count, ms = #cases, unit.ms(cases.timeout)
   local chosen, has_others = choose(cases, count)
   if has_others then
     return channel.select_mixed(cases)

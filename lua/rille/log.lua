@@ -23,11 +23,7 @@ local function shown(value)
 end
 
 -- Name and value of each in turn: the names in order, so that lines of one call look alike, and the request's id last.
-local function flat(fields, request_id)
-  local values = {}
-  for key, value in pairs(fields) do
-    values[tostring(key)] = shown(value)
-  end
+local function flat(values, request_id)
   local out = {}
   for i, name in ipairs(keys.sorted(values)) do
     if i > MOST_FACTS then
@@ -43,16 +39,14 @@ end
 
 -- An app may log whatever a client sent: that is no id, and none of the log's own facts.
 local function write(level, message, fields, facts)
-  local all = {}
-  for key, value in pairs(fields or {}) do
-    all[key] = value
+  local values, request_id = {}, facts.request_id or behalf.request_id() or fields.request_id
+  for _, some in ipairs { fields, facts } do
+    for key, value in pairs(some) do
+      values[tostring(key)] = shown(value)
+    end
   end
-  local request_id = facts.request_id or behalf.request_id() or all.request_id
-  for key, value in pairs(facts) do
-    all[key] = value
-  end
-  all.request_id = nil
-  core.log(level, tostring(message), flat(all, request_id))
+  values.request_id = nil
+  core.log(level, tostring(message), flat(values, request_id))
 end
 
 local LEVELS = { "debug", "info", "warn", "error" }
@@ -83,7 +77,7 @@ for _, level in ipairs(LEVELS) do
   -- @tparam[opt] table fields at most 16 facts beside it
   log[level] = function(message, fields)
     check(log, level, message, fields)
-    write(level, message, fields, {})
+    write(level, message, fields or {}, {})
   end
 end
 
@@ -95,7 +89,7 @@ function log.with(facts)
   for _, level in ipairs(LEVELS) do
     more[level] = function(message, fields)
       check(more, level, message, fields)
-      write(level, message, fields, facts)
+      write(level, message, fields or {}, facts)
     end
   end
   return strict(more)

@@ -284,7 +284,7 @@ end
 -- @treturn boolean|nil true; or nil when something runs still
 -- @treturn ?string then "timeout"
 function Pool:close(timeout)
-  local ms = timeout and unit.seconds(timeout, 2) * 1000
+  local ms = unit.ms(timeout)
   if not self.is_closed then
     self.is_closed = true
     self.queue:close()

@@ -266,7 +266,7 @@ end
 -- @treturn boolean|nil true; or nil when some are lent still
 -- @treturn ?string then "timeout"
 function Resources:close(timeout)
-  local ms = timeout and unit.seconds(timeout, 2) * 1000
+  local ms = unit.ms(timeout)
   self.is_closed = true
   stock.clear(self)
   while stock.hand_over(self, CLOSED) do end

@@ -18,11 +18,6 @@ local function class(name)
   return Class
 end
 
--- What is no duration is refused also where nobody has to wait.
-local function ms_of(timeout)
-  return timeout and unit.seconds(timeout, 3) * 1000
-end
-
 -- Stand in line until woken: true; or nil and "timeout". A report of who waits finds `self` here.
 local function wait_in(self, ms)
   if not line.stand(self.waiting, false, ms) then
@@ -74,7 +69,7 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function Semaphore:acquire(timeout)
-  local ms = ms_of(timeout)
+  local ms = unit.ms(timeout)
   if self.free > 0 then
     self.free = self.free - 1
     return true
@@ -123,7 +118,7 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function Mutex:lock(timeout)
-  local ms = ms_of(timeout)
+  local ms = unit.ms(timeout)
   if not self.is_locked then
     self.is_locked = true
     return true
@@ -195,7 +190,7 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function RWLock:read_lock(timeout)
-  local ms = ms_of(timeout)
+  local ms = unit.ms(timeout)
   if not self.is_written and not first(self.waiting) then
     self.readers = self.readers + 1
     return true
@@ -217,7 +212,7 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function RWLock:lock(timeout)
-  local ms = ms_of(timeout)
+  local ms = unit.ms(timeout)
   if not self.is_written and self.readers == 0 and not first(self.waiting) then
     self.is_written = true
     return true
@@ -292,7 +287,7 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function WaitGroup:wait(timeout)
-  local ms = ms_of(timeout)
+  local ms = unit.ms(timeout)
   if self.count == 0 then
     return true
   end
@@ -315,7 +310,7 @@ end
 -- @treturn boolean|nil true; or nil
 -- @treturn ?string then "timeout"
 function Condition:wait(timeout)
-  return wait_in(self, ms_of(timeout))
+  return wait_in(self, unit.ms(timeout))
 end
 
 --- Wake who has waited longest.

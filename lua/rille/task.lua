@@ -281,7 +281,7 @@ end
 -- @raise what the function raised
 function Task:await(timeout)
   check(self, "await")
-  local ms = timeout and unit.seconds(timeout, 2) * 1000 -- what is none is refused also when nobody has to wait
+  local ms = unit.ms(timeout)
   self.is_awaited = true
   if not self.count and not wait_for_end(self, ms) then
     return nil, "timeout"

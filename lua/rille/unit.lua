@@ -31,6 +31,14 @@ function unit.seconds(value, level)
   refuse(value, 'duration is a number of seconds or a text like "250ms", "5s", "10m"', '"#s", "#ms"', (level or 2) + 1)
 end
 
+--- Milliseconds of a timeout that may be left out: what is none is refused, wherever nobody has to wait, too.
+-- @tparam ?number|string value as for unit.seconds
+-- @tparam[opt] integer level whom to blame, as `error` takes it (default: the caller's caller)
+-- @treturn ?number nil for nil
+function unit.ms(value, level)
+  return value and unit.seconds(value, (level or 2) + 1) * 1000 or nil
+end
+
 local BYTES = { B = 1, K = 1024, M = 1024 ^ 2, G = 1024 ^ 3 }
 
 --- Bytes of `value`: a number, or text such as "64K", "8M", "1G".
