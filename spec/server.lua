@@ -22,6 +22,7 @@ Server.__index = Server
 local POLL_SECONDS = 0.005 -- between two looks at a file or at /proc
 local PATIENCE_SECONDS = 30 -- a sanitizer build on a busy machine starts within 5
 local LAST_LOG_BYTES = 4000 -- enough for a sanitizer's report
+local FAULTS = { [4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS", [8] = "SIGFPE", [11] = "SIGSEGV" }
 
 --- Call `look` until it returns something true, or for so long that it never will.
 -- @param look
@@ -71,7 +72,7 @@ end
 -- @param options app: folder with app.lua; dir: where to start it; launcher: words before the binary's, whose process becomes
 --   it; supervise: with a supervisor; command: "serve" unless told; args: list of flags; env: table of environment variables;
 --   log: path of the log file, by default a temporary one
--- @return the server: fields port, pid
+-- @return the server: fields port, pid; crashes, to be set where one of its processes is meant to
 -- @raise with the log's text when it does not come up
 function server.start(options)
   local log_path = options.log or os.tmpname()
@@ -81,6 +82,7 @@ function server.start(options)
     shell = parent,
     log_path = log_path,
     log_is_ours = not options.log,
+    crashes = false,
   }, Server)
   server.wait_for(function()
     self.port = tonumber(self:log():match("listening on http://127%.0%.0%.1:(%d+)"))
@@ -108,9 +110,18 @@ function Server:is_sanitized()
   return (read_file("/proc/" .. self.pid .. "/maps") or ""):find("lib[at]san") ~= nil
 end
 
+-- What no server may do, whatever else a spec asks of it: die of a signal that a fault raises, or have a sanitizer report.
+local function fault_of(status, log)
+  local at = log:find "%u%l+Sanitizer:" or log:find "runtime error:"
+  if at then return "a sanitizer reported:\n" .. log:sub(math.max(1, at - 80), at + LAST_LOG_BYTES) end
+  local signal = FAULTS[status - 128]
+  return signal and ("it was ended by signal %d, %s:\n%s"):format(status - 128, signal, log:sub(-LAST_LOG_BYTES))
+end
+
 --- Send `signal` (by name, "TERM" unless told; "0" sends none) and wait for the end.
 -- @return the exit status, 128 + n when signal n ended it; and the last of the log
--- @raise when it is still there after `seconds`; it is killed then
+-- @raise when it is still there after `seconds`; it is killed then. When it crashed, or a sanitizer reported something,
+--   and it was not meant to
 function Server:stop(signal, seconds)
   if self.status then return self.status, self.last_log end
   os.execute("kill -" .. (signal or "TERM") .. " " .. self.pid .. " 2>/dev/null")
@@ -118,9 +129,12 @@ function Server:stop(signal, seconds)
   if not in_time then os.execute("kill -KILL " .. self.pid) end
   self.status = tonumber(self.shell:read("*l"))
   self.shell:close()
-  self.last_log = self:log():sub(-LAST_LOG_BYTES)
+  local log = self:log()
+  self.last_log = log:sub(-LAST_LOG_BYTES)
   if self.log_is_ours then os.remove(self.log_path) end
   if not in_time then error("the server did not stop:\n" .. self.last_log, 2) end
+  local fault = not self.crashes and fault_of(self.status, log)
+  if fault then error("the server had a fault: " .. fault, 2) end
   return self.status, self.last_log
 end
 

@@ -63,6 +63,7 @@ describe("a supervised server", function()
 
   it("names the route that crashed, and answers 503 for it from the third time on", function()
     start("--trusted-proxies", "127.0.0.1")
+    running.crashes = true
     for i = 1, 3 do assert.is_nil(ask("/crash", "X-Request-Id: edge-" .. i)) end
     local answer = assert(ask "/crash")
     assert.equal(503, answer.status)
