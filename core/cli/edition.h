@@ -1,6 +1,6 @@
 /* edition -- what one generation of an app is made from: the text of its files, and
- * its settings, read once for all workers. Never changed; freed with its last
- * reference. */
+ * its settings, read once for all workers. Never changed, but that it may become outdated;
+ * freed with its last reference. */
 #ifndef RL_CLI_EDITION_H
 #define RL_CLI_EDITION_H
 
@@ -15,6 +15,7 @@ typedef struct rl_edition {
     const rl_settings *settings;
     rl_settings *own_settings; /* those, unless they are the command's */
     rl_sources *sources;
+    _Atomic bool is_outdated; /* nobody waits for it any more: what loads it is to fail soon */
 } rl_edition;
 
 /* Reads the app's files, and its settings again but for the first. RL_EINVAL when something is wrong

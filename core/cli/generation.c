@@ -64,7 +64,7 @@ static void on_loaded(void *owner, int status, const char *failure) {
 rl_err rl_generation_load(rl_generation *at, rl_server *server) {
     at->server = server;
     rl_app_attach(at->app, server);
-    rl_vm_begin_load(at->vm, at->edition->settings->load_timeout_ms);
+    rl_vm_begin_load(at->vm, at->edition->settings->load_timeout_ms, &at->edition->is_outdated);
     return rl_run_start(at->vm, "rille.boot", at->argv, 1, on_loaded, at);
 }
 

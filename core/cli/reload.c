@@ -164,12 +164,56 @@ static const char *failure_of(const rl_reload *reload) {
     return "out of memory";
 }
 
-static void give_up(rl_reload *reload, const char *why) {
-    fail(reload, why);
+static void discard(rl_reload *reload) {
     rl_edition_drop(reload->next);
     reload->next = NULL;
     reload->phase = DISCARDING;
     all(reload, RL_DO_DISCARD);
+}
+
+static void give_up(rl_reload *reload, const char *why) {
+    fail(reload, why);
+    discard(reload);
+}
+
+/* How long until what changed has been quiet for long enough; UINT64_MAX when nothing did. */
+static uint64_t due_in_ms(const rl_reload *reload) {
+    if (reload->is_asked)
+        return 0;
+    if (reload->changed_ms == 0)
+        return UINT64_MAX;
+    uint64_t quiet = reload->last_change_ms + QUIET_MS, loud = reload->changed_ms + LOUD_MOST_MS;
+    uint64_t due = quiet < loud ? quiet : loud, now = now_ms();
+    return due > now ? due - now : 0;
+}
+
+/* While one loads: only other code makes it outdated. */
+static uint64_t outdated_in_ms(const rl_reload *reload) {
+    return reload->news & RL_WATCH_CODE && !reload->is_asked ? due_in_ms(reload) : UINT64_MAX;
+}
+
+/* Whether files say something else than what loads: an app may write some of its own while it does. */
+static bool has_changed_again(rl_reload *reload) {
+    rl_buf why;
+    rl_buf_init(&why, WHY_MOST);
+    rl_edition *now = NULL;
+    bool is_same = rl_edition_read(reload->of.command, reload->next->number, &why, &now) == RL_OK &&
+                   rl_sources_equal(now->sources, reload->next->sources);
+    rl_edition_drop(now);
+    rl_buf_clear(&why);
+    if (is_same) {
+        reload->news &= ~(unsigned)RL_WATCH_CODE;
+        reload->changed_ms = reload->news == 0 ? 0 : reload->changed_ms;
+    }
+    return !is_same;
+}
+
+/* Whoever has mended an endless loop does not wait for its load_timeout. */
+static void outdate(rl_reload *reload) {
+    atomic_store(&reload->next->is_outdated, true);
+    rl_log_printf(reload->of.log, RL_LOG_INFO, "generation %llu is not loaded to its end: %s has changed again",
+                  (unsigned long long)reload->next->number, reload->name);
+    discard(reload);
 }
 
 static void look_at_loading(rl_reload *reload) {
@@ -180,6 +224,8 @@ static void look_at_loading(rl_reload *reload) {
         give_up(reload, failure_of(reload));
     } else if (now_ms() - reload->began_ms >= reload->next->settings->load_timeout_ms + LOAD_GRACE_MS) {
         give_up(reload, "the app took longer than load_timeout to load");
+    } else if (outdated_in_ms(reload) == 0 && has_changed_again(reload)) {
+        outdate(reload);
     }
 }
 
@@ -208,22 +254,12 @@ static void look_at_files(rl_reload *reload) {
     reload->news |= news;
 }
 
-/* How long until what changed has been quiet for long enough; UINT64_MAX when nothing did. */
-static uint64_t due_in_ms(const rl_reload *reload) {
-    if (reload->is_asked)
-        return 0;
-    if (reload->changed_ms == 0)
-        return UINT64_MAX;
-    uint64_t quiet = reload->last_change_ms + QUIET_MS, loud = reload->changed_ms + LOUD_MOST_MS;
-    uint64_t due = quiet < loud ? quiet : loud, now = now_ms();
-    return due > now ? due - now : 0;
-}
-
 int rl_reload_wait_ms(const rl_reload *reload) {
     if (reload->phase == LOADING) {
         uint64_t took_ms = now_ms() - reload->began_ms;
         uint64_t most_ms = reload->next->settings->load_timeout_ms + LOAD_GRACE_MS;
-        uint64_t left_ms = took_ms < most_ms ? most_ms - took_ms : 0;
+        uint64_t left_ms = took_ms < most_ms ? most_ms - took_ms : 0, outdated_ms = outdated_in_ms(reload);
+        left_ms = outdated_ms < left_ms ? outdated_ms : left_ms;
         return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
     }
     uint64_t due = reload->phase == IDLE ? due_in_ms(reload) : UINT64_MAX;

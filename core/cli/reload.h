@@ -2,7 +2,7 @@
  *
  *          asked, or a file changed          all have loaded          all have switched
  *   idle --------------------------> loading ---------------> switching --------------> idle
- *    ^                                  | some worker's failed
+ *    ^                                  | some worker's failed, or a file changed again
  *    +------------ discarding <---------+       and the code that served goes on
  *
  * The files are read once (cli/edition.h); every worker loads them beside what it

@@ -78,21 +78,35 @@ void rl_vm_ask_where(rl_vm *vm) {
 
 /* ---- loads that do not end ---------------------------------------------------------- */
 
-/* Again and again, when a pcall catches it. */
+#define LOAD_FAILURE "rille.load_failure" /* in the registry: what it is broken off with */
+
+/* Handlers have LOAD_STEPS to look at the error. What goes on after that has caught it, perhaps in a loop: then
+ * nothing runs any more, whoever catches it. */
 static void look_at_load(lua_State *L, lua_Debug *ar) {
-    const rl_vm *vm = rl_vm_of(L);
+    rl_vm *vm = rl_vm_of(L);
     (void)ar;
-    if (rl_loop_lag_ms(vm->loop) < vm->load_most_ms)
+    if (vm->is_load_broken_off) {
+        lua_sethook(L, look_at_load, LUA_MASKCOUNT, 1);
+        lua_getfield(L, LUA_REGISTRYINDEX, LOAD_FAILURE);
+        lua_error(L);
+    }
+    bool is_outdated = atomic_load_explicit(vm->is_load_outdated, memory_order_relaxed);
+    if (!is_outdated && rl_loop_lag_ms(vm->loop) < vm->load_most_ms)
         return;
+    vm->is_load_broken_off = true;
     luaL_where(L, 0);
-    lua_pushliteral(L, "the app has been busy loading for longer than load_timeout");
+    lua_pushstring(L, is_outdated ? "the app has changed while it loads"
+                                  : "the app has been busy loading for longer than load_timeout");
     lua_concat(L, 2);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, LOAD_FAILURE);
     lua_error(L);
 }
 
-void rl_vm_begin_load(rl_vm *vm, uint64_t most_ms) {
+void rl_vm_begin_load(rl_vm *vm, uint64_t most_ms, const _Atomic bool *is_outdated) {
     luaJIT_setmode(vm->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
     vm->load_most_ms = most_ms;
+    vm->is_load_outdated = is_outdated;
     lua_sethook(vm->L, look_at_load, LUA_MASKCOUNT, LOAD_STEPS);
     atomic_store(&vm->is_loading, true);
 }

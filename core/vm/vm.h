@@ -38,7 +38,9 @@ struct rl_vm {
     bool is_dev; /* `rille dev`: for whoever writes the app */
     bool looks_at_late; /* what requests wait for whose deadline passes is noted (vm/deadlock.h) */
     _Atomic bool is_loading;
-    uint64_t load_most_ms; /* while it is */
+    uint64_t load_most_ms;               /* while it is */
+    const _Atomic bool *is_load_outdated; /* the same */
+    bool is_load_broken_off;
     lua_State *kept; /* vm/task.c's: a coroutine that never runs, on whose stack it keeps what it needs */
     struct rl_app *app; /* what serves with this VM; NULL: nothing does */
     const char *lua_dir; /* the framework's folder instead of the embedded one, or NULL */
@@ -82,8 +84,9 @@ rl_vm *rl_vm_check(lua_State *L);
 void rl_vm_ask_where(rl_vm *vm);
 
 /* From here to `rl_vm_end_load` Lua is interpreted, so that a hook can raise an error in what does not wait for
- * `most_ms`: code that is run once gains nothing from the compiler. */
-void rl_vm_begin_load(rl_vm *vm, uint64_t most_ms);
+ * `most_ms`, or once `is_outdated` (borrowed until then; any thread may set it): code that is run once gains
+ * nothing from the compiler. */
+void rl_vm_begin_load(rl_vm *vm, uint64_t most_ms, const _Atomic bool *is_outdated);
 void rl_vm_end_load(rl_vm *vm);
 
 /* A full collection, for rl_vm_protect: finalizers may raise. */

@@ -151,11 +151,31 @@ describe("a server whose app changes", function()
     start "dev"
     shell.run("mkdir " .. dir .. "/config")
     write("config/development.lua", "return { load_timeout = '100ms' }") -- for the loads from here on
-    write("version.lua", "local n = 0\nwhile true do n = n + 1 end")
+    write("version.lua", "local function endless()\nwhile true do end end while true do pcall(endless) end")
     await_log(dir .. "/version.lua:2: the app has been busy loading for longer than load_timeout")
     assert.equal("one one", ask "/")
-    shell.run("rm -r " .. dir .. "/config")
+  end)
+
+  it("does not wait for a load that never ends when the file is saved again", function()
+    start "dev"
+    write("version.lua", "io.stderr:write 'endless' while true do pcall(function() while true do end end) end")
+    await_log "endless"
     write("version.lua", "return 'two'")
+    await_log "generation 2 is not loaded to its end: version.lua has changed again"
+    assert(server.wait_for(function() return ask "/" == "two two" end), running:log())
+    assert.not_matches("not reloaded", running:log(), 1, true)
+  end)
+
+  it("loads an app to its end that writes Lua files itself meanwhile", function()
+    start "dev"
+    write("version.lua", string.format([[
+      local file = io.open(%q, "w")
+      file:write "return 1"
+      file:close()
+      local began = os.clock()
+      repeat until os.clock() > began + 0.1 -- the watch has long told
+      return "two"
+    ]], dir .. "/made.lua"))
     assert(server.wait_for(function() return ask "/" == "two two" end), running:log())
   end)
 
