@@ -51,7 +51,7 @@ static unsigned kind_of(const char *file) {
     static const char *const SHOWN[] = {"etlua", "html", "htm", "css", "js", "mjs", "md", "svg", "png",
                                         "jpg", "jpeg", "gif", "webp", "avif", "ico", "woff", "woff2"};
     const char *end = strrchr(file, '.');
-    if (rl_sources_is_lua(file))
+    if (rl_sources_is_lua(file) || (end != NULL && strcmp(end, ".sql") == 0))
         return RL_WATCH_CODE;
     for (size_t i = 0; file[0] != '.' && end != NULL && i < sizeof SHOWN / sizeof *SHOWN; i++)
         if (strcmp(end + 1, SHOWN[i]) == 0)

@@ -18,7 +18,8 @@ enum { RL_WATCH_NAME_CAP = 256 };
 /* What a file is to the app. Data that it writes by itself, logs and the like, is nothing. */
 enum {
     RL_WATCH_PAGES = 1, /* read when a page is made or shown: templates, styles, scripts, pictures */
-    RL_WATCH_CODE = 2   /* Lua, and folders that went with whatever was in them */
+    RL_WATCH_CODE = 2   /* Lua; folders that went with whatever was in them; and schema.sql, which `rille migrate` writes: what
+                         * was not loaded for want of a migration may load now */
 };
 
 /* RL_EFULL when the system's limit of watches is reached (fs.inotify.max_user_watches), RL_EIO. */

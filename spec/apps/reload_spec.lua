@@ -179,6 +179,17 @@ describe("a server whose app changes", function()
     assert(server.wait_for(function() return ask "/" == "two two" end), running:log())
   end)
 
+  it("tries again what could not be loaded when the database has been migrated", function()
+    start "dev"
+    write("version.lua", string.format("assert(io.open(%q)) return 'two'", dir .. "/applied"))
+    await_log "not reloaded"
+    write("applied", "") -- the database
+    shell.run("mkdir " .. dir .. "/migrations")
+    write("migrations/schema.sql", "create table two ();")
+    await_log "reloaded for migrations/schema.sql"
+    assert.equal("two two", ask "/")
+  end)
+
   it("shows in the browser that the new code could not begin", function()
     start "dev"
     write("version.lua", "return setmetatable({}, { __concat = function() error 'no start' end })")
