@@ -104,6 +104,7 @@ static cJSON *tell_all(const rl_account *account) {
     add(all, "pid", getpid());
     add(all, "supervisor", (double)account->supervisor);
     add(all, "restarts", account->restarts);
+    add(all, "failed_upgrades", account->failed_upgrades);
     cJSON *banned = cJSON_AddArrayToObject(all, "banned");
     for (unsigned i = 0; serving->bulletin != NULL && i < serving->bulletin->banned_count; i++)
         cJSON_AddItemToArray(banned, cJSON_CreateString(serving->bulletin->banned[i]));

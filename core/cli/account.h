@@ -1,7 +1,7 @@
 /* account -- what a running server says of itself, as a JSON document.
  *
- *    { version, pid, supervisor, restarts, banned, app, generation, reloads, failure, host, port, uptime, workers,
- *      connections, body_memory,
+ *    { version, pid, supervisor, restarts, failed_upgrades, banned, app, generation, reloads, failure, host, port,
+ *      uptime, workers, connections, body_memory,
  *      databases: [ { name, workers, most, exclusive: { in_use, ... }, shared: { in_use, ... },
  *                     replicas: [ { name, workers, readers, most, exclusive, shared } ] } ],
  *      listeners: [ { name, connected, channels, ... } ],
@@ -23,6 +23,7 @@ typedef struct rl_account {
     uint64_t since_ns; /* when it began to serve */
     int64_t supervisor; /* its process; 0 without one */
     unsigned restarts;  /* unplanned, of processes before this one */
+    unsigned failed_upgrades; /* since it began to serve */
     const rl_reload *reload; /* NULL before */
 } rl_account;
 

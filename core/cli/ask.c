@@ -14,8 +14,8 @@ enum { LOOK_MS = 20, WORD_MS = 1000 /* then people want to know */, PATIENCE_S =
 typedef struct asking {
     const rl_command *command;
     int signal_number;
-    pid_t told;          /* the process */
-    double pid, reloads; /* before */
+    pid_t told;                           /* the process */
+    double pid, reloads, failed_upgrades; /* before */
     /* 0 not yet; 1 done, 2 failed: it has said why. NULL for `all`: nobody answers there. */
     int (*look)(const struct asking *asking, const cJSON *all);
     const char *meanwhile; /* what to say to people while it takes its time, */
@@ -38,8 +38,14 @@ static int look_at_reload(const asking *at, const cJSON *all) {
 }
 
 static int look_at_upgrade(const asking *at, const cJSON *all) {
-    if (all == NULL || rl_inquiry_number(all, "pid") == at->pid)
+    if (all == NULL)
         return 0; /* the name of the socket never goes, but nobody answers for a moment */
+    if (rl_inquiry_number(all, "pid") == at->pid) {
+        if (rl_inquiry_number(all, "failed_upgrades") <= at->failed_upgrades)
+            return 0;
+        fprintf(stderr, "rille upgrade: %s\n", at->otherwise);
+        return 2;
+    }
     return printf("rille %s serves in process %.0f\n", rl_inquiry_text(all, "version"),
                   rl_inquiry_number(all, "pid")) < 0
                ? 2
@@ -88,6 +94,7 @@ static int ask(asking *at, bool needs_supervisor) {
     double supervisor = rl_inquiry_number(all, "supervisor");
     at->pid = rl_inquiry_number(all, "pid");
     at->reloads = rl_inquiry_number(all, "reloads");
+    at->failed_upgrades = rl_inquiry_number(all, "failed_upgrades");
     cJSON_Delete(all);
     at->told = (pid_t)(supervisor > 0 ? supervisor : at->pid);
     if (needs_supervisor && supervisor <= 0) {

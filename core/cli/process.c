@@ -42,6 +42,7 @@ typedef struct process {
     uint64_t since_ns;
     rl_account told; /* what workers know of it */
     uint64_t looked_ns; /* when workers were last asked whether they turn */
+    unsigned failed_upgrades; /* of which this process is what goes on */
     bool link_has_ended;
     bool is_serving; /* before that, whoever asks means the one before it, if there is one */
     bool is_ending;  /* whoever asks for the server now means the next one */
@@ -77,7 +78,7 @@ static rl_account account_of(const process *at) {
     return (rl_account){
         .teller = {rl_account_tell}, .serving = &at->serving, .workers = at->from->count, .port = at->from->port,
         .since_ns = at->since_ns, .reload = at->reload, .supervisor = at->from->link >= 0 ? getppid() : 0,
-        .restarts = at->from->restarts};
+        .restarts = at->from->restarts, .failed_upgrades = at->failed_upgrades};
 }
 
 static void tell_status(const process *at) {
@@ -110,6 +111,7 @@ static int hear_supervisor(process *at) {
         rl_reload_ask(at->reload);
     if (word == RL_SAY_SHARE || word == RL_SAY_ALONE) /* what the database allows is for both */
         rl_budgets_halve(at->serving.database_budgets, word == RL_SAY_SHARE);
+    at->failed_upgrades += word == RL_SAY_NOT_UPGRADED;
     return word == RL_SAY_STOP ? TOLD_TO : 0;
 }
 

@@ -1,6 +1,7 @@
 /* process -- one server process: its workers, and the order in which they start and stop.
  *
- *    supervisor --'r' reload, 's' stop, the end: stop, 'h' another process runs, too, 'a' none does any more--> process
+ *    supervisor --'r' reload, 's' stop, the end: stop, 'h' another process runs, too, 'a' none does any more,
+ *                 'u' an upgrade has failed, so go on--> process
  *    supervisor <--'R' it serves, 'H' a worker hangs, 'F' the app could not begin-- process
  *
  * It binds nothing: sockets come from whoever starts it, and outlive it there. */
@@ -13,7 +14,7 @@
 #include "base/bulletin.h"
 #include "cli/command.h"
 
-enum { RL_SAY_RELOAD = 'r', RL_SAY_STOP = 's', RL_SAY_SHARE = 'h', RL_SAY_ALONE = 'a',
+enum { RL_SAY_RELOAD = 'r', RL_SAY_STOP = 's', RL_SAY_SHARE = 'h', RL_SAY_ALONE = 'a', RL_SAY_NOT_UPGRADED = 'u',
        RL_SAY_SERVES = 'R', RL_SAY_HANGS = 'H', RL_SAY_FAILS = 'F' };
 
 typedef struct rl_inheritance {

@@ -232,22 +232,23 @@ static void on_end(supervisor *at, rl_offspring *one, int wait_status) {
     hear(at, one); /* its last words */
     rl_stage was = one->stage;
     uint64_t lasted_ms = now_ms() - one->since_ms;
+    const rl_offspring *other = was == RL_SERVING ? NULL : find(at, RL_SERVING);
     if (at->is_stopping) {
         if (at->status == 0)
             at->status = status_of(wait_status);
-    } else if ((was == RL_STARTING && !at->has_served) || (one->has_failed && at->restarts == 0)) {
+    } else if (other == NULL && ((was == RL_STARTING && !at->has_served) || (one->has_failed && at->restarts == 0))) {
         at->is_stopping = true; /* it has said why it cannot start */
         at->status = status_of(wait_status);
+    } else if (was != RL_STOPPING && other != NULL) {
+        rl_log_printf(at->log, RL_LOG_ERROR, "the new process could not start: the old one goes on");
+        rl_offspring_say(other, RL_SAY_NOT_UPGRADED);
     } else if (was != RL_STOPPING) {
         tell_end(at, one, wait_status);
         at->restarts++;
         bool was_killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
         if (was == RL_SERVING && (lasted_ms >= CALM_MS || was_killed))
             at->failures = 0;
-        if (was == RL_SERVING || find(at, RL_SERVING) == NULL)
-            start_later(at);
-        else
-            rl_log_printf(at->log, RL_LOG_ERROR, "the new process could not start: the old one goes on");
+        start_later(at);
     }
     rl_offspring_clear(one);
     rl_offspring_tell_company(at->servers, MOST_SERVERS);
@@ -291,6 +292,7 @@ static void upgrade(supervisor *at) {
     rl_upgrade(at->command, &heritage, why, sizeof why); /* returns when it failed */
     resume_log(at);
     rl_log_printf(at->log, RL_LOG_ERROR, "not upgraded: %s", why);
+    rl_offspring_say(one, RL_SAY_NOT_UPGRADED); /* whoever asked for it hears of it there */
 }
 
 static void on_signal(supervisor *at, int number) {

@@ -137,6 +137,40 @@ describe("a supervised server", function()
     assert.is_true(running:is_running()) -- as the same process
   end)
 
+  -- A server whose binary is then this shell script.
+  local function upgrade_to(script)
+    local dir = shell.run "mktemp -d /tmp/rille-upgrade.XXXXXX"
+    shell.run(("cp %s %s/rille; cp spec/apps/supervisor/* %s"):format(shell.quoted(shell.rille()), dir, dir))
+    running = server.start { app = dir, supervise = true, env = { DATABASE_URL = "" }, args = { "--stop-delay", "0" },
+      launcher = ([[sh -c 'shift; exec %s/rille "$@"' _]]):format(dir) }
+    finally(function()
+      running:stop()
+      shell.run("rm -r " .. dir)
+    end)
+    local file = assert(io.open(dir .. "/new", "w"))
+    file:write("#!/bin/sh\n", script:format(shell.quoted(shell.rille())), "\n")
+    file:close()
+    shell.run(("cd %s; echo 'no Lua' >> app.lua; chmod 755 new; mv -f new rille"):format(dir))
+    local before = process()
+    local ok, said = tell "upgrade"
+    assert.is_false(ok)
+    assert.matches("rille upgrade: the old binary goes on: the server's log says why", said, 1, true)
+    assert.equal(before, process())
+  end
+
+  it("goes on when the other binary does not find the app in order, and says so at once", function()
+    upgrade_to "exit 1"
+    await_log "not upgraded"
+  end)
+
+  it("goes on when the other binary does not come to serve, and says so at once", function()
+    upgrade_to '[ "$1" = check ] || exec %s "$@"'
+    await_log "the new process could not start: the old one goes on"
+    local before = process()
+    shell.run("kill -KILL " .. before) -- it is looked after as before
+    await_log "another one takes its place"
+  end)
+
   it("becomes another binary again while requests of the first one run", function()
     start()
     local conn = wire.connect(running.port)
