@@ -20,7 +20,7 @@ local Server = {}
 Server.__index = Server
 
 local POLL_SECONDS = 0.005 -- between two looks at a file or at /proc
-local PATIENCE_SECONDS = 30 -- a sanitizer build on a busy machine starts within 5
+local PATIENCE_SECONDS = 60 -- a sanitizer build on a busy machine starts within 5
 local LAST_LOG_BYTES = 4000 -- enough for a sanitizer's report
 local FAULTS = { [4] = "SIGILL", [6] = "SIGABRT", [7] = "SIGBUS", [8] = "SIGFPE", [11] = "SIGSEGV" }
 

@@ -22,7 +22,7 @@ struct spec_winsize { unsigned short rows, columns, x, y; };
 ]]
 
 local O_RDWR, O_NOCTTY, O_CLOEXEC, POLLIN, TIOCSWINSZ = 2, 0x100, 0x80000, 1, 0x5414
-local PATIENCE_MS = 20000
+local PATIENCE_MS = 60000
 
 local terminal = {}
 local Terminal = {}

@@ -14,7 +14,7 @@ local wire = {}
 local Conn = {}
 Conn.__index = Conn
 
-local TIMEOUT_SECONDS = 30 -- of patience: nothing here takes one, on an idle machine
+local TIMEOUT_SECONDS = 60 -- of patience: nothing here takes one, on an idle machine
 local READ_BYTES = 65536
 
 --- Connect to 127.0.0.1.

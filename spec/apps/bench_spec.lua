@@ -123,7 +123,7 @@ describe("apps/bench", function()
   it("updates the same rows from many requests without a deadlock", function()
     local conns = {}
     for i = 1, 16 do
-      conns[i] = wire.connect(running.port, 20)
+      conns[i] = wire.connect(running.port)
       conns[i]:send(wire.get("/updates?queries=500"))
     end
     for _, conn in ipairs(conns) do

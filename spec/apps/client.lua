@@ -49,7 +49,7 @@ end
 function Client:post_all(path, bodies)
   local conns, answers = {}, {}
   for i in ipairs(bodies) do
-    conns[i] = wire.connect(self.port, 20)
+    conns[i] = wire.connect(self.port)
   end
   for i, body in ipairs(bodies) do
     assert(conns[i]:send(post_bytes(path, body)))

@@ -480,7 +480,7 @@ describe("8. tasks", function()
     end)
     t.expect_leak()
     assert.equal("x", api:get("/").body)
-    rille.sleep "20ms"
+    private.eventually(function() return #order == 3 end)
     table.sort(order)
     assert.same({ "after 7", "background 8", "task ended" }, order)
   end)

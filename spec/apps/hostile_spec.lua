@@ -7,6 +7,7 @@ local wire = require "spec.wire"
 
 local POLITE_SECONDS = 0.1 -- what the polite client is promised, whatever the others do
 local SANITIZER_SLOWNESS = 5
+local TRIES = 10
 local GROWTH_BYTES = 128 * 1048576 -- what all hostile clients of one example may cost at most
 local SANITIZER_BYTES = 384 * 1048576 -- a sanitizer keeps freed memory for a while, to catch its late users
 local MUTATIONS = 2000
@@ -128,12 +129,12 @@ describe("under hostile clients", function()
   end
 
   -- A polite client on a new connection and one on a kept one are both answered in
-  -- time. This machine may have stood still as a whole: one of three tries must succeed.
+  -- time. This machine may have stood still as a whole: one of some tries must succeed.
   local function assert_polite()
     local promised_seconds = POLITE_SECONDS * (running:is_sanitized() and SANITIZER_SLOWNESS or 1)
     for _, way in ipairs{ ask_anew, function() ask(kept) end } do
       local seconds = seconds_of(way)
-      for _ = 1, 2 do
+      for _ = 2, TRIES do
         if seconds > promised_seconds then seconds = seconds_of(way) end
       end
       assert.truthy(seconds <= promised_seconds,
@@ -154,7 +155,7 @@ describe("under hostile clients", function()
 
   setup(function()
     running = server.start{ app = "spec/apps/fixture", args = { "--workers", "1", "--env", "production",
-      "--stop-delay", "0", "--max-body", "64K", "--write-timeout", "2s", "--half-close-grace", "300ms" } }
+      "--stop-delay", "0", "--max-body", "64K", "--header-timeout", "60s", "--write-timeout", "2s", "--half-close-grace", "300ms" } }
     kept = wire.connect(running.port)
     ask(kept)
     quiet_descriptors = running:descriptors()

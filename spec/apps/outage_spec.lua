@@ -10,7 +10,7 @@ local swarms = require "spec.apps.swarm"
 local wire = require "spec.wire"
 
 local MANY = 30
-local PATIENCE = 30 -- seconds in which something happens that takes a fraction of one on a machine with time
+local PATIENCE = 60 -- seconds in which something happens that takes a fraction of one on a machine with time
 
 describe("an app whose database has a bad night", function()
   local base, running, api

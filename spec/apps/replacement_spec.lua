@@ -9,7 +9,7 @@ local wire = require "spec.wire"
 local CONNECTIONS = 10
 local FRESH_EVERY = 3 -- the so manieth request is the last of its connection
 local NAP_EVERY = 4 -- ... is one that takes a while
-local PATIENCE_SECONDS = 30
+local PATIENCE_SECONDS = 60
 
 describe("a process that is replaced under load", function()
   local running, load, lost

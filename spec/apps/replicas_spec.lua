@@ -42,7 +42,7 @@ describe("an app with a replica", function()
   end)
 
   it("is shown with its database by rille status", function()
-    local pipe = io.popen(("timeout 20 %s status --json --port %d"):format(os.getenv "RILLE" or "build/rille", running.port))
+    local pipe = io.popen(("timeout 60 %s status --json --port %d"):format(os.getenv "RILLE" or "build/rille", running.port))
     local told = json.decode(pipe:read "*a")
     pipe:close()
     assert.equal(1, #told.databases)
@@ -71,7 +71,7 @@ describe("an app with a replica", function()
   local function get_all(path, count)
     local conns, places = {}, {}
     for i = 1, count do
-      conns[i] = wire.connect(running.port, 20)
+      conns[i] = wire.connect(running.port)
       assert(conns[i]:send(wire.get(path)))
     end
     return function()

@@ -38,7 +38,7 @@ describe("two workers", function()
   it("hear what either publishes", function()
     local ears, by = {}, {}
     for i = 1, EARS do
-      ears[i] = wire.connect(s.port, 30)
+      ears[i] = wire.connect(s.port)
       assert(ears[i]:send(wire.get "/hear"))
     end
     assert.truthy(server.wait_for(function() return api:get("/listeners").json.count == EARS end))
@@ -56,7 +56,7 @@ describe("two workers", function()
   it("count in one place", function()
     local calls, answers = {}, 0
     for i = 1, 4 do
-      calls[i] = wire.connect(s.port, 30)
+      calls[i] = wire.connect(s.port)
       assert(calls[i]:send(wire.request { "POST /counts HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 0", body = "" }))
     end
     for _, call in ipairs(calls) do
@@ -67,7 +67,7 @@ describe("two workers", function()
   end)
 
   it("show in rille status what they share", function()
-    local pipe = io.popen(("timeout 20 %s status --json --port %d"):format(os.getenv "RILLE" or "build/rille", s.port))
+    local pipe = io.popen(("timeout 60 %s status --json --port %d"):format(os.getenv "RILLE" or "build/rille", s.port))
     local told = json.decode(pipe:read "*a")
     pipe:close()
     local channels = {}
@@ -79,7 +79,7 @@ describe("two workers", function()
     assert.equal(2 ^ 20, told.stores[1].ceiling)
     assert.is_true(told.stores[1].count >= 3 and told.stores[1].bytes > 0)
     assert.same({}, told.topics)
-    pipe = io.popen(("timeout 20 %s status --port %d"):format(os.getenv "RILLE" or "build/rille", s.port))
+    pipe = io.popen(("timeout 60 %s status --port %d"):format(os.getenv "RILLE" or "build/rille", s.port))
     local text = pipe:read "*a"
     pipe:close()
     assert.matches("\nchannel orders: 0 of 10, 0 bytes, 0 senders and 2 receivers wait, %d+ sent\n", text)

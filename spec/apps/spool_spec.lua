@@ -4,7 +4,7 @@ local json = require("rille").json
 local server = require "spec.server"
 local wire = require "spec.wire"
 
-local SECONDS = 30 -- for an exchange of some megabytes: a sanitized server on a busy machine takes 3
+local SECONDS = 60 -- for an exchange of some megabytes: a sanitized server on a busy machine takes 3
 local UPLOADS = 8
 
 -- Three megabytes of lines that say where they belong.

@@ -6,7 +6,7 @@ local socket = require "socket"
 
 -- Run `rille` with `words`; returns the exit status and what it printed.
 local function rille(words, env)
-  local pipe = io.popen(("env %s timeout 20 %s %s 2>&1; echo $?"):format(env or "", shell.rille(), words))
+  local pipe = io.popen(("env %s timeout 60 %s %s 2>&1; echo $?"):format(env or "", shell.rille(), words))
   local text, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
   pipe:close()
   return tonumber(status), text

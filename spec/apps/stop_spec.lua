@@ -30,7 +30,7 @@ describe("a server that is told to stop", function()
   it("names those that do not end in time, by where they were made", function()
     local log = log_of("100ms", "/endless", "/endless")
     assert.matches("stopping: background tasks did not end within drain_timeout and are cancelled", log, 1, true)
-    assert.matches("made_at=spec/apps/stop/app.lua:14 count=2", log, 1, true)
+    assert.matches("made_at=spec/apps/stop/app.lua:16 count=2", log, 1, true)
   end)
 
   it("does not wait for one that the app ends itself", function()

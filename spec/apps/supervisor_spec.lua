@@ -243,7 +243,7 @@ describe("a supervised server", function()
     local dir = shell.run "mktemp -d /tmp/rille-broken.XXXXXX"
     finally(function() shell.run("rm -rf " .. dir) end)
     shell.run("echo 'return 1 +' >" .. dir .. "/app.lua")
-    local ok, said = pcall(shell.run, ("DATABASE_URL= timeout 20 %s serve %s --port 0"):format(shell.quoted(shell.rille()), dir))
+    local ok, said = pcall(shell.run, ("DATABASE_URL= timeout 60 %s serve %s --port 0"):format(shell.quoted(shell.rille()), dir))
     assert.is_false(ok)
     local _, times = said:gsub("unexpected symbol", "")
     assert.equal(1, times)

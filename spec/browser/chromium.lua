@@ -22,8 +22,8 @@ local chromium = {}
 local Browser = {}
 Browser.__index = Browser
 
-local START_SECONDS = 20
-local ANSWER_SECONDS = 20 -- of one command; a page loads in a fraction of a second
+local START_SECONDS = 60
+local ANSWER_SECONDS = 60 -- of one command; a page loads in a fraction of a second
 
 -- Under this name WebDriver hands elements over (12.1 of its specification).
 local ELEMENT = "element-6066-11e4-a52e-4f735466cecf"

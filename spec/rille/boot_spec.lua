@@ -19,7 +19,7 @@ describe("an app that cannot be served", function()
     local file = assert(io.open(dir .. "/app.lua", "w"))
     file:write(code)
     file:close()
-    local pipe = io.popen(("env -u DATABASE_URL %s timeout 20 '%s' serve '%s' --host 127.0.0.1 --port 0 --workers 1 2>&1 </dev/null; echo $?")
+    local pipe = io.popen(("env -u DATABASE_URL %s timeout 60 '%s' serve '%s' --host 127.0.0.1 --port 0 --workers 1 2>&1 </dev/null; echo $?")
       :format(environment or "", rille_path, dir))
     local text, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
     pipe:close()

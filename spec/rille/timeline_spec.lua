@@ -240,8 +240,12 @@ describe("of statements, the record", function()
     for _, event in ipairs(asked("/few").events) do assert.is_nil(event.repeated) end
     local slow = asked("/slow").events[1]
     assert.is_true(slow.is_slow)
-    local list = timeline.slow()
-    assert.same({ 13, "/slow", slow.text, last().id, "/loop" }, { #list, list[1].route, list[1].text, list[1].request, list[2].route })
+    local list, of = timeline.slow(), { ["/slow"] = {}, ["/loop"] = {} }
+    for i, one in ipairs(list) do
+      assert.is_true(i == 1 or one.ms <= list[i - 1].ms)
+      table.insert(of[one.route] or {}, one) -- on a machine that stalls, any other route may be slow, too
+    end
+    assert.same({ 12, 1, slow.text, last().id }, { #of["/loop"], #of["/slow"], of["/slow"][1].text, of["/slow"][1].request })
   end)
 
   it("is what the page of a fault shows, and the error that others are told", function()

@@ -40,20 +40,19 @@ local function settle(self)
   if not answer then error("the server no longer answers on another connection") end
 end
 
--- Is `text` the present time as an IMF-fixdate? A cached Date may be a little behind.
-local function is_date(text)
-  local now = os.time()
-  for behind_seconds = -1, 3 do
-    if text == os.date("!%a, %d %b %Y %H:%M:%S GMT", now - behind_seconds) then return true end
+-- Is `text` a time since `began`, as an IMF-fixdate? A cached Date may be a little behind.
+local function is_date(text, began)
+  for time = began - 1, os.time() + 1 do
+    if text == os.date("!%a, %d %b %Y %H:%M:%S GMT", time) then return true end
   end
   return false
 end
 
--- What must hold for every answer, whatever was asked.
-local function check_manners(answer)
+-- What must hold for every answer, whatever was asked, on a connection that began then.
+local function check_manners(answer, began)
   local headers = answer.headers
   if answer.version ~= "1.1" then return "version " .. answer.version end
-  if answer.status >= 200 and answer.status < 500 and not is_date(headers.date or "") then
+  if answer.status >= 200 and answer.status < 500 and not is_date(headers.date or "", began) then
     return "Date: " .. tostring(headers.date)
   end
   if #answer.body > 0 and not headers["content-type"] then return "a body without Content-Type" end
@@ -88,7 +87,7 @@ local function allows(statuses, status)
   return false
 end
 
-local function check(answer, want)
+local function check(answer, want, began)
   if not allows(want.status, answer.status) then
     return ("status %d instead of %s: %s"):format(answer.status,
       type(want.status) == "table" and table.concat(want.status, " or ") or want.status,
@@ -100,7 +99,7 @@ local function check(answer, want)
   local found = want.text and answer.body:find(want.text, 1, true)
   local leaked = want.no_text and answer.body:find(want.no_text, 1, true)
   if want.text and not found or leaked then return "body " .. answer.body:sub(1, 200) end
-  return check_headers(answer, want) or check_manners(answer)
+  return check_headers(answer, want) or check_manners(answer, began)
 end
 
 local function as_want(want)
@@ -127,7 +126,7 @@ local function read(conn, want, may_continue)
       return nil, "no answer: " .. why
     end
     if answer.status ~= 100 or allows(want.status, 100) or not may_continue then
-      local wrong = check(answer, want)
+      local wrong = check(answer, want, conn.began)
       if wrong then return nil, wrong end
       return answer
     end
@@ -163,11 +162,17 @@ local function check_end(conn, one, answer, raw, sent_next)
   return check_open(conn, answer, sent_next)
 end
 
+local function connect(self)
+  local conn = wire.connect(self.port)
+  conn.began = os.time()
+  return conn
+end
+
 -- Send the pieces, then read all the wants. Returns what is wrong, or nil and the statuses.
 local function play(self, one, pieces, wants, sent_next)
   local raw = table.concat(pieces)
   local may_continue = raw:lower():find("expect:", 1, true)
-  local conn = wire.connect(self.port)
+  local conn = connect(self)
   for i, piece in ipairs(pieces) do
     if i > 1 then settle(self) end
     conn:send(piece) -- a server that has refused already may have closed
@@ -187,7 +192,7 @@ end
 
 -- A scripted case: bytes and answers in turn.
 local function play_steps(self, one)
-  local conn = wire.connect(self.port)
+  local conn = connect(self)
   local sent, answer, wrong = {}
   local steps = { unpack(one[2]) }
   for _, want in ipairs(as_list(one[3])) do

@@ -2,10 +2,12 @@
 local rille = require "rille"
 
 local app = rille.app()
+local stop = rille.channel()
 
 app:get("/short", function()
   rille.background(function()
-    rille.sleep "200ms"
+    stop:recv()
+    rille.sleep "20ms"
     rille.log.info "the short task has ended"
   end)
 end)
@@ -25,6 +27,7 @@ app:on_stop(function()
     ended_in_time:cancel()
   end
   rille.log.info "the app stops"
+  stop:close()
 end)
 
 return app

@@ -25,7 +25,7 @@ describe("rille check", function()
   end
 
   local function rille(words, env)
-    local pipe = io.popen(("env -u DATABASE_URL %s timeout 20 %s %s 2>&1; echo $?"):format(env or "",
+    local pipe = io.popen(("env -u DATABASE_URL %s timeout 60 %s %s 2>&1; echo $?"):format(env or "",
       os.getenv "RILLE" or "build/rille", words))
     local text, status = pipe:read("*a"):gsub(dir, "DIR"):match "^(.-)(%d+)\n$"
     pipe:close()
@@ -166,7 +166,7 @@ return app
     assert.matches("\n  room for %d+ nodes like this one\n", text)
     lfs.mkdir(dir .. "/.rille")
     assert(lfs.link(base.dir .. "/pg", dir .. "/.rille/pg", true))
-    local pipe = io.popen(("cd %s && env -u DATABASE_URL timeout 20 %s check . 2>&1"):format(quoted(dir), quoted(shell.rille())))
+    local pipe = io.popen(("cd %s && env -u DATABASE_URL timeout 60 %s check . 2>&1"):format(quoted(dir), quoted(shell.rille())))
     assert.matches("\n  PostgreSQL %d+", (pipe:read "*a")) -- the private one, where none is named
     pipe:close()
     status, text = check(("--database-url %s --workers 2 --db-exclusive 1000"):format(quoted(base.url)))
@@ -196,7 +196,7 @@ describe("rille serve", function()
     file:write 'local v = require "rille.schema"\nlocal app = require("rille").app()\n'
     file:write "app:config{ wechat = v.object{ appid = v.string(), port = v.integer() } }\nreturn app\n"
     file:close()
-    local pipe = io.popen(("env WECHAT_PORT=x timeout 20 %s serve --port 0 %s 2>&1"):format(os.getenv "RILLE" or "build/rille",
+    local pipe = io.popen(("env WECHAT_PORT=x timeout 60 %s serve --port 0 %s 2>&1"):format(os.getenv "RILLE" or "build/rille",
       quoted(dir)))
     local text = pipe:read("*a"):gsub(dir, "DIR")
     pipe:close()

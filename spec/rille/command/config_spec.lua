@@ -6,7 +6,7 @@ describe("rille config", function()
   local dir
 
   local function rille(words, variables)
-    local pipe = io.popen(("cd %s && env -u DATABASE_URL %s timeout 20 %s config %s 2>&1; echo $?"):format(dir, variables or "",
+    local pipe = io.popen(("cd %s && env -u DATABASE_URL %s timeout 60 %s config %s 2>&1; echo $?"):format(dir, variables or "",
       shell.quoted(shell.rille()), words))
     local text, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
     pipe:close()

@@ -14,7 +14,7 @@ describe("rille exec", function()
 
   -- Its exit status, and what it printed; a script's path is from the app's folder.
   local function exec(words)
-    local pipe = io.popen(("env -u DATABASE_URL timeout 20 '%s' exec '%s' %s 2>&1 </dev/null; echo $?"):format(
+    local pipe = io.popen(("env -u DATABASE_URL timeout 60 '%s' exec '%s' %s 2>&1 </dev/null; echo $?"):format(
       rille_path, dir, words:gsub("([%w/]+%.lua)", dir .. "/%1")))
     local text, status = pipe:read("*a"):match "^(.-)(%d+)\n$"
     pipe:close()

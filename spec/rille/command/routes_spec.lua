@@ -6,7 +6,7 @@ describe("rille routes", function()
   local dir
 
   local function rille(words)
-    local pipe = io.popen(("env -u DATABASE_URL timeout 20 %s routes %s 2>&1; echo $?"):format(os.getenv "RILLE" or "build/rille", words))
+    local pipe = io.popen(("env -u DATABASE_URL timeout 60 %s routes %s 2>&1; echo $?"):format(os.getenv "RILLE" or "build/rille", words))
     local text, status = pipe:read("*a"):gsub((dir:gsub("%p", "%%%0")), "DIR"):match "^(.-)(%d+)\n$"
     pipe:close()
     return tonumber(status), text

@@ -32,7 +32,7 @@ end
 
 --- Wait until `fn` gives a true value: for what happens by itself.
 function private.eventually(fn)
-  for _ = 1, 2000 do
+  for _ = 1, 12000 do -- a minute
     local value = fn()
     if value then
       return value
