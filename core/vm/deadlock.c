@@ -1,5 +1,7 @@
 #include "vm/deadlock.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "sync/party.h"
@@ -136,11 +138,16 @@ static bool is_within(const rl_task *task, const rl_scope *root) {
     return scope == root;
 }
 
+/* Whether it needs something to happen before it goes on. */
+static bool is_held(rl_task *task) {
+    return rl_waiter_is_parked(&task->waiter) && strcmp(task->waits_for, RL_WAIT_FOR_OTHERS) != 0;
+}
+
 static void push_task(lua_State *L, rl_task *task) {
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, (lua_Integer)task->slot + 1);
     lua_setfield(L, -2, "here");
-    lua_pushboolean(L, rl_waiter_is_parked(&task->waiter));
+    lua_pushboolean(L, is_held(task));
     lua_setfield(L, -2, "is_parked");
     if (task->name != NULL) {
         lua_pushstring(L, task->name);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/request_id.h"
+#include "vm/coroutines.h"
 #include "vm/deadlock.h"
 #include "vm/ids.h"
 #include "vm/waits.h"
@@ -16,25 +17,19 @@
 enum {
     MOST_RESUMES = 1000,         /* per turn, and */
     MOST_TURN_NS = 1000 * 1000,  /* at most this long, */
-    RESUMES_A_LOOK = 16,         /* as is seen after every so many */
-    MOST_IDLE = 1024             /* coroutines kept: the collector walks each one's stack */
+    RESUMES_A_LOOK = 16          /* as is seen after every so many */
 };
-
-typedef struct idle_coroutine {
-    lua_State *co;
-    int ref; /* keeps it from the collector */
-} idle_coroutine;
 
 struct rl_sched {
     rl_vm *vm;
     rl_turn turn;
     rl_list ready;
+    rl_signal stood_back; /* those who let all others go first */
     rl_task *running;
     int stray_yield_ref, no_memory_ref; /* texts */
     uint64_t dice; /* draws who is next; 0: first come, first served */
     rl_ids ids;
-    size_t idle_count;
-    idle_coroutine idle[MOST_IDLE];
+    rl_coroutines coroutines;
 };
 
 static bool run_ready(rl_turn *turn);
@@ -62,10 +57,11 @@ rl_err rl_sched_new(rl_vm *vm, rl_sched **out) {
     sched->vm = vm;
     sched->turn.run = run_ready;
     sched->running = NULL;
-    sched->idle_count = 0;
+    rl_coroutines_init(&sched->coroutines, vm);
     sched->dice = 0;
     rl_ids_init(&sched->ids);
     rl_list_init(&sched->ready);
+    rl_signal_init(&sched->stood_back);
     rl_err err = rl_vm_protect(vm, prepare, sched, NULL, 0);
     if (err != RL_OK) {
         rl_mem_free(sched);
@@ -77,51 +73,10 @@ rl_err rl_sched_new(rl_vm *vm, rl_sched **out) {
 }
 
 void rl_sched_free(rl_sched *sched) {
-    assert(rl_list_is_empty(&sched->ready));
+    assert(rl_list_is_empty(&sched->ready) && rl_list_is_empty(&sched->stood_back.waiting));
     rl_loop_remove_turn(sched->vm->loop, &sched->turn);
     rl_ids_free(&sched->ids);
     rl_mem_free(sched);
-}
-
-/* ---- coroutines ------------------------------------------------------- */
-
-static int make_coroutine(lua_State *L, void *arg) {
-    idle_coroutine *made = arg;
-    made->co = lua_newthread(L);
-    made->ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    return 0;
-}
-
-static rl_err acquire_coroutine(rl_sched *sched, rl_task *task) {
-    idle_coroutine one;
-    if (RL_LIKELY(sched->idle_count > 0)) {
-        one = sched->idle[--sched->idle_count];
-    } else {
-        rl_err err = rl_vm_protect(sched->vm, make_coroutine, &one, NULL, 0);
-        if (err != RL_OK)
-            return err;
-    }
-    task->co = one.co;
-    task->ref = one.ref;
-    return RL_OK;
-}
-
-static int unref(lua_State *L, void *arg) {
-    luaL_unref(L, LUA_REGISTRYINDEX, *(int *)arg); /* may make the list of free references, so it may raise */
-    return 0;
-}
-
-static void drop_coroutine(rl_sched *sched, int ref) {
-    (void)!rl_vm_protect(sched->vm, unref, &ref, NULL, 0); /* without memory even for that it stays */
-}
-
-static void reuse_coroutine(rl_sched *sched, idle_coroutine one) {
-    if (sched->idle_count == MOST_IDLE) {
-        drop_coroutine(sched, one.ref);
-        return;
-    }
-    lua_settop(one.co, 0);
-    sched->idle[sched->idle_count++] = one;
 }
 
 /* ---- tasks ------------------------------------------------------------ */
@@ -152,6 +107,16 @@ static void on_shield_over(rl_timer *timer) {
     task->has_had_grace = true;
     rl_scope_unshelter(&task->scope);
     on_scope_cancelled(&task->scope);
+}
+
+static rl_err acquire_coroutine(rl_task *task) {
+    rl_coroutine one;
+    rl_err err = rl_coroutines_acquire(&task->vm->sched->coroutines, &one);
+    if (err != RL_OK)
+        return err;
+    task->co = one.co;
+    task->ref = one.ref;
+    return RL_OK;
 }
 
 uint32_t rl_sched_next_slot(const rl_sched *sched) {
@@ -189,7 +154,7 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
     rl_err err = rl_task_init_late(task, vm, parent, NULL, ended);
     if (err != RL_OK)
         return err;
-    err = acquire_coroutine(vm->sched, task);
+    err = acquire_coroutine(task);
     if (err != RL_OK) {
         rl_ids_take_back(&vm->sched->ids, task->slot);
         rl_scope_end(&task->scope);
@@ -210,12 +175,12 @@ static void finish(rl_task *task, int status) {
     rl_sched *sched = task->vm->sched;
     leave(task); /* a wait may be open: made in a coroutine whose owner went on without it */
     int count = status == 0 ? lua_gettop(task->co) : 1;
-    idle_coroutine one = {task->co, task->ref};
+    rl_coroutine one = {task->co, task->ref};
     task->ended(task, status, count); /* which may free the task, never the coroutine */
     if (status == 0)
-        reuse_coroutine(sched, one);
+        rl_coroutines_reuse(&sched->coroutines, one);
     else
-        drop_coroutine(sched, one.ref);
+        rl_coroutines_drop(&sched->coroutines, one);
 }
 
 /* What memory's end raised in machine code is no value to go by: it is put right
@@ -270,7 +235,7 @@ static void start_in_turn(rl_task *task) {
     task->won = 0;
     task->is_fresh = false;
     if (task->co == NULL) {
-        if (acquire_coroutine(task->vm->sched, task) != RL_OK) {
+        if (acquire_coroutine(task) != RL_OK) {
             leave(task);
             task->ended(task, LUA_ERRMEM, 0);
             return;
@@ -290,7 +255,7 @@ void rl_task_abandon(rl_task *task) {
     leave(task);
     rl_scope_end(&task->scope);
     if (task->co != NULL)
-        drop_coroutine(task->vm->sched, task->ref);
+        rl_coroutines_drop(&task->vm->sched->coroutines, (rl_coroutine){task->co, task->ref});
 }
 
 static void continue_in_turn(rl_task *task) {
@@ -331,11 +296,14 @@ void rl_sched_shuffle(rl_sched *sched, uint64_t seed) {
 }
 
 static rl_list *take_next(rl_sched *sched) {
+    if (rl_list_is_empty(&sched->ready))
+        rl_signal_all(&sched->stood_back);
     return RL_LIKELY(sched->dice == 0) ? rl_list_pop_front(&sched->ready) : rl_shuffle_take(&sched->dice, &sched->ready);
 }
 
 static bool run_ready(rl_turn *turn) {
     rl_sched *sched = RL_CONTAINER(turn, rl_sched, turn);
+    rl_signal_all(&sched->stood_back); /* although others may have woken each other for the whole of the last turn */
     if (rl_list_is_empty(&sched->ready))
         return false;
     uint64_t began_ns = rl_clock_ns(), last_ns = 0; /* unknown */
@@ -347,7 +315,7 @@ static bool run_ready(rl_turn *turn) {
         if (resumes % RESUMES_A_LOOK == 0 && rl_clock_ns() - began_ns >= MOST_TURN_NS)
             break;
     }
-    return !rl_list_is_empty(&sched->ready);
+    return !rl_list_is_empty(&sched->ready) || !rl_list_is_empty(&sched->stood_back.waiting);
 }
 
 /* ---- for the bindings -------------------------------------------------- */
@@ -397,4 +365,13 @@ int rl_task_wait(lua_State *L, rl_task *task, const char *what) {
 int rl_task_wait_bringing(lua_State *L, rl_task *task, const char *what) {
     rl_waiter_park(&task->waiter);
     return rl_task_yield_bringing(L, task, what);
+}
+
+/* It may be woken by a cancellation before: it waits as for any signal. */
+int rl_task_stand_back(lua_State *L, rl_task *task) {
+    rl_signal_join(task, &task->vm->sched->stood_back);
+    rl_loop_wake_turn(task->vm->loop);
+    rl_waiter_park(&task->waiter);
+    rl_waits_note(L, task, RL_WAIT_FOR_OTHERS);
+    return lua_yield(L, 1);
 }

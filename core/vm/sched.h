@@ -7,9 +7,8 @@
  * The queue is drained after each poll, for at most one millisecond or 1,000
  * resumes: then the loop polls, so that tasks that wake each other for ever
  * do not starve the sockets. It is first come, first served, but in specs that are
- * to show that nobody relies on that: there a seed draws who is next. Only a coroutine whose function returned is used
- * again: one that failed keeps upvalues open, and a closure of the dead
- * request would read the next request's arguments. */
+ * to show that nobody relies on that: there a seed draws who is next. Who stands back
+ * is no part of it until it is empty, or the next turn has come. */
 #ifndef RL_VM_SCHED_H
 #define RL_VM_SCHED_H
 

@@ -10,9 +10,13 @@ static void leave_signal(rl_case *one) {
     rl_list_remove(&RL_CONTAINER(one, rl_place, one)->link);
 }
 
-int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms, const char *what) {
+void rl_signal_join(rl_task *task, rl_signal *signal) {
     rl_list_push_back(&signal->waiting, &task->place.link);
     rl_waiter_add(&task->waiter, &task->place.one, CASE_SIGNAL, leave_signal);
+}
+
+int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms, const char *what) {
+    rl_signal_join(task, signal);
     if (timeout_ms < UINT64_MAX)
         rl_task_limit_wait(task, CASE_TIMEOUT, timeout_ms);
     return rl_task_wait(L, task, what);

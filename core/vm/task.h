@@ -37,6 +37,8 @@ typedef struct rl_place {
 
 /* What Lua's channels, locks and groups wait with. */
 #define RL_WAIT_OF_LUA "line"
+/* What a task waits with that has nothing to wait for, and lets others go first. */
+#define RL_WAIT_FOR_OTHERS "yield"
 
 typedef struct rl_task rl_task;
 struct rl_task {
@@ -91,6 +93,9 @@ int rl_task_wait(lua_State *L, rl_task *task, const char *what);
 /* The same, for a wait that brings the value on the top of the stack, with PARK below it: whoever wakes the task
  * finds it at index RL_BROUGHT of the task's coroutine. */
 int rl_task_wait_bringing(lua_State *L, rl_task *task, const char *what);
+/* The same, for no event but that all who can run have run, or that the loop's next turn has come; case 1. PARK is
+ * on the top of the stack. */
+int rl_task_stand_back(lua_State *L, rl_task *task);
 /* Let the task's waits go on after a cancellation, for `most_ms` at most, and with them the tasks that it spawns from now on;
  * all shields that it puts up then share the time of the first. */
 void rl_task_shield(rl_task *task, uint32_t most_ms);
@@ -112,6 +117,8 @@ typedef struct rl_signal {
 } rl_signal;
 
 void rl_signal_init(rl_signal *signal);
+/* Before rl_task_wait: adds case 1, that it is signalled; the task's `place` is in use until the wait is over. */
+void rl_signal_join(rl_task *task, rl_signal *signal);
 /* Park the task there: `return rl_signal_wait(L, task, signal)`; case 1 is the
  * signal. A `timeout_ms` below UINT64_MAX adds case 2, its passing. */
 int rl_signal_wait(lua_State *L, rl_task *task, rl_signal *signal, uint64_t timeout_ms, const char *what);

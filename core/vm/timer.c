@@ -33,6 +33,11 @@ static int sleep_ms(lua_State *L) {
     return rl_task_wait(L, task, "sleep");
 }
 
+/* yield(PARK) -> case: once all who can run have run. The mark comes from the caller, as in vm/line.c */
+static int yield(lua_State *L) {
+    return rl_task_stand_back(L, rl_task_may_wait(L));
+}
+
 /* A finalizer may ask for the time while the VM closes: then there is no VM to be found. */
 
 /* wall() -> seconds since 1970, with microseconds */
@@ -50,6 +55,6 @@ static int uptime(lua_State *L) {
 }
 
 void rl_vm_open_timer(lua_State *L) {
-    const luaL_Reg functions[] = {{"sleep", sleep_ms}, {"wall", wall}, {"uptime", uptime}, {NULL, NULL}};
+    const luaL_Reg functions[] = {{"sleep", sleep_ms}, {"yield", yield}, {"wall", wall}, {"uptime", uptime}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);
 }

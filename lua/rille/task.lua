@@ -13,7 +13,7 @@ local wait = require "rille.wait"
 
 local getmetatable, next, select, setmetatable, type, unpack, xpcall =
   getmetatable, next, select, setmetatable, type, unpack, xpcall
-local core_spawn = core.spawn
+local core_spawn, core_yield, PARK = core.spawn, core.yield, core.PARK
 
 local tasks = {}
 
@@ -375,10 +375,12 @@ function tasks.defer(fn, ...)
   cleanup.add(owner, fn, ...)
 end
 
---- Let others run for a while. **Yields.**
+--- Let others run for a while: for 0, until all who can run have run, as Go's `runtime.Gosched` does. **Yields.**
 -- @tparam duration duration seconds or "250ms"
+-- @raise the cancellation of the task
 function tasks.sleep(duration)
-  wait.won(core.sleep(unit.seconds(duration, 2) * 1000))
+  local seconds = unit.seconds(duration, 2)
+  wait.won(seconds == 0 and core_yield(PARK) or core.sleep(seconds * 1000))
 end
 
 slip.guard(Task, "a task", "await cancel done", "first rest spawner line", elsewhere.task)

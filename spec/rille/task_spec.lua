@@ -2,6 +2,7 @@
 local cleanup = require "rille.cleanup"
 local rille = require "rille"
 local clock = require "rille.test.clock"
+local core = require "rille.core"
 local errors = require "rille.error"
 
 before_each(clock.freeze)
@@ -113,6 +114,45 @@ describe("sleep", function()
       function() rille.sleep "30ms" order[#order + 1] = 3 end,
     }
     assert.same({ 1, 2, 3 }, order)
+  end)
+end)
+
+describe("sleep(0)", function()
+  it("lets whoever can run go first, also who is woken meanwhile, and takes no time", function()
+    local seen, channel, began = {}, rille.channel(), rille.uptime()
+    local function note(name) seen[#seen + 1] = name end
+    rille.spawn(function() channel:recv() note "others" end)
+    rille.spawn(function() channel:send(true) note "others" end)
+    rille.sleep(0)
+    note "caller"
+    rille.spawn(note, "another")
+    rille.sleep "0s"
+    assert.same({ "others", "others", "caller", "another" }, seen)
+    assert.equal(began, rille.uptime())
+  end)
+
+  it("raises the cancellation that comes meanwhile, and the one that was there", function()
+    local seen = {}
+    local task = rille.spawn(function()
+      for i = 1, 2 do
+        seen[i] = select(2, pcall(rille.sleep, 0))
+      end
+    end)
+    rille.spawn(function() task:cancel() end)
+    task:await()
+    assert.same({ errors.CANCELLED, errors.CANCELLED }, seen)
+  end)
+
+  it("between two tasks without end keeps neither timers nor requests from going on", function()
+    local app, stop = rille.app(), false
+    app:get("/", function() return "served" end)
+    for _ = 1, 2 do
+      rille.spawn(function() while not stop do rille.sleep(0) end end)
+    end
+    core.test_thaw() -- frozen, it stands as long as anybody can run
+    rille.sleep "2ms"
+    assert.equal("served", rille.test(app):client():get("/").body)
+    stop = true
   end)
 end)
 

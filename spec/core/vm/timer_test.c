@@ -1,6 +1,18 @@
 #include "vm/rig.h"
 #include "vm/task.h"
 
+typedef struct counted_post {
+    rl_post post;
+    int runs;
+} counted_post;
+
+/* cancel(): the task of the upvalue */
+static int cancel_upvalue(lua_State *L) {
+    rl_task *task = lua_touserdata(L, lua_upvalueindex(1));
+    rl_scope_cancel(&task->scope, RL_ECANCELLED);
+    return 0;
+}
+
 static void sleep_waits_that_long(void **state) {
     (void)state;
     rig *r = rig_opened();
@@ -29,6 +41,80 @@ static void sleeping_no_time_lets_others_run(void **state) {
     drive(r, 100);
     assert_string_equal(global(r, "order"), "abc");
     rig_free(r);
+}
+
+/* With a seed it is drawn who runs next, but among others: who yields comes behind them all. */
+static void a_yield_lets_all_who_can_run_go_first(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        rl_sched_shuffle(r->vm->sched, seed);
+        run(r, "order, line, woken = '', core.line(), false\n"
+               "core.spawn(false, function() if not woken then core.line_wait(line) end order = order .. 'c' end)\n"
+               "core.spawn(false, function() order = order .. 'a' end)\n"
+               "core.spawn(false, function() order = order .. 'b' woken = true core.line_wake_all(line) end)\n"
+               "core.yield(core.PARK) order = order .. 'd' core.yield(core.PARK) order = order .. 'e'");
+        const char *order = global(r, "order");
+        assert_int_equal(strlen(order), 5);
+        assert_string_equal(order + 3, "de");
+    }
+    rig_free(r);
+}
+
+static void a_yield_takes_no_time(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    uint64_t from_ms = rl_loop_now_ms(r->loop);
+    start(r, "core.sleep(1) slept = 'yes'");
+    assert_result(run(r, "local case; for i = 1, 5000 do case = core.yield(core.PARK) end\n"
+                         "return ('%d %s'):format(case, tostring(slept))"),
+                  "1 nil");
+    assert_int_equal(rl_loop_now_ms(r->loop), from_ms + 1); /* only then it jumped: to the sleep's end */
+    rig_free(r);
+}
+
+static void a_cancellation_ends_a_yield(void **state) {
+    (void)state;
+    rig *r = rig_opened();
+    rig_run *one = start(r, "before = true; local case = core.yield(core.PARK)\n"
+                            "return case .. ' ' .. tostring(core.why()) .. ' ' .. tostring(pcall(core.yield, core.PARK))");
+    start(r, "while not before do core.yield(core.PARK) end cancel()");
+    lua_pushlightuserdata(r->vm->L, &one->task);
+    lua_pushcclosure(r->vm->L, cancel_upvalue, 1);
+    lua_setglobal(r->vm->L, "cancel");
+    drive(r, 100);
+    assert_result(one, "0 cancelled false");
+    rig_free(r);
+}
+
+static void count_post(rl_post *post) {
+    RL_CONTAINER(post, counted_post, post)->runs++;
+}
+
+/* Two that wake each other for ever, and two that yield to each other for ever. */
+static void a_yield_starves_nobody_and_nobody_starves_it(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        rig *r = rig_opened();
+        rl_sched_shuffle(r->vm->sched, seed);
+        rl_loop_freeze(r->loop, RL_FREEZE_STANDS); /* no jump: none of them is ever done */
+        start(r, "ping, pong, yields = core.line(), core.line(), 0\n"
+                 "while not stop do core.line_wake_all(pong) core.line_wait(ping) end core.line_wake_all(pong)");
+        start(r, "while not stop do core.line_wake_all(ping) core.line_wait(pong) end core.line_wake_all(ping)");
+        for (int i = 0; i < 2; i++)
+            start(r, "while not stop do core.yield(core.PARK) yields = yields + 1 end");
+        rig_run *slept = start(r, "core.sleep(5) stop = true return yields > 10 and 'yielded' or yields");
+        counted_post one = {.post.run = count_post};
+        turns(r, 20);
+        rl_loop_post(r->loop, &one.post);
+        turns(r, 3);
+        assert_int_equal(one.runs, 1);
+        rl_loop_advance(r->loop, 5);
+        turns(r, 3);
+        assert_result(slept, "yielded");
+        drive(r, 100);
+        rig_free(r);
+    }
 }
 
 static void a_time_is_a_number_from_0_on(void **state) {
@@ -71,6 +157,10 @@ int main(void) {
         cmocka_unit_test(sleep_waits_that_long),
         cmocka_unit_test(sleepers_wake_in_the_order_of_their_times),
         cmocka_unit_test(sleeping_no_time_lets_others_run),
+        cmocka_unit_test(a_yield_lets_all_who_can_run_go_first),
+        cmocka_unit_test(a_yield_takes_no_time),
+        cmocka_unit_test(a_cancellation_ends_a_yield),
+        cmocka_unit_test(a_yield_starves_nobody_and_nobody_starves_it),
         cmocka_unit_test(a_time_is_a_number_from_0_on),
         cmocka_unit_test(clocks_go_with_the_loops),
         cmocka_unit_test(a_sleep_counts_from_when_it_begins),
