@@ -162,7 +162,7 @@ function answers.redirect(url, status)
   return setmetatable({ body = "", status = status or 302, headers = { Location = url } }, Answer)
 end
 
-method.guard(Answer, answers.is, "res", { "bytes" })
+method.guard(Answer, "res", { "bytes" })
 slip.guard(Answer, "res", "status headers body bytes",
   "body status type close length options path", elsewhere.res) -- the last ones are a file's
 

@@ -360,7 +360,7 @@ local NAMES = {
   "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static", "config", "on_error", "on_response",
   "on_start", "on_stop", "every", "cron", "views", "url_for",
 }
-method.guard(App, App.is, "app", NAMES)
+method.guard(App, "app", NAMES)
 slip.guard(App, "app", table.concat(NAMES, " "), "view_set layout folder door", elsewhere.app)
 
 return App

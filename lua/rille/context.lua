@@ -394,6 +394,6 @@ local names = {}
 for name in pairs(methods) do
   names[#names + 1] = name
 end
-method.guard(methods, Context.is, "c", names)
+method.guard(methods, "c", names, Context)
 
 return Context

@@ -266,7 +266,7 @@ end
 
 local NAMES = { "get", "post", "put", "patch", "delete", "any", "use", "group", "mount", "static" }
 
-method.guard(Group, Group.is, "group", NAMES)
+method.guard(Group, "group", NAMES)
 slip.guard(Group, "group", table.concat(NAMES, " "), "first is_built")
 
 return Group

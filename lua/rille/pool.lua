@@ -296,6 +296,6 @@ function Pool:close(timeout)
 end
 
 slip.guard(Pool, "a pool", "submit request stats close", "")
-method.guard(Pool, function(value) return getmetatable(value) == Pool end, "pool", { "submit", "request", "stats", "close" })
+method.guard(Pool, "pool", { "submit", "request", "stats", "close" })
 
 return pool

@@ -278,6 +278,6 @@ end
 
 local NAMES = { "with", "acquire", "release", "discard", "stats", "close" }
 slip.guard(Resources, "a pool of resources", table.concat(NAMES, " "), "")
-method.guard(Resources, function(value) return getmetatable(value) == Resources end, "resources", NAMES)
+method.guard(Resources, "resources", NAMES)
 
 return resources

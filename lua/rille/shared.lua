@@ -205,7 +205,6 @@ function Shared:size()
 end
 
 slip.guard(Shared, "a shared store", "get set add replace incr cas delete keys count size", "")
-method.guard(Shared, function(value) return getmetatable(value) == Shared end, "shared",
-  { "get", "set", "add", "replace", "incr", "cas", "delete", "keys", "count", "size" })
+method.guard(Shared, "shared", { "get", "set", "add", "replace", "incr", "cas", "delete", "keys", "count", "size" })
 
 return shared

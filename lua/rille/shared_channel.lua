@@ -255,14 +255,12 @@ function SharedChannel:iter()
   return next_value, self
 end
 
-local function is(value)
-  return getmetatable(value) == SharedChannel
-end
-
 slip.guard(SharedChannel, "a shared channel", "send recv try_send try_recv iter len close", "", elsewhere.channel)
-method.guard(SharedChannel, is, "channel", { "try_send", "try_recv", "iter", "len", "close" })
+method.guard(SharedChannel, "channel", { "try_send", "try_recv", "iter", "len", "close" })
 
 --- Whether it is one.
-shared_channel.is = is
+function shared_channel.is(value)
+  return getmetatable(value) == SharedChannel
+end
 
 return shared_channel

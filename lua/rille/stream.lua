@@ -41,7 +41,7 @@ function Out:write(text, ...)
   wait.won(core.stream_room(self[1], self[2]))
 end
 
-method.guard(Out, function(value) return getmetatable(value) == Out end, "out", { "write" })
+method.guard(Out, "out", { "write" })
 slip.guard(Out, "out", "write", "has_begun", elsewhere.out)
 
 -- A HEAD request is answered with the head alone: no piece would be sent.

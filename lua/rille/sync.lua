@@ -337,7 +337,7 @@ for _, one in ipairs {
     names[#names + 1] = name
   end
   slip.guard(Class, one[2], one[3], "")
-  method.guard(Class, function(value) return getmetatable(value) == Class end, Class.__name, names)
+  method.guard(Class, Class.__name, names)
 end
 
 return sync

@@ -36,7 +36,7 @@ end
 
 local NAMES = { "progress", "cancelled" }
 slip.guard(Job, "a job", table.concat(NAMES, " "), "")
-method.guard(Job, function(value) return getmetatable(value) == Job end, "job", NAMES)
+method.guard(Job, "job", NAMES)
 
 local job = setmetatable({}, Job)
 

@@ -211,6 +211,6 @@ end
 
 local NAMES = { "submit", "stats", "close" }
 slip.guard(Threads, "threads", table.concat(NAMES, " "), "")
-method.guard(Threads, function(value) return getmetatable(value) == Threads end, "threads", NAMES)
+method.guard(Threads, "threads", NAMES)
 
 return threads

@@ -107,16 +107,14 @@ function Subscription:iter()
   return next_value, self
 end
 
-local function is_subscription(value)
-  return getmetatable(value) == Subscription
-end
-
 slip.guard(Topic, "a topic", "publish subscribe", "")
 slip.guard(Subscription, "a subscription", "recv try_recv iter len dropped close", "")
-method.guard(Topic, function(value) return getmetatable(value) == Topic end, "topic", { "publish", "subscribe" })
-method.guard(Subscription, is_subscription, "subscription", { "try_recv", "iter", "len", "dropped", "close" })
+method.guard(Topic, "topic", { "publish", "subscribe" })
+method.guard(Subscription, "subscription", { "try_recv", "iter", "len", "dropped", "close" })
 
 --- Whether it is something to receive from.
-topic.is_subscription = is_subscription
+function topic.is_subscription(value)
+  return getmetatable(value) == Subscription
+end
 
 return topic
