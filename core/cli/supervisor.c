@@ -113,7 +113,7 @@ static void detach(void *owner) {
     close(at->signals);
 }
 
-/* Its log is a thread: it must not be there when we fork. */
+/* Its log is a thread: it must not be there when we fork. Before the first one, none is. */
 static void pause_log(supervisor *at) {
     rl_log_close(at->log);
     at->log = NULL;
@@ -348,11 +348,12 @@ static void look(supervisor *at) {
 }
 
 static int supervise(supervisor *at) {
-    resume_log(at);
-    if (find(at, RL_SERVING) != NULL)
+    if (find(at, RL_SERVING) != NULL) {
         at->start_at_ms = now_ms(); /* an upgrade: the old one serves until the new one does */
-    else if (!start_one(at))
+        resume_log(at);
+    } else if (!start_one(at)) {
         return fprintf(stderr, "rille: cannot start a process: %s\n", strerror(errno)), 1;
+    }
     while (!at->is_stopping || !is_alone(at))
         look(at);
     pause_log(at);
