@@ -11,6 +11,8 @@
 
 #define ROOT "lua/"
 
+enum { MOST_FILES = 1024 };
+
 static int write_bytes(lua_State *L, const void *bytes, size_t len, void *count) {
     (void)L;
     const unsigned char *at = bytes;
@@ -30,11 +32,15 @@ static void module_name(const char *path, char *out, size_t cap) {
 }
 
 int main(int argc, char **argv) {
+    if (argc > MOST_FILES) {
+        fprintf(stderr, "embed: more than %d files\n", MOST_FILES - 1);
+        return 1;
+    }
     lua_State *L = luaL_newstate();
     if (L == NULL)
         return 1;
-    static size_t lens[1024];
-    for (int i = 1; i < argc && i < 1024; i++) {
+    static size_t lens[MOST_FILES];
+    for (int i = 1; i < argc; i++) {
         char chunk[512];
         snprintf(chunk, sizeof chunk, "@%s", argv[i]);
         if (luaL_loadfile(L, argv[i]) != 0) {
@@ -49,12 +55,18 @@ int main(int argc, char **argv) {
     }
     printf("struct embedded { const char *name; const unsigned char *bytes; unsigned long len; };\n"
            "extern const struct embedded rl_embedded_lua[];\nconst struct embedded rl_embedded_lua[] = {\n");
-    for (int i = 1; i < argc && i < 1024; i++) {
+    char before[512] = "";
+    for (int i = 1; i < argc; i++) {
         char name[512];
         module_name(argv[i], name, sizeof name);
+        if (strcmp(before, name) >= 0) {
+            fprintf(stderr, "%s comes behind %s: core/vm/vm.c finds modules by the order of their names\n", name, before);
+            return 1;
+        }
+        strcpy(before, name);
         printf("{\"%s\", m%d, %zu},\n", name, i, lens[i]);
     }
-    printf("{0, 0, 0}};\n");
+    printf("};\nextern const unsigned long rl_embedded_count;\nconst unsigned long rl_embedded_count = %d;\n", argc - 1);
     lua_close(L);
     return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -134,7 +134,7 @@ static int check_luajit(lua_State *L, void *arg) {
     return 0;
 }
 
-/* package.searchers' first entry: modules whose bytecode is in the binary. */
+/* Modules whose bytecode is in the binary, in order of their names: core/vm/embed.c writes them. Tests have none. */
 typedef struct embedded {
     const char *name;
     const unsigned char *bytes;
@@ -142,16 +142,20 @@ typedef struct embedded {
 } embedded;
 
 extern const embedded rl_embedded_lua[] __attribute__((weak));
+extern const size_t rl_embedded_count __attribute__((weak));
+
+static int compare_name(const void *name, const void *row) {
+    return strcmp(name, ((const embedded *)row)->name);
+}
 
 static int load_embedded(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
-    for (const embedded *one = rl_embedded_lua; one != NULL && one->name != NULL; one++)
-        if (strcmp(one->name, name) == 0) {
-            if (luaL_loadbuffer(L, (const char *)one->bytes, one->len, name) != 0)
-                return lua_error(L);
-            return 1;
-        }
-    lua_pushfstring(L, "\n\tno module '%s' in rille itself", name);
+    const embedded *one = &rl_embedded_count == NULL ? NULL
+        : bsearch(name, rl_embedded_lua, rl_embedded_count, sizeof *one, compare_name);
+    if (one == NULL)
+        lua_pushfstring(L, "\n\tno module '%s' in rille itself", name);
+    else if (luaL_loadbuffer(L, (const char *)one->bytes, one->len, name) != 0)
+        return lua_error(L);
     return 1;
 }
 
@@ -195,13 +199,14 @@ static int open_libraries(lua_State *L, void *arg) {
         lua_pop(L, 1);
     } else {
         lua_getfield(L, -1, "loaders");
-        /* behind package.preload, before the files: nobody shadows the framework by accident */
-        for (int i = (int)lua_objlen(L, -1); i >= 2; i--) {
+        /* The first: nobody shadows the framework by accident. And package.preload's asks the dynamic linker for each
+         * name that it does not have, which would cost more than to find the module. */
+        for (int i = (int)lua_objlen(L, -1); i >= 1; i--) {
             lua_rawgeti(L, -1, i);
             lua_rawseti(L, -2, i + 1);
         }
         lua_pushcfunction(L, load_embedded);
-        lua_rawseti(L, -2, 2);
+        lua_rawseti(L, -2, 1);
         lua_pop(L, 1);
     }
     lua_getfield(L, -1, "preload");
