@@ -352,7 +352,7 @@ local function put_rille()
     own[entry.name] = entry
   end
   for _, line in ipairs(lines) do
-    local name, module = line:match '^local ([%w_]+) = require "rille%.([%w_.]+)"'
+    local name, module = line:match '^local ([%w_]+) = [%w.]+ "rille%.([%w_.]+)"'
     if name then
       modules[name] = module:gsub("%.", "/")
     end

@@ -8,26 +8,24 @@ local db = require "rille.db"
 local errors = require "rille.error"
 local file = require "rille.file"
 local Group = require "rille.group"
-local fragment = require "rille.model.fragment"
+local later = require "rille.later"
 local log = require "rille.log"
-local model = require "rille.model"
 local mw = require "rille.mw"
-local nearest = require "rille.nearest"
-local once = require "rille.once"
-local pool = require "rille.pool"
+local once = require "rille.once" -- what waits is here itself: rille.waiting knows it by the function
 local random = require "rille.random"
-local resources = require "rille.resources"
-local schema = require "rille.schema"
-local shared = require "rille.shared"
-local shared_channel = require "rille.shared_channel"
 local several = require "rille.several"
-local sync = require "rille.sync"
+local strict = require "rille.strict"
 local tasks = require "rille.task"
 local text = require "rille.text"
-local threads = require "rille.threads"
-local topic = require "rille.topic"
-
-require "rille.select" -- of channels that others share, too
+local fragment = later.of "rille.model.fragment"
+local model = later.of "rille.model"
+local pool = later.of "rille.pool"
+local resources = later.of "rille.resources"
+local shared = later.of "rille.shared"
+local shared_channel = later.of "rille.shared_channel"
+local sync = later.of "rille.sync"
+local threads = later.of "rille.threads"
+local topic = later.of "rille.topic"
 
 local json = {}
 
@@ -70,8 +68,6 @@ local rille = {
   stream = answers.stream,
   --- Middleware that most apps want.
   mw = mw,
-  --- Schemas: what a value from outside must look like.
-  schema = schema,
   routes = Group.new,
 
   spawn = tasks.spawn,
@@ -122,24 +118,10 @@ local rille = {
   uptime = core.uptime,
 }
 
--- A name that a table does not have is a slip: say which one was meant.
-local function strict(names, what)
-  setmetatable(names, {
-    __index = function(_, key)
-      local known = {}
-      for name in pairs(names) do
-        known[#known + 1] = name
-      end
-      table.sort(known)
-      local meant = nearest.of(tostring(key), known)
-      error(("%s has no '%s': %s"):format(what, tostring(key), meant and ("did you mean '%s'?"):format(meant)
-        or "there are " .. table.concat(known, ", ")), 2)
-    end,
-  })
-end
-
-strict(rille, "rille")
-strict(schema, "rille.schema")
 strict(mw, "rille.mw")
+strict(rille, "rille", {
+  --- Schemas: what a value from outside must look like.
+  schema = "rille.schema",
+})
 
 return rille

@@ -38,6 +38,7 @@ describe("the annotations", function()
   end)
 
   it("have what its modules have", function()
+    has "---@field schema "
     for name in pairs(rille.schema) do
       has_functions("schema.", name)
     end

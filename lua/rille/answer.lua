@@ -4,7 +4,6 @@
 -- carries the kind number that C looks for (core/vm/kind.h) at 0, and behind it
 -- the names of the fields in the order in which C reads them.
 local core = require "rille.core"
-local elsewhere = require "rille.elsewhere"
 local fields_of = require "rille.fields"
 local method = require "rille.method"
 local slip = require "rille.slip"
@@ -164,6 +163,6 @@ end
 
 method.guard(Answer, "res", { "bytes" })
 slip.guard(Answer, "res", "status headers body bytes",
-  "body status type close length options path", elsewhere.res) -- the last ones are a file's
+  "body status type close length options path", "res") -- the last ones are a file's
 
 return answers

@@ -3,11 +3,10 @@ local answers = require "rille.answer"
 local compose = require "rille.compose"
 local config = require "rille.config"
 local core = require "rille.core"
-local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
-local error_page = require "rille.error_page"
 local fault = require "rille.fault"
 local Group = require "rille.group"
+local later = require "rille.later"
 local lifecycle = require "rille.lifecycle"
 local method = require "rille.method"
 local middleware = require "rille.middleware"
@@ -16,11 +15,12 @@ local module = require "rille.module"
 local mw = require "rille.mw"
 local nearest = require "rille.nearest"
 local proxy = require "rille.proxy"
-local schedule = require "rille.schedule"
 local slip = require "rille.slip"
 local stream = require "rille.stream"
-local template = require "rille.template"
 local url = require "rille.url"
+local error_page = later.of "rille.error_page"
+local schedule = later.of "rille.schedule"
+local template = later.of "rille.template"
 
 local App = { __name = "rille.app" }
 local VIEW_OPTIONS = { dir = true, ext = true, layout = true, env = true }
@@ -361,6 +361,6 @@ local NAMES = {
   "on_start", "on_stop", "every", "cron", "views", "url_for",
 }
 method.guard(App, "app", NAMES)
-slip.guard(App, "app", table.concat(NAMES, " "), "view_set layout folder door", elsewhere.app)
+slip.guard(App, "app", table.concat(NAMES, " "), "view_set layout folder door", "app")
 
 return App

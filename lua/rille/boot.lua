@@ -7,16 +7,15 @@ require "rille" -- by all apps
 local App = require "rille.app"
 local config = require "rille.config"
 local core = require "rille.core"
-local dashboard = require "rille.dashboard"
 local db = require "rille.db"
 local deadlock = require "rille.deadlock"
 local guard = require "rille.guard"
-local leaks = require "rille.leaks"
-local migrate = require "rille.migrate"
-local repeated = require "rille.repeated"
-local template = require "rille.template"
-local timeline = require "rille.timeline"
-local token = require "rille.dashboard.token"
+local later = require "rille.later"
+local dashboard = later.of "rille.dashboard"
+local leaks = later.of "rille.leaks"
+local migrate = later.of "rille.migrate"
+local repeated = later.of "rille.repeated"
+local token = later.of "rille.dashboard.token"
 
 -- An app that was given a database and cannot reach it, or finds other tables there than
 -- its own, should say so now, and not to its first user.
@@ -45,9 +44,6 @@ return function(root)
     repeated.watch()
     deadlock.watch()
     leaks.watch(function(text, request_id) core.log("warn", text, "request_id", request_id) end)
-  end
-  if timeline.is_on() then
-    template.note()
   end
   local beside = {}
   if core.is_dev() then

@@ -5,11 +5,12 @@
 -- At any time one of the two lines is empty: a sender waits only while the ring is
 -- full, a receiver only while it is empty. A woken receiver was given its value in that
 -- moment, so that it has it although it runs later, and nobody can get between.
-local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
+local later = require "rille.later"
 local line = require "rille.line"
 local slip = require "rille.slip"
 local unit = require "rille.unit"
+local selection = later.of "rille.select"
 
 local wake, give, first, stand = line.wake, line.give, line.first, line.stand
 local random = math.random
@@ -209,7 +210,7 @@ function Channel:iter()
   return next_value, self
 end
 
-slip.guard(Channel, "a channel", "send recv try_send try_recv iter len close", "", elsewhere.channel)
+slip.guard(Channel, "a channel", "send recv try_send try_recv iter len close", "", "channel")
 
 -- ---- select -------------------------------------------------------------------
 
@@ -325,7 +326,7 @@ function channel.select(cases)
   local count, ms = #cases, unit.ms(cases.timeout)
   local chosen, has_others = choose(cases, count)
   if has_others then
-    return channel.select_mixed(cases)
+    return selection.of(cases)
   elseif chosen then
     local done, value, why = carry_out(cases[chosen])
     if done then

@@ -13,11 +13,12 @@
 -- once, at the first use of one or when the app has been loaded.
 local core = require "rille.core"
 local describe = require "rille.schema.describe"
+local later = require "rille.later"
 local layer = require "rille.config.layer"
-local message = require "rille.config.message"
 local nearest = require "rille.nearest"
 local place_at = require("rille.place").at
-local v = require "rille.schema"
+local message = later.of "rille.config.message"
+local v = later.of "rille.schema"
 
 local Config = { __name = "rille.config" }
 Config.__index = Config

@@ -6,19 +6,19 @@
 -- checked before it is used again.
 local answers = require "rille.answer"
 local cleanup = require "rille.cleanup"
-local cookie = require "rille.cookie"
 local core = require "rille.core"
-local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
 local fields_of = require "rille.fields"
-local form = require "rille.form"
+local later = require "rille.later"
 local log = require "rille.log"
 local method = require "rille.method"
 local proxy = require "rille.proxy"
-local schema_of = require "rille.schema"
 local slip = require "rille.slip"
-local spooled = require "rille.spooled"
 local wait = require "rille.wait"
+local cookie = later.of "rille.cookie"
+local form = later.of "rille.form"
+local schema_of = later.of "rille.schema"
+local spooled = later.of "rille.spooled"
 
 local setmetatable = setmetatable
 
@@ -84,7 +84,7 @@ local function no_such(key)
     end
   end
   table.sort(names)
-  local text, is_hint = slip.text("c", key, names, elsewhere.c)
+  local text, is_hint = slip.text("c", key, names, "c")
   return is_hint and text or text .. " (what a middleware wants to pass on goes into c.state)"
 end
 

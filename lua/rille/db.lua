@@ -13,7 +13,6 @@
 -- Here are the pool and the single statements; what takes more is beside it, one
 -- thing a file, in lua/rille/db/.
 local core = require "rille.core"
-local elsewhere = require "rille.elsewhere"
 local slip = require "rille.slip"
 local statement = require "rille.db.statement"
 local unit = require "rille.unit"
@@ -338,6 +337,6 @@ function Db.quote_ident(...)
 end
 
 slip.guard(Db, "db", "query one exec each batch transaction after_commit hold lock listen copy_in copy_out with read "
-  .. "quote_ident stats", "ended how is_inner is_read opened_with pool stays", elsewhere.db)
+  .. "quote_ident stats", "ended how is_inner is_read opened_with pool stays", "db")
 
 return Db.open {}

@@ -5,13 +5,14 @@
 -- when the app has been loaded.
 local file = require "rille.file"
 local keys = require "rille.keys"
+local later = require "rille.later"
 local method = require "rille.method"
 local mw = require "rille.mw"
 local nearest = require "rille.nearest"
 local place = require "rille.place"
-local schema = require "rille.schema"
 local slip = require "rille.slip"
 local unit = require "rille.unit"
+local schema = later.of "rille.schema"
 
 local Group = { __name = "rille.group" }
 Group.__index = Group

@@ -3,11 +3,12 @@
 -- this module's function at each.
 local core = require "rille.core"
 local gauge = require "rille.gauge"
+local later = require "rille.later"
 local place = require "rille.place"
 local report = require "rille.report"
-local schedule = require "rille.schedule"
 local service = require "rille.service"
 local tasks = require "rille.task"
+local schedule = later.of "rille.schedule"
 
 -- The booted app and those mounted in it, from the outside in; several of them in
 -- a spec file that tests several. Those up to `started` were told of the start.
@@ -34,6 +35,21 @@ function lifecycle.at_stop(thing, fn)
   at_stop[thing] = fn
 end
 
+local has_schedules = false -- most apps have none: what runs them is not loaded then
+
+local function begin_schedules(list)
+  if #list > 0 then
+    has_schedules = true
+    schedule.begin(list)
+  end
+end
+
+local function end_schedules()
+  if has_schedules then
+    schedule.end_all()
+  end
+end
+
 local actions = {}
 
 -- An app that cannot start keeps the worker from serving: its error is raised.
@@ -44,7 +60,7 @@ function actions.start()
     for _, hook in ipairs(apps[started].start_hooks) do
       hook()
     end
-    schedule.begin(apps[started].schedules or {})
+    begin_schedules(apps[started].schedules or {})
   end
   service.done()
   gauge.begin()
@@ -52,14 +68,14 @@ end
 
 -- The next generation takes over: what on_start began, and would now run twice, ends.
 function actions.end_services()
-  schedule.end_all()
+  end_schedules()
   service.end_all()
   gauge.retire()
 end
 
 -- At a stop every hook gets its turn, whatever the others did.
 function actions.stop()
-  schedule.end_all()
+  end_schedules()
   for i = 1, started do
     for _, hook in ipairs(apps[i].stop_hooks) do
       local ok, err = xpcall(hook, report.traced)

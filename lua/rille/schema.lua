@@ -23,6 +23,7 @@ local mask = require "rille.schema.mask"
 local option = require "rille.schema.option"
 local place_at = require("rille.place").at
 local report = require "rille.schema.report"
+local strict = require "rille.strict"
 
 local v = {}
 
@@ -393,5 +394,7 @@ end
 function Schema:__tostring()
   return self.kind == "secret" and "schema of a secret" or "schema of " .. self.kind
 end
+
+strict(v, "rille.schema")
 
 return v

@@ -10,6 +10,8 @@ local topic = require "rille.topic"
 local unit = require "rille.unit"
 local wait = require "rille.wait"
 
+local selection = {}
+
 local own = channel.case
 local random = math.random
 
@@ -148,8 +150,11 @@ local function wait_for(cases, shared, ms)
   return own.outcome(own_indexes[case], list[case], gift)
 end
 
---- rille.select, when a case is none of this worker's own.
-function channel.select_mixed(cases)
+--- rille.select, when a case is none of this worker's own. **Yields.**
+-- @tparam table cases as for rille.select
+-- @return as rille.select
+-- @local
+function selection.of(cases)
   local shared = check_cases(cases)
   local over_at = cases.timeout and core.uptime() * 1000 + unit.seconds(cases.timeout, 3) * 1000
   while true do
@@ -170,4 +175,4 @@ function channel.select_mixed(cases)
   end
 end
 
-return true
+return selection

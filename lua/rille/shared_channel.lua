@@ -5,7 +5,6 @@
 -- What passes is copied, so that no VM sees another's tables. C holds the queue, and the lines of those who
 -- wait (core/sync/channel.h); here is what a task does that has to wait.
 local core = require "rille.core"
-local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
 local method = require "rille.method"
 local option = require "rille.option"
@@ -255,7 +254,7 @@ function SharedChannel:iter()
   return next_value, self
 end
 
-slip.guard(SharedChannel, "a shared channel", "send recv try_send try_recv iter len close", "", elsewhere.channel)
+slip.guard(SharedChannel, "a shared channel", "send recv try_send try_recv iter len close", "", "channel")
 method.guard(SharedChannel, "channel", { "try_send", "try_recv", "iter", "len", "close" })
 
 --- Whether it is one.

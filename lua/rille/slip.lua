@@ -1,4 +1,5 @@
 --- Names that somebody does not have: a slip of the fingers, or what it is called elsewhere.
+local later = require "rille.later"
 local nearest = require "rille.nearest"
 
 local slip = {}
@@ -7,12 +8,12 @@ local slip = {}
 -- @tparam string what whose name it is: "app"
 -- @tparam string key
 -- @tparam {string,...} names that there are
--- @tparam[opt] table hints what to write instead, by lower-case names that others use for it
+-- @tparam[opt] string hints the list of rille.elsewhere that says what to write instead
 -- @treturn string
 -- @treturn boolean whether one of the hints is in it
 function slip.text(what, key, names, hints)
   key = tostring(key)
-  local hint = hints and hints[key:lower()]
+  local hint = hints and later.load("rille.elsewhere")[hints][key:lower()]
   local meant = not hint and nearest.of(key, names)
   return ("%s has no '%s': %s"):format(what, key, hint or meant and ("did you mean '%s'?"):format(meant)
     or "there are " .. table.concat(names, ", ")), hint ~= nil
@@ -24,7 +25,7 @@ end
 -- @tparam string what an object of it is called: "app"
 -- @tparam string names for users, with blanks between them
 -- @tparam string lacking names that an object may be without, which is nil then
--- @tparam[opt] table hints as for slip.text
+-- @tparam[opt] string hints as for slip.text
 function slip.guard(class, what, names, lacking, hints)
   local known, may_lack = {}, {}
   for name in names:gmatch "%S+" do

@@ -2,7 +2,6 @@
 local answers = require "rille.answer"
 local Context = require "rille.context"
 local core = require "rille.core"
-local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
 local method = require "rille.method"
 local place = require "rille.place"
@@ -42,7 +41,7 @@ function Out:write(text, ...)
 end
 
 method.guard(Out, "out", { "write" })
-slip.guard(Out, "out", "write", "has_begun", elsewhere.out)
+slip.guard(Out, "out", "write", "has_begun", "out")
 
 -- A HEAD request is answered with the head alone: no piece would be sent.
 local function send(out, c)

@@ -1,7 +1,6 @@
 --- Tasks: functions that run beside the one that spawned them, and end with it.
 local cleanup = require "rille.cleanup"
 local core = require "rille.core"
-local elsewhere = require "rille.elsewhere"
 local errors = require "rille.error"
 local line = require "rille.line"
 local place = require "rille.place"
@@ -383,6 +382,6 @@ function tasks.sleep(duration)
   wait.won(seconds == 0 and core_yield(PARK) or core.sleep(seconds * 1000))
 end
 
-slip.guard(Task, "a task", "await cancel done", "first rest spawner line", elsewhere.task)
+slip.guard(Task, "a task", "await cancel done", "first rest spawner line", "task")
 
 return tasks

@@ -18,6 +18,7 @@ local contents = require "rille.contents"
 local core = require "rille.core"
 local global = require "rille.template.global"
 local nearest = require "rille.nearest"
+local timeline = require "rille.timeline"
 
 local template = {}
 
@@ -153,18 +154,11 @@ local function activation(one)
   return { fn = setfenv(one.make(), env), env = env }
 end
 
-local is_noted = false
-
---- Have the record of requests (rille.timeline) know each template that is run, from now on.
-function template.note()
-  is_noted = true
-end
-
 -- A template may wait (a relation that loads itself), and another request may
 -- enter it meanwhile: each activation has its own environment. One that raised
 -- is dropped.
 local function run(page, one, data)
-  local noted = is_noted and core.journal_begin("template", one.name)
+  local noted = page.views.is_noted and core.journal_begin("template", one.name)
   local active = activation(one)
   local env = active.env
   local out = buffer.new(one.bytes)
@@ -329,6 +323,7 @@ function template.new(options)
   return setmetatable({
     dir = options.dir, ext = options.ext or "etlua", read = options.read or contents.of, env = options.env or NOTHING,
     reload = options.reload or false, label = options.label or options.dir:match "([^/]+)/*$" or options.dir, known = {},
+    is_noted = timeline.is_on(), -- when it is run: in the record of requests
   }, Views)
 end
 

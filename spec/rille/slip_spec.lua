@@ -4,11 +4,11 @@ local slip = require "rille.slip"
 
 describe("slip", function()
   it("names what was meant, what it is called here, or all there is", function()
-    local names, hints = { "await", "cancel" }, { join = "write await" }
-    assert.equal("task has no 'awiat': did you mean 'await'?", (slip.text("task", "awiat", names, hints)))
-    assert.equal("task has no 'Join': write await", (slip.text("task", "Join", names, hints)))
-    assert.equal("task has no 'x': there are await, cancel", (slip.text("task", "x", names, hints)))
-    assert.is_true(select(2, slip.text("task", "join", names, hints)))
+    local names = { "await", "cancel" }
+    assert.equal("task has no 'awiat': did you mean 'await'?", (slip.text("task", "awiat", names, "task")))
+    assert.equal("task has no 'Join': " .. elsewhere.task.join, (slip.text("task", "Join", names, "task")))
+    assert.equal("task has no 'x': there are await, cancel", (slip.text("task", "x", names)))
+    assert.is_true(select(2, slip.text("task", "join", names, "task")))
   end)
 
   it("guards a class, but for what its objects may lack", function()

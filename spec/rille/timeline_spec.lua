@@ -3,7 +3,6 @@ local cluster = require "spec.cluster"
 local core = require "rille.core"
 local explain = require "rille.explain"
 local rille = require "rille"
-local template = require "rille.template"
 local timeline = require "rille.timeline"
 local db = rille.db
 
@@ -127,7 +126,6 @@ describe("of what requests do, the record", function()
       file:close()
     end
     app:views { dir = dir }
-    template.note()
     t.clock.freeze()
     local list = only(asked("/page").events, "what", "text", "ms", "parent", "depth")
     os.execute("rm -r " .. dir)

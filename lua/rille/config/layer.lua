@@ -5,7 +5,8 @@
 --     reading:place_of "wechat.secret"             -> "WECHAT_SECRET"
 local core = require "rille.core"
 local describe = require "rille.schema.describe"
-local format = require "rille.schema.format"
+local later = require "rille.later"
+local format = later.of "rille.schema.format"
 
 local layer = {}
 

@@ -38,9 +38,10 @@ local function sql_of(width)
   end
 end
 
--- A task of a line would end with it; here it is wanted by later ones.
+-- A task of a line would end with it; here it is wanted by later ones. And what is there only when it is asked for is to be
+-- seen by who completes a name.
 local function rille_of_console()
-  return setmetatable({ spawn = tasks.background }, { __index = rille })
+  return setmetatable({ spawn = tasks.background, schema = rille.schema }, { __index = rille })
 end
 
 --- An environment for what is typed. Reading a model's name loads it, which may **yield**.

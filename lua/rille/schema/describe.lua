@@ -1,5 +1,4 @@
 --- What can be said of a schema without a value: what it leads to, what it is called.
-local elsewhere = require "rille.elsewhere"
 local slip = require "rille.slip"
 
 local describe = {}
@@ -192,7 +191,7 @@ end
 function describe.guard(class)
   slip.guard(class, "a schema", "optional nullable default partial refine describe parse check json_schema mask",
     "default_value description fields has_lazy item key max members message min name nul order pattern refinements resolve "
-      .. "target unknown values", elsewhere.schema)
+      .. "target unknown values", "schema")
 end
 
 return describe
