@@ -65,7 +65,7 @@ C_TESTS := $(sort $(wildcard spec/core/*/*_test.c))
 FUZZ_TARGETS := $(sort $(wildcard spec/core/*/*_fuzz.c))
 LUA_SOURCES := $(sort $(wildcard lua/rille.lua lua/rille/*.lua lua/rille/*/*.lua))
 
-.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench bench-peers bench-plot \
+.PHONY: help deps deps-build deps-run build run test check c-tests thread-tests specs lint annotations bench bench-peers bench-plot bench-scale \
 	bench-tasks bench-loop gate fuzz fuzz-build clean install luajit
 .DEFAULT_GOAL := help
 
@@ -79,6 +79,7 @@ help:
 	@echo "make bench    what a request costs, beside a bare loop and other servers; results in build/bench"
 	@echo "make bench-peers  install those others: fasthttp, Gin, nginx with Lua, Fastify"
 	@echo "make bench-plot RUNS=\"a.tsv b.tsv\"  runs of the bench side by side"
+	@echo "make bench-scale  what it costs as the work grows: routes, rows, bodies, connections"
 	@echo "make gate     whether a request costs more instructions than it did"
 	@echo "make bench-tasks  tasks, channels and locks beside Go's"
 	@echo "make bench-loop   what a save, a reload, a hang and a new process cost those who wait"
@@ -211,6 +212,12 @@ bench-peers:
 bench-plot:
 	$(call install,gnuplot-nox)
 	@sh spec/bench/plot $(RUNS)
+
+# QUICK=1: without the last decade, in a minute
+bench-scale: deps
+	$(call install,gnuplot-nox)
+	@$(MAKE) --no-print-directory build $(addprefix $(O)/spec/bench/,crowd pace)
+	@sh spec/bench/curves
 
 gate: deps
 	@$(MAKE) --no-print-directory build
