@@ -171,7 +171,7 @@ describe("an app whose database has a bad night", function()
   end)
 
   it("bounds the wait for a connection and the queue, and says which", function()
-    start("--db-exclusive", "2", "--db-max-waiters", "3", "--db-acquire-timeout", "300ms")
+    start("--db-exclusive", "2", "--db-max-waiters", "3", "--db-acquire-timeout", "1s")
     local answers = {}
     swarms.new(running.port, 7):run(function(i)
       if i > 7 then return nil end
@@ -191,13 +191,13 @@ describe("an app whose database has a bad night", function()
       return n
     end
     assert.equal(2, count "3 statements wait for a database connection already: nothing was done")
-    assert.equal(3, count "none of 2 database connections became free within 0.3 s: nothing was done")
+    assert.equal(3, count "none of 2 database connections became free within 1 s: nothing was done")
     local now = api:get("/stats").json
     assert.same({ 2, 3 }, { now.refused, now.timeouts })
   end)
 
   it("lends connections in the order in which they were asked for, over all workers", function()
-    start("--db-exclusive", "1", "--db-acquire-timeout", "30s")
+    start("--db-exclusive", "1", "--db-acquire-timeout", "60s")
     local holder = wire.connect(running.port)
     holder:send(wire.get "/sleep")
     eventually(function() return sleeping() == 1 end)
@@ -217,7 +217,7 @@ describe("an app whose database has a bad night", function()
 
   -- A statement that a worker does not know yet takes its turn in the queue like a slow one.
   it("keeps quick statements going while slow ones hold every connection and more of them wait", function()
-    start("--workers", "1")
+    start("--workers", "1", "--db-acquire-timeout", "60s")
     eventually(function() return api:get("/quick").json.is_shared end)
     local conns = {}
     for i = 1, 9 do

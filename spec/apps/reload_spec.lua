@@ -89,9 +89,11 @@ describe("a server whose app changes", function()
     write("version.lua", "return 'two")
     await_log("not reloaded, generation 1 goes on: " .. dir .. "/version.lua:1: unfinished string")
     assert.equal("one one", ask "/")
-    local conn = wire.connect(running.port)
-    local page = answer_on(conn, wire.get("/", "Accept: text/html,*/*"))
-    assert.equal(500, page.status)
+    local conn, page = wire.connect(running.port), nil
+    assert(server.wait_for(function() -- the other worker hears of it, too
+      page = answer_on(conn, wire.get("/", "Accept: text/html,*/*"))
+      return page.status == 500
+    end))
     assert.matches("version.lua:1: unfinished string", page.body, 1, true)
     assert.matches('class="here">&gt;    1  return', page.body, 1, true)
     write("version.lua", "return 'three'")

@@ -39,9 +39,8 @@ describe("schedules of two servers", function()
     start(62)
     await(function() return count("node", 62) >= 20 end)
     assert.equal(0, count("cluster", 62))
-    for _, number in ipairs { 61, 62 } do
-      local per_worker, per_node = count("worker", number), count("node", number)
-      assert.is_true(per_worker > 1.2 * per_node, ("%d runs of both workers, %d of one"):format(per_worker, per_node))
+    for _, number in ipairs { 61, 62 } do -- one worker may have begun late, but then there are two
+      await(function() return count("worker", number) > 1.2 * count("node", number) end)
     end
     assert.equal(0, (servers[61]:stop()))
     servers[61] = nil

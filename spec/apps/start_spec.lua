@@ -52,7 +52,7 @@ describe("rille", function()
   it("names the line of a load that would never end", function()
     write("app.lua", "local n = 0\nwhile true do n = n + 1 end\n")
     assert_refused(1, ("rille: %s/app.lua:2: the app has been busy loading for longer than load_timeout"):format(dir),
-      "serve --port 0 --load-timeout 100ms " .. app)
+      "serve --port 0 --load-timeout 500ms " .. app)
   end)
 
   it("names both lines of two routes that are one", function()
@@ -121,12 +121,12 @@ describe("rille", function()
     local pipe = shell.quoted(dir .. "/pipe")
     local waiter = io.popen(("mkfifo %s; exec 3<>%s; dd if=/dev/zero of=%s oflag=nonblock bs=4096 2>/dev/null\n"
       .. "%s serve --port %d --stop-delay 0 %s 2>&3 & server=$!; echo $server\n"
-      .. "(sleep 20; kill -KILL $server) >/dev/null 2>&1 & wait $server; echo $?; kill $!"):format(pipe, pipe, pipe,
+      .. "(sleep 120; kill -KILL $server) >/dev/null 2>&1 & wait $server; echo $?; kill $!"):format(pipe, pipe, pipe,
       shell.rille(), port, app))
     local pid = waiter:read("*l")
-    local conn = server.wait_for(function() return socket.connect("127.0.0.1", port) end, 10)
+    local conn = server.wait_for(function() return socket.connect("127.0.0.1", port) end)
     assert.truthy(conn, "it does not listen")
-    conn:settimeout(10)
+    conn:settimeout(60)
     conn:send("GET / HTTP/1.0\r\n\r\n")
     assert.matches("hello", (conn:receive("*a")), 1, true)
     os.execute("kill " .. pid)

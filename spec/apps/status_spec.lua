@@ -57,11 +57,13 @@ describe("rille status", function()
       count = count + 1
       return now.databases[1] and now.databases[1].shared.queries > 0
     end)
+    -- On a machine that stalls, a loan of a moment may be a long one, too.
+    local before = await(function(now) return now.databases[1].exclusive.in_use == 0 end).databases[1].exclusive.leaked
     local held = wire.connect(s.port)
     assert(held:send(wire.get "/held"))
     local told = await(function(now)
       local it = now.databases[1]
-      return it and it.exclusive.leaked == 1 and it.exclusive.queries + it.shared.queries >= count
+      return it and it.exclusive.leaked == before + 1 and it.exclusive.queries + it.shared.queries >= count
     end)
     local it = told.databases[1]
     assert.matches("^rille at ", it.name)
@@ -69,7 +71,7 @@ describe("rille status", function()
     assert.same({ 3, 1, 2 }, { it.most, it.exclusive.in_use, it.workers })
     assert.same({ s.pid, s.port, 2 }, { told.pid, told.port, told.workers })
     local by_app = api:get("/stats").json
-    assert.same({ 1, 1 }, { by_app.in_use, by_app.leaked })
+    assert.same({ 1, before + 1 }, { by_app.in_use, by_app.leaked })
     assert.is_true(by_app.shared.queries >= it.shared.queries)
     held:close()
     await(function(now) return now.databases[1].exclusive.in_use == 0 end)
@@ -110,10 +112,12 @@ describe("rille status", function()
     assert.matches("^spec/apps/status/app.lua:%d+$", task.at)
     assert.matches("stack traceback:.*app.lua", task.stack)
     assert.same({ "sleep", 1 }, { task.what, at.live })
-    local live = await_told("requests", function(list) return list[1] end)
-    local by_id = {}
-    for _, one in ipairs(live) do by_id[one.id] = one end
-    assert.same({ "/slept", true, at.worker }, { by_id[task.request].route, by_id[task.request].is_live, by_id[task.request].worker })
+    local live
+    await_told("requests", function(list)
+      for _, one in ipairs(list) do live = one.id == task.request and one or live end
+      return live
+    end)
+    assert.same({ "/slept", true, at.worker }, { live.route, live.is_live, live.worker })
     os.execute("kill -USR2 " .. s.pid) -- a reload: the request goes on in the generation that it began in
     vms = await_told("vms", function(list) return #list == 3 and sleeper(list) and select(2, sleeper(list)).is_retired end)
     assert.equal(1, select(2, sleeper(vms)).generation)
@@ -123,10 +127,12 @@ describe("rille status", function()
 
   it("tells a page the last lines of its log, of all workers", function()
     api:get "/nowhere"
-    local lines = await_told("log", function(lines) return #lines > 2 and lines end)
-    local seen = {}
-    for _, line in ipairs(lines) do seen[line.path or ""] = line end
-    assert.same({ "info", "request", 404 }, { seen["/nowhere"].level, seen["/nowhere"].msg, seen["/nowhere"].status })
+    local seen
+    await_told("log", function(lines)
+      for _, line in ipairs(lines) do seen = line.path == "/nowhere" and line or seen end
+      return seen
+    end)
+    assert.same({ "info", "request", 404 }, { seen.level, seen.msg, seen.status })
   end)
 
   it("is printed for people", function()

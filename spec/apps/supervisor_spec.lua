@@ -79,7 +79,7 @@ describe("a supervised server", function()
 
   for route, stack in pairs { ["/compiled"] = false, ["/interpreted"] = true } do
     it("replaces a process with an endless loop that is " .. route:sub(2), function()
-      start("--hang-timeout", "300ms", "--drain-timeout", "1s")
+      start("--hang-timeout", "600ms", "--drain-timeout", "1s")
       local before = process()
       local slow, stuck = wire.connect(running.port), wire.connect(running.port)
       stuck:send(wire.get(route))
@@ -95,9 +95,9 @@ describe("a supervised server", function()
   end
 
   it("lets the other worker's requests end while it is replaced", function()
-    start("--hang-timeout", "300ms", "--drain-timeout", "5s", "--env", "production")
+    start("--hang-timeout", "600ms", "--drain-timeout", "5s", "--env", "production")
     local conns = {}
-    for i = 1, 12 do -- some on each worker
+    for i = 1, 20 do -- some on each worker: the kernel throws a coin for each
       conns[i] = wire.connect(running.port)
       conns[i]:send(wire.get "/slow")
     end

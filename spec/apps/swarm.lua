@@ -16,7 +16,7 @@ local swarm = {}
 local Swarm = {}
 Swarm.__index = Swarm
 
-local PATIENCE_SECONDS = 60
+local PATIENCE_SECONDS = 60 -- from one answer to the next
 
 function swarm.new(port, count)
   return setmetatable({ port = port, count = count, conns = {}, asked = 0 }, Swarm)
@@ -85,7 +85,10 @@ function Swarm:run(next_request, between)
       end
     end
     local socks, places = sockets(self)
-    for _, sock in ipairs((socket.select(socks, nil, 0.005))) do read(self, places[sock]) end
+    for _, sock in ipairs((socket.select(socks, nil, 0.005))) do
+      read(self, places[sock])
+      deadline = socket.gettime() + PATIENCE_SECONDS
+    end
     if between then between(self) end
     if socket.gettime() > deadline then error("requests without an answer", 2) end
   until not has_more and #socks == 0

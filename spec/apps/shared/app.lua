@@ -29,7 +29,7 @@ app:post("/orders", function()
   end
   local by, ids = {}, 0
   for _ = 1, 200 do
-    local one = done:recv "10s"
+    local one = done:recv "50s"
     by[one.by] = (by[one.by] or 0) + 1
     ids = ids + one.id
     assert(one.items[2] == one.id)
@@ -40,7 +40,7 @@ end)
 app:get("/hear", function()
   local heard = rille.topic("news"):subscribe()
   store:incr("listeners", 1, 0)
-  local value, why = heard:recv "20s"
+  local value, why = heard:recv "50s"
   return { me = me, heard = value or why }
 end)
 
