@@ -237,8 +237,8 @@ end
 -- Those of Rille's own are nobody's mistake.
 local function note_running(slot, epoch, spawned)
   for _, task in pairs(spawned) do
-    local at = task.spawner and place.of(task.spawner, task.line) or not task.count and place.of(task.first)
-    if not task.count and not task.is_awaited and at then
+    local at = tasks.left_at(task)
+    if at then
       local left = record_of(slot, epoch).left
       left[#left + 1] = { kind = TASK, at = at }
     end

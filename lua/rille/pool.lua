@@ -142,7 +142,7 @@ local function take(order, task)
     order.left = 0
   elseif not task:done() then
     order.left, order.running = order.left - 1, order.running + 1
-    task.is_awaited = true -- whoever takes it is told how it ended
+    tasks.answer_for(task) -- whoever takes it is told how it ended
     tasks.spawn(run_for, order, task)
   end
 end
@@ -173,7 +173,6 @@ local FULL = {}
 function FULL.wait(self, task)
   local ok, err = pcall(self.queue.send, self.queue, task) -- the pool may be closed meanwhile, or this cancelled
   if not ok then
-    task.is_awaited = true
     tasks.refuse(task, err)
     error(err, 0)
   end
@@ -181,14 +180,12 @@ end
 
 FULL["error"] = function(self, task)
   self.counts.refused = self.counts.refused + 1
-  task.is_awaited = true
   tasks.refuse(task, errors.CANCELLED)
   error(overloaded "the pool's queue is full", 0)
 end
 
 function FULL.drop_new(self, task)
   self.counts.dropped = self.counts.dropped + 1
-  task.is_awaited = true -- to drop it was the policy: no failure to report
   tasks.refuse(task, overloaded "dropped: the pool's queue was full")
 end
 
@@ -199,7 +196,6 @@ function FULL.drop_oldest(self, task)
   end
   if not oldest:done() then
     self.counts.dropped = self.counts.dropped + 1
-    oldest.is_awaited = true
     tasks.refuse(oldest, overloaded "dropped: a newer task took its place in the pool's queue")
   end
   self.queue:send(task)

@@ -3,6 +3,7 @@ local cleanup = require "rille.cleanup"
 local core = require "rille.core"
 local errors = require "rille.error"
 local line = require "rille.line"
+local method = require "rille.method"
 local place = require "rille.place"
 local report = require "rille.report"
 local slip = require "rille.slip"
@@ -10,19 +11,19 @@ local unit = require "rille.unit"
 local service = require "rille.service"
 local wait = require "rille.wait"
 
-local getmetatable, next, select, setmetatable, type, unpack, xpcall =
-  getmetatable, next, select, setmetatable, type, unpack, xpcall
+local next, select, setmetatable, type, unpack, xpcall = next, select, setmetatable, type, unpack, xpcall
 local core_spawn, core_yield, PARK = core.spawn, core.yield, core.PARK
 
 local tasks = {}
 
--- A task's own table has room for eight fields, and for no ninth without twice the memory:
---   id              for core.cancel; 0 before it was begun
---   spawner, line   where it was spawned: the function, and the line in it
---   first, rest     the function and its arguments, until it runs; then its results
---   count           false; in the end how many results there are, or FAILED: `first` is why
---   awaiting        the line of those who await it, or false
---   is_awaited      whether somebody wants to hear of its failure
+-- A task is a list of eight, in a single block of memory: by names it would be two, and twice as large.
+local ID = 1              -- for core.cancel; 0 before it was begun
+local SPAWNER, LINE = 2, 3 -- where it was spawned: the function, and the line in it; of Rille's own nil
+local FIRST, REST = 4, 5  -- the function and its arguments, until it runs; then its results
+local COUNT = 6           -- false; in the end how many results there are, or FAILED: the first is why
+local AWAITING = 7        -- the line of those who await it, or false
+local IS_AWAITED = 8      -- whether somebody wants to hear of its failure
+
 -- What most tasks never become is said once, here.
 local Task = { __name = "rille.task", deferred = false, after = false }
 Task.__index = Task
@@ -41,13 +42,14 @@ end
 
 -- Read only when there is something to tell: a spawn is too cheap for it.
 local function spawned_at(task, fn)
-  return task.spawner and place.of(task.spawner, task.line) or place.of(fn) or "?"
+  local spawner = rawget(task, SPAWNER)
+  return spawner and place.of(spawner, task[LINE]) or place.of(fn)
 end
 
 local function report_unawaited(task, fn)
-  local failure = task.first
+  local failure = task[FIRST]
   if failure.err ~= errors.CANCELLED then
-    report.unanswered(failure.err, { what = "a task failed and nobody awaited it", spawned_at = spawned_at(task, fn) },
+    report.unanswered(failure.err, { what = "a task failed and nobody awaited it", spawned_at = spawned_at(task, fn) or "?" },
       failure.trace)
   end
 end
@@ -59,14 +61,14 @@ local function tell_end(task)
   if in_background[task] then
     in_background[task] = nil
   end
-  if task.awaiting then
-    line.wake_all(task.awaiting)
+  if task[AWAITING] then
+    line.wake_all(task[AWAITING])
   end
 end
 
 local function ended(task, fn)
   tell_end(task)
-  if task.count == FAILED and not task.is_awaited then
+  if task[COUNT] == FAILED and not task[IS_AWAITED] then
     report_unawaited(task, fn)
   end
 end
@@ -74,9 +76,9 @@ end
 local function fail(task, fn, failure)
   -- when memory ran out, or with_trace itself failed, the bare error comes
   local is_traced = type(failure) == "table" and rawget(failure, "trace") ~= nil
-  task.first = is_traced and failure or { err = failure, trace = "" }
-  place.note(task.first.err, fn)
-  task.count = FAILED
+  task[FIRST] = is_traced and failure or { err = failure, trace = "" }
+  place.note(task[FIRST].err, fn)
+  task[COUNT] = FAILED
   ended(task, fn)
 end
 
@@ -89,18 +91,18 @@ local function finish(task, fn, ok, ...)
     return fail(task, fn, (...))
   end
   local count = select("#", ...)
-  task.count, task.first = count, (...)
+  task[COUNT], task[FIRST] = count, (...)
   if count > 1 then
-    task.rest = { select(2, ...) }
+    task[REST] = { select(2, ...) }
   end
   ended(task, fn)
 end
 
 -- A coroutine begins here, and LuaJIT compiles no tail call to a vararg function from there: finish is called otherwise.
 local function run(task)
-  local fn, arguments = task.first, task.rest
+  local fn, arguments = task[FIRST], task[REST]
   if arguments then
-    task.rest = false
+    task[REST] = false
     finish(task, fn, xpcall(fn, with_trace, unpack(arguments, 1, arguments.count)))
   else
     finish(task, fn, xpcall(fn, with_trace))
@@ -109,8 +111,8 @@ end
 
 -- The end itself went wrong (no memory, a mistake of ours), wherever it had got to: nobody may wait for the rest.
 local function broken(task, err)
-  if not task.count then
-    task.count, task.first = FAILED, { err = err, trace = "" }
+  if not task[COUNT] then
+    task[COUNT], task[FIRST] = FAILED, { err = err, trace = "" }
   end
   tell_end(task)
   report.unanswered(err, { what = "the end of a task failed" })
@@ -136,9 +138,7 @@ local function new_task(fn, arguments)
   if type(fn) ~= "function" then
     error(("a task is a function, not what it returns, as in rille.spawn(fn, argument): got a %s"):format(type(fn)), 4)
   end
-  return setmetatable({
-    id = 0, spawner = false, line = 0, first = fn, rest = arguments, count = false, awaiting = false, is_awaited = false,
-  }, Task)
+  return setmetatable({ 0, false, 0, fn, arguments, false, false, false }, Task)
 end
 
 local function arguments_of(count, ...)
@@ -147,7 +147,7 @@ end
 
 local function start(is_detached, fn, arguments, level)
   local task = new_task(fn, arguments)
-  task.id, task.spawner, task.line = core_spawn(is_detached, task, level or 3)
+  task[ID], task[SPAWNER], task[LINE] = core_spawn(is_detached, task, level or 3)
   if is_detached then
     in_background[task] = fn
     service.note(task)
@@ -164,7 +164,8 @@ end
 -- @local
 function tasks.spawn_in(group, fn, arguments)
   local task = start(false, fn, arguments or false, 4)
-  task.awaiting, task.is_awaited = group, true
+  task[AWAITING] = group
+  tasks.answer_for(task)
   return task
 end
 
@@ -205,19 +206,26 @@ end
 -- @treturn Task
 function tasks.prepare(fn, ...)
   local task = new_task(fn, arguments_of(select("#", ...), ...))
-  task.spawner, task.line = core.caller(3)
+  task[SPAWNER], task[LINE] = core.caller(3)
   return task
 end
 
 --- Begin a prepared task, as one of the current task's own.
 function tasks.begin(task)
-  task.id = core.spawn(false, task)
+  task[ID] = core.spawn(false, task)
 end
 
---- End a prepared task that will never run.
+--- Somebody hears of the task's failure, if it comes to one, though nobody awaits it.
+-- @local
+function tasks.answer_for(task)
+  task[IS_AWAITED] = true
+end
+
+--- End a prepared task that will never run; that is no failure to report.
 -- @param err what awaiting it raises
 function tasks.refuse(task, err)
-  fail(task, task.first, { err = err, trace = "" })
+  task[IS_AWAITED] = true
+  fail(task, task[FIRST], { err = err, trace = "" })
 end
 
 --- Those of rille.background that run now.
@@ -226,7 +234,7 @@ end
 function tasks.in_background()
   local counts = {}
   for task, fn in pairs(in_background) do
-    local where = type(fn) == "string" and fn or spawned_at(task, fn)
+    local where = type(fn) == "string" and fn or spawned_at(task, fn) or "?"
     counts[where] = (counts[where] or 0) + 1
   end
   return counts
@@ -238,8 +246,14 @@ end
 -- @local
 function tasks.spawned_at(here)
   local task = running_here[here]
-  local at = task and spawned_at(task, task.first)
-  return at ~= "?" and at or nil
+  return task and spawned_at(task, task[FIRST])
+end
+
+--- Where the app spawned a task that has not ended, and that nobody waits for.
+-- @treturn ?string nil of any other
+-- @local
+function tasks.left_at(task)
+  return not (task[COUNT] or task[IS_AWAITED]) and spawned_at(task, task[FIRST]) or nil
 end
 
 --- Whether it has ended with an error.
@@ -248,19 +262,19 @@ end
 -- @treturn string where it was raised
 -- @local
 function tasks.has_failed(task)
-  if task.count == FAILED then
-    return true, task.first.err, task.first.trace
+  if task[COUNT] == FAILED then
+    return true, task[FIRST].err, task[FIRST].trace
   end
   return false
 end
 
 -- Wait for its end, whatever that is; false when the time has passed.
 local function wait_for_end(task, ms)
-  if task.count then
+  if task[COUNT] then
     return true
   end
-  task.awaiting = task.awaiting or line.new()
-  return (line.stand(task.awaiting, nil, ms))
+  task[AWAITING] = task[AWAITING] or line.new()
+  return (line.stand(task[AWAITING], nil, ms))
 end
 
 --- Wait for the end of a task, however it ends, without its results. **Yields.**
@@ -268,49 +282,40 @@ function tasks.join(task)
   wait_for_end(task)
 end
 
-local function check(self, name)
-  if getmetatable(self) ~= Task then
-    error(("task.%s is called with a colon: task:%s(…)"):format(name, name), 3)
-  end
-end
-
 --- Wait for the task's end. **Yields.**
 -- @tparam[opt] duration timeout seconds or "250ms"
 -- @return what the function returned; or nil and "timeout"
 -- @raise what the function raised
 function Task:await(timeout)
-  check(self, "await")
   local ms = unit.ms(timeout)
-  self.is_awaited = true
-  if not self.count and not wait_for_end(self, ms) then
+  self[IS_AWAITED] = true
+  if not self[COUNT] and not wait_for_end(self, ms) then
     return nil, "timeout"
   end
-  local count = self.count
+  local count = self[COUNT]
   if count == 1 then
-    return self.first
+    return rawget(self, FIRST)
   elseif count == FAILED then
-    error(self.first.err, 0)
+    error(self[FIRST].err, 0)
   elseif count > 1 then
-    return self.first, unpack(self.rest, 1, count - 1)
+    return rawget(self, FIRST), unpack(self[REST], 1, count - 1)
   end
 end
 
 --- End the task: it raises `cancelled` at its next wait. Does nothing when it has ended.
 function Task:cancel()
-  check(self, "cancel")
-  self.is_awaited = true
-  if self.id == 0 and not self.count then
+  self[IS_AWAITED] = true
+  if self[ID] == 0 and not self[COUNT] then
     tasks.refuse(self, errors.CANCELLED)
   else
-    core.cancel(self.id)
+    core.cancel(self[ID])
   end
 end
 
 --- Whether the task has ended, well or not.
 -- @treturn boolean
 function Task:done()
-  check(self, "done")
-  return self.count ~= false
+  return self[COUNT] ~= false
 end
 
 --- Run `fn(...)` with a deadline of its own. **Yields.**
@@ -382,6 +387,7 @@ function tasks.sleep(duration)
   wait.won(seconds == 0 and core_yield(PARK) or core.sleep(seconds * 1000))
 end
 
-slip.guard(Task, "a task", "await cancel done", "first rest spawner line", "task")
+slip.guard(Task, "a task", "await cancel done", "", "task")
+method.guard(Task, "task", { "await", "cancel", "done" })
 
 return tasks
