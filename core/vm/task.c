@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "vm/ids.h"
 #include "vm/waits.h"
 #include "vm/sched.h"
 
@@ -220,6 +221,20 @@ static int here(lua_State *L) {
     return 1;
 }
 
+/* parent(here) -> here() in the task that spawned that one; nil when none did, or it has ended */
+static int parent(lua_State *L) {
+    rl_vm *vm = rl_vm_check(L);
+    const rl_ids *ids = rl_sched_ids(vm->sched);
+    lua_Integer name = luaL_checkinteger(L, 1);
+    rl_task *task = name >= 1 && name <= ids->count ? rl_ids_at(ids, (uint32_t)name - 1) : NULL;
+    rl_scope *scope = task == NULL ? NULL : task->scope.parent;
+    if (scope == NULL || scope == &vm->scope)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, name_of(RL_CONTAINER(scope, rl_task, scope))); /* below the VM's, all scopes are tasks' */
+    return 1;
+}
+
 /* remaining() -> seconds until the current deadline, or nil */
 static int remaining(lua_State *L) {
     rl_task *task = rl_task_current(L);
@@ -271,6 +286,7 @@ void rl_vm_open_task(lua_State *L) {
                                   {"shield", shield},
                                   {"unshield", unshield},
                                   {"here", here},
+                                  {"parent", parent},
                                   {"remaining", remaining},
                                   {"why", why},
                                   {"register_tasks", register_tasks},

@@ -45,7 +45,7 @@ local function run_ended(key, run, here, ...)
 end
 
 local function begin_run(key, fn)
-  local run = { callers = 0, waits_for = false }
+  local run = { callers = 0, waits_for = {} } -- of other runs, how many waits in this one are for each
   runs[key] = run
   run.task = tasks.background_for(place.of(fn), function()
     local here = core.here()
@@ -55,29 +55,48 @@ local function begin_run(key, fn)
   return run
 end
 
--- The run in whose function this is called, if any.
-local function run_here()
-  local run = running[core.here()]
-  return run and not run.task:done() and run or nil
+-- The runs that end no earlier than the current task: the one whose function it runs, and those it was spawned in.
+local function runs_here()
+  local list, here = {}, core.here()
+  while here do
+    local run = running[here]
+    if run and not run.task:done() then
+      list[#list + 1] = run
+    end
+    here = core.parent(here)
+  end
+  return list
 end
 
--- A run that waited for itself, by way of others perhaps, would do so for ever: nobody who comes for its key could end it.
-local function check_waits(run, asking, key)
-  local at = run
-  while at and at ~= asking do
-    at = at.waits_for
+-- Whether a run is `wanted`, or waits for it, by way of others perhaps.
+local function waits_for(run, wanted)
+  local is_waiting = run == wanted
+  for other in pairs(run.waits_for) do
+    is_waiting = is_waiting or waits_for(other, wanted)
   end
-  if at then
-    place.blame(("this would wait for itself: the run of once_for for %s waits for this call"):format(
-      type(key) == "string" and ("%q"):format(key) or tostring(key)))
+  return is_waiting
+end
+
+-- A run that waited for itself would do so for ever: nobody who comes for its key could end it.
+local function check_waits(asking, run, key)
+  for _, one in ipairs(asking) do
+    if waits_for(run, one) then
+      place.blame(("this would wait for itself: the run of once_for for %s waits for this call"):format(
+        type(key) == "string" and ("%q"):format(key) or tostring(key)))
+    end
+  end
+end
+
+local function count_waits(asking, run, change)
+  for _, one in ipairs(asking) do
+    local count = (one.waits_for[run] or 0) + change
+    one.waits_for[run] = count > 0 and count or nil
   end
 end
 
 -- Nobody wants the result any more when its last caller leaves.
 local function caller_left(key, run, asking, ...)
-  if asking then
-    asking.waits_for = false
-  end
+  count_waits(asking, run, -1)
   run.callers = run.callers - 1
   if run.callers == 0 and not run.task:done() then
     if runs[key] == run then
@@ -94,19 +113,17 @@ end
 -- @param key any value but nil
 -- @tparam function fn
 -- @return what it returns
--- @raise when it is the run for that key itself that asks
+-- @raise when it is the run for that key itself that asks, or a task spawned in it
 function once.once_for(key, fn)
   if key == nil or key ~= key or type(fn) ~= "function" then
     error("once_for takes a key and a function: once_for(\"rates\", function() … end)", 2)
   end
-  local run, asking = runs[key], run_here()
-  if run and asking then
-    check_waits(run, asking, key)
+  local run, asking = runs[key], runs_here()
+  if run then
+    check_waits(asking, run, key)
   end
   run = run or begin_run(key, fn)
-  if asking then
-    asking.waits_for = run
-  end
+  count_waits(asking, run, 1)
   run.callers = run.callers + 1
   return caller_left(key, run, asking, pcall(run.task.await, run.task))
 end

@@ -48,6 +48,17 @@ describe("once_for", function()
     assert.error_matches(load, "this would wait for itself", 1, true)
   end)
 
+  it("refuses to wait for a run from a task that was spawned in it, and ends with it", function()
+    local err = "this would wait for itself: the run of once_for for \"%s\" waits for this call"
+    local function inside(key, fn) return rille.once_for(key, function() return rille.spawn(fn):await() end) end
+    local function again(key) return function() return rille.once_for(key, print) end end
+    assert.error_matches(function() inside("a", again "a") end, err:format "a", 1, true)
+    assert.error_matches(function() inside("a", function() rille.all { again "a" } end) end, err:format "a", 1, true)
+    assert.error_matches(function() inside("a", function() rille.once_for("b", again "a") end) end, err:format "a", 1, true)
+    assert.error_matches(function() inside("a", function() inside("b", again "a") end) end, err:format "a", 1, true)
+    assert.equal("fresh", inside("a", function() return inside("b", function() return "fresh" end) end))
+  end)
+
   it("lets a run ask for what another one waits for", function()
     local function slow() rille.sleep "5ms" return "slow" end
     local function asking() return rille.once_for("asking", function() return rille.once_for("slow", slow) end) end
