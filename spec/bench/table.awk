@@ -19,7 +19,7 @@ function median_of(column, server,    i, few, count) {
 !/^#/ && ($2 == only || $2 == only "-fsync") {
     name = $2 == only ? $3 : $3 " (fsync)"
     who[++rows] = name
-    for (i = 4; i <= 10; i++)
+    for (i = 4; i <= 11; i++)
         cell[rows, i] = $i + 0
     if (!(name in seen))
         order[++servers] = name
@@ -30,13 +30,15 @@ function median_of(column, server,    i, few, count) {
 END {
     for (i = 1; i <= servers; i++) {
         cpu[order[i]] = median_of(4, order[i])
-        printf "%-10s %-15s %8.2f us CPU  %8.0f/s  p50 %7.2f  p99 %7.2f  p99.9 %7.2f ms  %6.1f MB", i == 1 ? only : "",
+        printf "%-14s %-15s %8.2f us CPU  %8.0f/s  p50 %7.2f  p99 %7.2f  p99.9 %7.2f ms  %6.1f MB", i == 1 ? only : "",
             order[i], cpu[order[i]], median_of(5, order[i]), median_of(6, order[i]) / 1000, median_of(7, order[i]) / 1000,
             median_of(8, order[i]) / 1000, median_of(9, order[i]) / 1024
+        if ((late = median_of(11, order[i])) > 0)
+            printf "   sent late by %.2f", late / 1000
         if (order[i] != "rille" && ("rille" in cpu))
             printf "   rille is %.2f of it", cpu["rille"] / cpu[order[i]]
         print ""
     }
     if (wrong > 0)
-        printf "%-10s %d answers were wrong, or never came\n", only, wrong
+        printf "%-14s %d answers were wrong, or never came\n", only, wrong
 }
