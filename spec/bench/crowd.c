@@ -2,8 +2,8 @@
  *
  *     crowd PORT COUNT KIND PATH
  *
- *       idle      asks, has its answer, and keeps the connection
- *       parked    asks, and waits for an answer
+ *       idle      has asked for /plaintext and been answered, and keeps the connection
+ *       parked    the same; then it asks, and waits for an answer
  *       reader    asks, and takes a byte of the answer a second
  *       writer    sends a byte of a body a second
  *
@@ -23,10 +23,11 @@
 #include <unistd.h>
 
 enum {
-    MOST_OF_ONE = 20000,   /* of the 28,000 ports that Linux gives unless told */
+    MOST_OF_ONE = 20000, /* of the 28,000 ports that Linux gives unless told */
     MS_PER_S = 1000,
-    PATIENCE_S = 30,       /* for an answer that an idle client waits for */
-    SMALL_WINDOW = 4096    /* what a reader's kernel takes ahead of it */
+    PATIENCE_S = 30,     /* for an answer that an idle client waits for */
+    SMALL_WINDOW = 4096, /* what a reader's kernel takes ahead of it */
+    AHEAD = 256          /* idle ones that have not been answered yet: fewer than any server's backlog */
 };
 
 static void die(const char *what) {
@@ -82,8 +83,8 @@ int main(int argc, char **argv) {
         return 2;
     }
     size_t count = strtoul(argv[2], NULL, 10);
-    bool is_idle = strcmp(argv[3], "idle") == 0, is_reader = strcmp(argv[3], "reader") == 0;
-    bool is_writer = strcmp(argv[3], "writer") == 0;
+    bool is_parked = strcmp(argv[3], "parked") == 0, is_idle = is_parked || strcmp(argv[3], "idle") == 0;
+    bool is_reader = strcmp(argv[3], "reader") == 0, is_writer = strcmp(argv[3], "writer") == 0;
     int *fds = calloc(count, sizeof *fds);
     char request[512];
     snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n", is_writer ? "POST" : "GET", argv[4],
@@ -91,11 +92,16 @@ int main(int argc, char **argv) {
     if (fds == NULL)
         die("calloc");
     allow_descriptors();
-    for (size_t i = 0; i < count; i++) {
-        fds[i] = connected((uint16_t)strtoul(argv[1], NULL, 10), i, is_reader);
-        say(fds[i], request);
-        if (is_idle)
-            hear(fds[i]);
+    for (size_t i = 0; i < count + AHEAD; i++) {
+        if (i < count) {
+            fds[i] = connected((uint16_t)strtoul(argv[1], NULL, 10), i, is_reader);
+            say(fds[i], is_idle ? "GET /plaintext HTTP/1.1\r\nHost: x\r\n\r\n" : request);
+        }
+        if (is_idle && i >= AHEAD) {
+            hear(fds[i - AHEAD]);
+            if (is_parked)
+                say(fds[i - AHEAD], request);
+        }
     }
     puts("ready");
     fflush(stdout);
