@@ -27,11 +27,26 @@ void rl_scope_init(rl_scope *scope, rl_loop *loop, rl_scope *parent, void (*canc
 }
 
 void rl_scope_set_deadline(rl_scope *scope, uint64_t delay_ms) {
+    if (scope->why != RL_OK)
+        return;
     uint64_t now_ms = rl_loop_now_ms(scope->loop);
     bool is_nearer = scope->deadline.due_ms <= now_ms || scope->deadline.due_ms - now_ms <= delay_ms;
     if (rl_timer_is_running(&scope->deadline) && is_nearer)
         return;
     rl_timer_start(scope->loop, &scope->deadline, delay_ms);
+}
+
+void rl_scope_begin_grace(rl_scope *scope, uint64_t delay_ms, void (*over)(rl_timer *deadline)) {
+    assert(scope->why != RL_OK);
+    if (rl_timer_is_running(&scope->deadline))
+        return;
+    rl_timer_init(&scope->deadline, over);
+    rl_timer_start(scope->loop, &scope->deadline, delay_ms);
+}
+
+void rl_scope_end_grace(rl_scope *scope) {
+    if (scope->why != RL_OK)
+        rl_timer_stop(scope->loop, &scope->deadline);
 }
 
 uint64_t rl_scope_remaining_ms(const rl_scope *scope) {

@@ -31,7 +31,7 @@ struct rl_scope {
     rl_scope *parent;
     rl_list children, link;
     rl_list lent;
-    rl_timer deadline; /* running when there is one */
+    rl_timer deadline; /* running when there is one; once cancelled, when there is a grace */
     uint64_t births;   /* children it has had so far */
     uint64_t birth;    /* which of its parent's children it is, from 1 */
     rl_err why;        /* RL_OK, or why it was cancelled */
@@ -43,8 +43,12 @@ struct rl_scope {
 /* `parent` may be NULL. A scope born into a cancelled parent is cancelled. */
 void rl_scope_init(rl_scope *scope, rl_loop *loop, rl_scope *parent, void (*cancelled)(rl_scope *scope));
 /* Cancelled with RL_ETIMEOUT `delay_ms` from now, unless a nearer deadline of
- * its own holds already. */
+ * its own holds already, or it was cancelled. */
 void rl_scope_set_deadline(rl_scope *scope, uint64_t delay_ms);
+/* Of a scope that was cancelled: `over` is called with its `deadline` in `delay_ms`, unless a grace runs already, or it
+ * ends before. The deadline's timer has nothing else to do then. */
+void rl_scope_begin_grace(rl_scope *scope, uint64_t delay_ms, void (*over)(rl_timer *deadline));
+void rl_scope_end_grace(rl_scope *scope);
 /* Milliseconds left until the nearest deadline of this scope or one above it;
  * UINT64_MAX when there is none, 0 when it is over. */
 uint64_t rl_scope_remaining_ms(const rl_scope *scope);

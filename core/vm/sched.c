@@ -92,21 +92,38 @@ static void on_woken(rl_waiter *waiter, uint32_t number) {
     make_ready(task);
 }
 
+static void on_shield_over(rl_timer *deadline);
+
 static void on_scope_cancelled(rl_scope *scope) {
     rl_task *task = RL_CONTAINER(scope, rl_task, scope);
     rl_deadlock_look_at_late(task);
     if (task->shields > 0)
-        rl_timer_start(task->vm->loop, &task->shield, task->shield_ms);
+        rl_scope_begin_grace(scope, task->shield_ms, on_shield_over);
     else if (rl_waiter_is_parked(&task->waiter) && rl_waiter_claim(&task->waiter, RL_CASE_CANCEL))
         rl_waiter_wake(&task->waiter);
 }
 
-static void on_shield_over(rl_timer *timer) {
-    rl_task *task = RL_CONTAINER(timer, rl_task, shield);
+static void on_shield_over(rl_timer *deadline) {
+    rl_task *task = RL_CONTAINER(deadline, rl_task, scope.deadline);
     task->shields = 0;
     task->has_had_grace = true;
     rl_scope_unshelter(&task->scope);
     on_scope_cancelled(&task->scope);
+}
+
+void rl_task_shield(rl_task *task, uint32_t most_ms) {
+    if (task->has_had_grace)
+        return;
+    task->shields++;
+    task->shield_ms = most_ms;
+    if (task->scope.why != RL_OK)
+        rl_scope_begin_grace(&task->scope, most_ms, on_shield_over);
+}
+
+/* Once cancelled, the time of one shield is all there is, also for the next one. */
+void rl_task_unshield(rl_task *task) {
+    if (task->shields > 0 && --task->shields == 0)
+        rl_scope_unshelter(&task->scope);
 }
 
 static rl_err acquire_coroutine(rl_task *task) {
@@ -145,7 +162,6 @@ rl_err rl_task_init_late(rl_task *task, rl_vm *vm, rl_scope *parent, int (*begin
     task->won = task->under = task->event = 0;
     task->has_gift = task->is_fresh = task->has_had_grace = false;
     task->refusals = task->shields = 0;
-    rl_timer_init(&task->shield, on_shield_over);
     return RL_OK;
 }
 
@@ -164,7 +180,7 @@ rl_err rl_task_init(rl_task *task, rl_vm *vm, rl_scope *parent,
 
 /* A wait that nobody will come back to, a shield that nobody needs, and its id. */
 static void leave(rl_task *task) {
-    rl_timer_stop(task->vm->loop, &task->shield);
+    rl_scope_end_grace(&task->scope);
     if (RL_UNLIKELY(!rl_waiter_is_idle(&task->waiter)))
         rl_waiter_give_up(&task->waiter, RL_CASE_CANCEL);
     rl_list_remove(&task->run_link);

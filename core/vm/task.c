@@ -179,21 +179,6 @@ static int set_deadline(lua_State *L) {
     return 0;
 }
 
-void rl_task_shield(rl_task *task, uint32_t most_ms) {
-    if (task->has_had_grace)
-        return;
-    task->shields++;
-    task->shield_ms = most_ms;
-    if (task->scope.why != RL_OK && !rl_timer_is_running(&task->shield))
-        rl_timer_start(task->vm->loop, &task->shield, most_ms);
-}
-
-/* Once cancelled, the time of one shield is all there is, also for the next one. */
-void rl_task_unshield(rl_task *task) {
-    if (task->shields > 0 && --task->shields == 0)
-        rl_scope_unshelter(&task->scope);
-}
-
 /* shield(ms): waits go on after a cancellation, that long at most; unshield() ends it */
 static int shield(lua_State *L) {
     rl_task *task = rl_task_current(L);

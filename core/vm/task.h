@@ -54,8 +54,7 @@ struct rl_task {
     bool has_gift;    /* it lies on its stack already, below a value */
     bool is_fresh;    /* in the run queue for its first resume */
     uint32_t shields;   /* that it has put up: its waits go on although the scope was cancelled, and so do tasks begun there, */
-    uint32_t shield_ms; /* but for no longer than that: */
-    rl_timer shield;    /* running from the cancellation on */
+    uint32_t shield_ms; /* but for no longer than that: the scope's grace */
     bool has_had_grace; /* that was it: further shields do nothing */
     uint32_t refusals;  /* waits that it tried although it was cancelled */
     const char *waits_for;  /* the word for what its latest wait is, or was, for */

@@ -6,12 +6,14 @@
 
 #include <cmocka.h>
 
+#include "loop/clock.h"
+
 /* A scope that counts how often it was told, and when among all. */
 typedef struct told {
     rl_scope scope;
     int count, order;
     int *clock;
-    int emptied;
+    int emptied, graces;
 } told;
 
 static void on_cancelled(rl_scope *scope) {
@@ -272,6 +274,49 @@ static void the_nearest_deadline_above_counts(void **state) {
     rl_loop_free(loop);
 }
 
+static void count_grace(rl_timer *deadline) {
+    RL_CONTAINER(deadline, told, scope.deadline)->graces++;
+}
+
+static void a_cancelled_scope_has_one_grace_at_a_time(void **state) {
+    (void)state;
+    rl_loop *loop = new_loop();
+    rl_loop_freeze(loop, RL_FREEZE_STANDS);
+    int clock = 0;
+    told one;
+    set_up(&one, loop, NULL, &clock);
+    rl_scope_set_deadline(&one.scope, 3);
+    rl_scope_cancel(&one.scope, RL_ECANCELLED);
+    rl_scope_begin_grace(&one.scope, 10, count_grace);
+    rl_scope_begin_grace(&one.scope, 4, count_grace);
+    rl_scope_set_deadline(&one.scope, 5); /* has nothing to end any more */
+    rl_loop_advance(loop, 9);
+    assert_int_equal(one.graces, 0);
+    rl_loop_advance(loop, 1);
+    assert_int_equal(one.graces, 1);
+    rl_scope_begin_grace(&one.scope, 10, count_grace);
+    rl_scope_end_grace(&one.scope);
+    rl_loop_advance(loop, 20);
+    assert_int_equal(one.graces, 1);
+    assert_int_equal(one.count, 1);
+    rl_scope_end(&one.scope);
+    rl_loop_thaw(loop);
+    rl_loop_free(loop);
+}
+
+static void the_end_of_a_grace_leaves_a_deadline_alone(void **state) {
+    (void)state;
+    rl_loop *loop = new_loop();
+    int clock = 0;
+    told one;
+    set_up(&one, loop, NULL, &clock);
+    rl_scope_set_deadline(&one.scope, 5000);
+    rl_scope_end_grace(&one.scope);
+    assert_int_equal(rl_scope_remaining_ms(&one.scope), 5000);
+    rl_scope_end(&one.scope);
+    rl_loop_free(loop);
+}
+
 static void a_scope_that_ended_is_never_told(void **state) {
     (void)state;
     rl_loop *loop = new_loop();
@@ -300,6 +345,8 @@ int main(void) {
         cmocka_unit_test(a_child_that_outlives_its_shelter_is_one_like_any),
         cmocka_unit_test(a_deadline_cancels_it_and_all_below),
         cmocka_unit_test(the_nearest_deadline_above_counts),
+        cmocka_unit_test(a_cancelled_scope_has_one_grace_at_a_time),
+        cmocka_unit_test(the_end_of_a_grace_leaves_a_deadline_alone),
         cmocka_unit_test(a_scope_that_ended_is_never_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
