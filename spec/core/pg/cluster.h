@@ -6,13 +6,11 @@
 #ifndef RL_SPEC_PG_CLUSTER_H
 #define RL_SPEC_PG_CLUSTER_H
 
-#include <arpa/inet.h>
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,20 +57,20 @@ static inline int cluster_do(cluster *self, const char *what) {
     return 0;
 }
 
-/* It listens on 127.0.0.1 too then, with TLS, at the port that is returned; 0 when it does not. */
+/* It listens on 127.0.0.1 too then, with TLS, at the port that is returned; 0 when it does not. The ports that are
+ * tried are below those that the kernel gives to connections: it would give away one that was free a moment ago. */
 static inline uint16_t cluster_begin_tls(cluster *self) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bool is_bound = bind(fd, (struct sockaddr *)&address, len) == 0 &&
-                    getsockname(fd, (struct sockaddr *)&address, &len) == 0;
-    close(fd);
-    char command[256];
-    snprintf(command, sizeof command, CLUSTER_SCRIPT " tls %s %u", self->dir, ntohs(address.sin_port));
-    if (!is_bound || system(command) != 0)
-        return 0;
-    PQreset(self->admin);
-    return ntohs(address.sin_port);
+    enum { TRIES = 10, FIRST_PORT = 20000, PORTS = 12000, STRIDE = 1201 };
+    for (int i = 0; i < TRIES; i++) {
+        int port = FIRST_PORT + (getpid() + i * STRIDE) % PORTS;
+        char command[256];
+        snprintf(command, sizeof command, CLUSTER_SCRIPT " tls %s %d", self->dir, port);
+        if (system(command) != 0)
+            continue;
+        PQreset(self->admin);
+        return (uint16_t)port;
+    }
+    return 0;
 }
 
 static inline void cluster_stop(cluster *self) {
@@ -126,7 +124,7 @@ static inline int cluster_run(cluster *self, const char *sql, char *out, size_t 
 static inline int cluster_await_sleep(cluster *self) {
     const char *sql = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
     char count[16] = "0";
-    for (time_t until = time(NULL) + 30; strcmp(count, "0") == 0 && time(NULL) < until;)
+    for (time_t until = time(NULL) + 60; strcmp(count, "0") == 0 && time(NULL) < until;)
         if (cluster_run(self, sql, count, sizeof count) != 0)
             return -1;
     return strcmp(count, "0") == 0 ? -1 : 0;

@@ -30,7 +30,7 @@ new_folder() {
 
 begin() { # also after a crash, as soon as the last of its processes has gone
     cd "$1"
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
+    for _ in $(seq 100); do
         as_server "$bin/pg_ctl" -D "$1/data" -w -s -l "$1/server.log" -o "-c listen_addresses='' \
             -c unix_socket_directories='$1' -c fsync=off -c max_connections=60" start >/dev/null 2>&1 && return
         sleep 0.2
