@@ -111,6 +111,7 @@ static void closes_around_a_stuck_thread(void **state) {
     rl_crew *crew;
     bool done = false, queued_done = false;
     atomic_bool dropped = false, queued_dropped = false;
+    size_t before = mem_live();
     assert_int_equal(rl_loop_new(&loop), RL_OK);
     assert_int_equal(rl_crew_new(loop, 1, 8, &crew), RL_OK);
     held *stuck = new_held(&done, &dropped), *queued = new_held(&queued_done, &queued_dropped);
@@ -124,8 +125,8 @@ static void closes_around_a_stuck_thread(void **state) {
     rl_loop_free(loop);
     assert_false(atomic_load(&dropped));
     let_go(gate);
-    while (!atomic_load(&dropped))
-        usleep(0); /* the thread frees itself; nothing on a loop tells of it */
+    while (!atomic_load(&dropped) || mem_live() != before)
+        usleep(0); /* the thread frees the job, then the crew; nothing on a loop tells of it */
     close(gate);
     close(queued_gate);
     assert_false(done || queued_done);
