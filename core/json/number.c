@@ -10,6 +10,8 @@
  * one for the 64 bits of x87's extended format. */
 enum { MAX_DOUBLE_POWER = 22, MAX_LONG_POWER = 27 };
 
+enum { SMALL = 10000 /* integers below it have four digits at most */ };
+
 #if LDBL_MANT_DIG == 64
 static const long double long_powers[MAX_LONG_POWER + 1] = {
     1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
@@ -73,11 +75,23 @@ static size_t count_digits(uint64_t value) {
     return count + (value >= 10) + (value >= 100) + (value >= 1000);
 }
 
-/* From the last digit on, two at a time: most of what an app writes are small integers. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                            "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                            "8081828384858687888990919293949596979899";
+
+/* What most integers of an app are: without a loop, and four bytes at once. */
+static size_t write_small(unsigned value, char *out) {
+    enum { WIDTH = 4 };
+    char padded[2 * WIDTH] = {0};
+    memcpy(padded, pairs + value / 100 * 2, 2);
+    memcpy(padded + 2, pairs + value % 100 * 2, 2);
+    size_t zeros = (size_t)((value < 10) + (value < 100) + (value < 1000));
+    memcpy(out, padded + zeros, WIDTH);
+    return WIDTH - zeros;
+}
+
+/* From the last digit on, two at a time. */
 static size_t write_integer(uint64_t value, char *out) {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                                "8081828384858687888990919293949596979899";
     size_t len = count_digits(value);
     char *at = out + len;
     for (; value >= 10; value /= 100)
@@ -200,6 +214,8 @@ size_t rl_number_write(double value, char out[RL_NUMBER_TEXT_CAP]) {
         out[len++] = '-';
         value = -value;
     }
+    if (value < SMALL && (double)(unsigned)value == value)
+        return len + write_small((unsigned)value, out + len);
     if (value <= RL_NUMBER_MAX_INTEGER && (double)(int64_t)value == value)
         return len + write_integer((uint64_t)(int64_t)value, out + len);
     return len + write_fraction(value, out + len);

@@ -68,6 +68,16 @@ static void writes_what_people_expect(void **state) {
     }
 }
 
+static void writes_every_small_integer(void **state) {
+    (void)state;
+    for (int value = -10001; value <= 10001; value++) {
+        char written[RL_NUMBER_TEXT_CAP + 1], expected[16];
+        written[rl_number_write(value, written)] = '\0';
+        snprintf(expected, sizeof expected, "%d", value);
+        assert_string_equal(written, expected);
+    }
+}
+
 static void reads_as_the_nearest_double(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -143,6 +153,7 @@ int main(void) {
         cmocka_unit_test(reads_as_the_nearest_double),
         cmocka_unit_test(agrees_with_strtod_on_random_decimals),
         cmocka_unit_test(survives_a_round_trip),
+        cmocka_unit_test(writes_every_small_integer),
         cmocka_unit_test(writes_no_more_digits_than_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
