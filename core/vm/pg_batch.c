@@ -18,57 +18,93 @@ static void on_freed(rl_errand *errand) {
     rl_mem_free(call);
 }
 
-typedef struct last_sql {
-    const char *sql; /* Lua's */
-    const rl_query *query;
-} last_sql;
+typedef struct filling {
+    lua_State *L;
+    rl_batch *batch;
+    const char *last_sql; /* Lua's */
+    const rl_query *last_query;
+    char *message; /* of RL_PG_MESSAGE_CAP bytes */
+} filling;
 
-/* The SQL of the item on the top; that of the item before, mostly: then Lua has one string for both. */
-static rl_err fill_sql(lua_State *L, int item, rl_query *query, last_sql *last) {
+enum { LIST = 3, WIDTHS = 5 /* places of arguments */ };
+
+/* The SQL at `index`; that of the item before, mostly: then Lua has one string for both. */
+static rl_err fill_sql(filling *f, int index, rl_query *query) {
     size_t len;
-    lua_rawgeti(L, item, 1);
-    const char *sql = lua_tolstring(L, -1, &len);
-    lua_pop(L, 1); /* the item holds it */
-    if (sql == last->sql) {
-        rl_query_set_same_sql(query, last->query);
+    const char *sql = lua_tolstring(f->L, index, &len);
+    if (sql == f->last_sql) {
+        rl_query_set_same_sql(query, f->last_query);
         return RL_OK;
     }
-    *last = (last_sql){.sql = sql, .query = query};
+    f->last_sql = sql;
+    f->last_query = query;
     return rl_query_set_sql(query, rl_slice_of(sql, len));
 }
 
-/* Fill one query from the { sql, value, ... } on the top. Values that are nil
- * inside count, those at the end cannot be seen: the caller pads them. */
-static rl_err fill(lua_State *L, rl_query *query, int width, last_sql *last, char *message, size_t message_cap) {
-    int item = lua_gettop(L);
-    rl_err err = fill_sql(L, item, query, last);
+/* Fill the batch's query `i` from the sql, value, ... on the stack from `first` on. */
+static rl_err fill(filling *f, uint32_t i, int first) {
+    rl_query *query = &f->batch->items[i].query;
+    rl_err err = fill_sql(f, first, query);
     if (err != RL_OK) {
-        snprintf(message, message_cap, "the text of a statement holds a NUL byte, or is too large");
+        snprintf(f->message, RL_PG_MESSAGE_CAP, "statement %u: its text holds a NUL byte, or is too large", i + 1);
         return err;
     }
-    for (int i = 2; i <= width; i++)
-        lua_rawgeti(L, item, i);
-    err = rl_vm_pg_add_params(L, item + 1, query, message, message_cap);
-    lua_settop(L, item);
+    char why[RL_PG_MESSAGE_CAP / 2];
+    err = rl_vm_pg_add_params(f->L, first + 1, query, why, sizeof why);
+    if (err != RL_OK)
+        snprintf(f->message, RL_PG_MESSAGE_CAP, "statement %u: %s", i + 1, why);
     return err;
+}
+
+enum { MOST_PLAIN = LUA_MINSTACK /* entries: what there is room for in any case */ };
+
+/* Push what the table on the top holds; false when its keys are other than 1, 2, 3, ... in this order. */
+static bool push_entries(lua_State *L) {
+    int table = lua_gettop(L);
+    lua_pushnil(L);
+    for (int i = 1; lua_next(L, table) != 0; i++) {
+        if (i > MOST_PLAIN || lua_type(L, -2) != LUA_TNUMBER || lua_tonumber(L, -2) != i)
+            return false;
+        lua_insert(L, -2);
+    }
+    return true;
+}
+
+/* From a list of nothing but { sql, value, ... } without a gap, as nearly all are: seen and sent in one walk.
+ * RL_ENOTFOUND when this one is of another kind, and somebody has to look closer. */
+static rl_err fill_plain(filling *f) {
+    lua_State *L = f->L;
+    uint32_t i = 0;
+    for (lua_pushnil(L); lua_next(L, LIST) != 0; i++) {
+        int item = lua_gettop(L);
+        bool is_next = lua_type(L, item - 1) == LUA_TNUMBER && lua_tonumber(L, item - 1) == i + 1;
+        if (!is_next || !lua_istable(L, item) || !push_entries(L) || lua_type(L, item + 1) != LUA_TSTRING)
+            return RL_ENOTFOUND;
+        rl_err err = fill(f, i, item + 1);
+        if (err != RL_OK)
+            return err;
+        lua_settop(L, item - 1);
+    }
+    return i > 0 ? RL_OK : RL_ENOTFOUND;
 }
 
 enum { MOST_VALUES = 4000 /* of one statement here: they all stand on Lua's stack */ };
 
-static rl_err fill_all(lua_State *L, rl_batch *batch, char *message, size_t message_cap) {
-    last_sql last = {0};
-    for (uint32_t i = 0; i < batch->count; i++) {
-        lua_rawgeti(L, 3, (int)i + 1);
-        lua_rawgeti(L, 5, (int)i + 1);
+/* Values that are nil inside count, those at the end cannot be seen: the widths tell. */
+static rl_err fill_wide(filling *f) {
+    lua_State *L = f->L;
+    int item = lua_gettop(L) + 1;
+    for (uint32_t i = 0; i < f->batch->count; i++) {
+        lua_rawgeti(L, WIDTHS, (int)i + 1);
         int width = (int)lua_tointeger(L, -1);
         lua_pop(L, 1);
-        char why[RL_PG_MESSAGE_CAP / 2] = "";
-        rl_err err = fill(L, &batch->items[i].query, width, &last, why, sizeof why);
-        lua_pop(L, 1);
-        if (err != RL_OK) {
-            snprintf(message, message_cap, "statement %u: %s", i + 1, why);
+        lua_rawgeti(L, LIST, (int)i + 1);
+        for (int entry = 1; entry <= width; entry++)
+            lua_rawgeti(L, item, entry);
+        rl_err err = fill(f, i, item + 1);
+        if (err != RL_OK)
             return err;
-        }
+        lua_settop(L, item - 1);
     }
     return RL_OK;
 }
@@ -78,7 +114,7 @@ static int find_widest(lua_State *L, int count, int *width) {
     int widest = 0;
     *width = 0;
     for (int i = 1; i <= count; i++) {
-        lua_rawgeti(L, 5, i);
+        lua_rawgeti(L, WIDTHS, i);
         int one = (int)luaL_checkinteger(L, -1);
         if (one > *width) {
             *width = one;
@@ -97,15 +133,17 @@ static int refuse_width(lua_State *L, int i, int width) {
 }
 
 /* pg_batch(pool, how, list, is_atomic, widths) -> case; or 3 and why. Each item
- * is { sql, value, ... } with widths[i] entries, nils included. */
+ * is { sql, value, ... } with widths[i] entries, nils included. Without widths: the same, or
+ * nothing when they are needed, for a gap or a name in an item or beside them. */
 static int run_batch(lua_State *L) {
     rl_pool *pool = rl_pg_check_pool(L);
     rl_pg_check_how(L);
-    luaL_checktype(L, 3, LUA_TTABLE);
-    luaL_checktype(L, 5, LUA_TTABLE);
-    uint32_t count = (uint32_t)lua_objlen(L, 3);
-    int width;
-    int widest = find_widest(L, (int)count, &width);
+    luaL_checktype(L, LIST, LUA_TTABLE);
+    lua_settop(L, WIDTHS);
+    bool is_plain = lua_isnil(L, WIDTHS);
+    uint32_t count = (uint32_t)lua_objlen(L, LIST);
+    int width = MOST_PLAIN;
+    int widest = is_plain ? 0 : find_widest(L, (int)count, &width);
     if (width - 1 > MOST_VALUES)
         return refuse_width(L, widest, width);
     luaL_checkstack(L, width + 2 * LUA_MINSTACK, "too many values");
@@ -123,9 +161,15 @@ static int run_batch(lua_State *L) {
     made->batch.is_atomic = lua_toboolean(L, 4);
     for (uint32_t i = 0; err == RL_OK && i < count; i++)
         made->batch.items[i].query.unprepared = errand->query.unprepared;
+    filling f = {.L = L, .batch = &made->batch, .message = message};
     if (err == RL_OK)
-        err = fill_all(L, &made->batch, message, sizeof message);
-    return err == RL_OK ? rl_pg_call_start(L, task, &made->call) : rl_pg_call_refuse(L, &made->call, message);
+        err = is_plain ? fill_plain(&f) : fill_wide(&f);
+    if (err == RL_OK)
+        return rl_pg_call_start(L, task, &made->call);
+    if (err != RL_ENOTFOUND)
+        return rl_pg_call_refuse(L, &made->call, message);
+    rl_errand_drop(errand);
+    return 0;
 }
 
 /* Pushes rows, a count, or an error; false for the last. */

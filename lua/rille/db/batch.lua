@@ -28,21 +28,28 @@ local function check_list(self, list)
   return widths, has_molds
 end
 
--- Sends the list and gives its results back, and the place of the first failure.
-local function send(self, list, is_atomic, widths, has_molds)
-  local case, why = core.pg_batch(self:lanes(), self.how, list, is_atomic, widths)
-  if is_atomic and why then -- the frame's first statement is not the caller's
-    why = why:gsub("^statement (%d+)", function(number) return "statement " .. number - 1 end)
-  end
+-- The results of what pg_batch began, and the place of the first failure.
+local function await(self, molds, case, why)
   statement.await(case, why)
-  local results, failed = core.pg_batch_results(self.bigint_is_string, has_molds and list)
+  local results, failed = core.pg_batch_results(self.bigint_is_string, molds)
   if not results then
     error(statement.explain(failed), 0)
   end
   return results, failed
 end
 
-local function raise(results, failed)
+local function send(self, list, is_atomic, widths, has_molds)
+  local case, why = core.pg_batch(self:lanes(), self.how, list, is_atomic, widths)
+  if is_atomic and why then -- the frame's first statement is not the caller's
+    why = why:gsub("^statement (%d+)", function(number) return "statement " .. number - 1 end)
+  end
+  return await(self, has_molds and list, case, why)
+end
+
+local function checked(results, failed)
+  if not failed then
+    return results
+  end
   for i, result in ipairs(results) do
     if type(result) == "table" and type(result.code) == "string" and getmetatable(result) == nil then
       results[i] = statement.explain(result)
@@ -105,6 +112,13 @@ local function run_atomic_on_new_plans(self, list, widths, has_molds)
   return results, failed
 end
 
+-- Whether core.pg_batch may be tried without a look at each item: it sees by itself that there are
+-- nothing but statements and their values. What it would find odd at once need not go there.
+local function is_plain_so_far(self, list)
+  local first = type(list) == "table" and not list.atomic and list[1]
+  return type(first) == "table" and not (first.n or first.mold) and not self.is_read
+end
+
 local Db = {}
 
 --- Send several statements at once over one connection, and read all answers:
@@ -116,21 +130,21 @@ local Db = {}
 -- @raise the first failure, whose `index` says which statement it was; `results`
 -- has those of all, the errors in their places
 function Db:batch(list)
-  statement.lanes(self)
+  local lanes = statement.lanes(self)
+  if is_plain_so_far(self, list) then
+    local case, why = core.pg_batch(lanes, self.how, list)
+    if case then
+      return checked(await(self, nil, case, why))
+    end
+  end
   local widths, has_molds = check_list(self, list)
   if #list == 0 then
     return {}
   end
-  local results, failed
   if list.atomic then
-    results, failed = run_atomic_on_new_plans(self, list, widths, has_molds)
-  else
-    results, failed = send(self, list, false, widths, has_molds)
+    return checked(run_atomic_on_new_plans(self, list, widths, has_molds))
   end
-  if failed then
-    raise(results, failed)
-  end
-  return results
+  return checked(send(self, list, false, widths, has_molds))
 end
 
 return Db

@@ -44,6 +44,32 @@ describe("rille.db.batch", function()
     end
   end)
 
+  it("counts the values of any item, however it was made", function()
+    local two = "select $1::int as a, $2::int as b"
+    local turned, longer, named = {}, { two, 1 }, { two, 1, n = 3 }
+    turned[3], turned[2], turned[1] = 2, 1, two
+    longer[3] = 2
+    local many = { "select " .. ("$%d::int + "):rep(25):gsub("%%d", (function() local i = 0 return function() i = i + 1 return i end end)())
+      .. "0 as a" }
+    for i = 1, 25 do
+      many[i + 1] = i
+    end
+    local list = { { two, nil, 2 }, named, turned, longer, { two, n = 3 }, many }
+    for i, expected in ipairs { { b = 2 }, { a = 1 }, { a = 1, b = 2 }, { a = 1, b = 2 }, {}, { a = 325 } } do
+      for _, beside in ipairs { {}, { list[i] }, { { "select 1" }, { "select 1" } } } do -- alone, and among others
+        table.insert(beside, 1, list[i])
+        assert.same(expected, setmetatable(db:batch(beside)[1][1], nil))
+      end
+    end
+    local scattered = {}
+    for i = 3, 1, -1 do
+      scattered[i] = { "select $1::int as a", i }
+    end
+    for i, rows in ipairs(db:batch(scattered)) do
+      assert.equal(i, rows[1].a)
+    end
+  end)
+
   it("lets each statement stand or fall alone", function()
     local err = private.fails("db.23505", db.batch, db, {
       { "insert into thing values (1)" }, { "insert into thing values (1)" }, { "insert into thing values (2)" },
@@ -116,8 +142,12 @@ describe("rille.db.batch", function()
   end)
 
   it("says what is wrong with the list", function()
-    for _, list in ipairs { "x", { "select 1" }, { {} }, { { 1 } }, { { "select 1" }, extra = 1 } } do
-      assert.has_error(function() db:batch(list) end)
+    for list, why in pairs {
+      x = "takes a list", [{ "select 1" }] = "statement 1 of the batch is", [{ {} }] = "statement 1 of the batch is",
+      [{ { 1 } }] = "begins with a number", [{ { "select 1" }, extra = 1 }] = "it has extra",
+      [{ { "select 1" }, { "select 2" }, [4] = {} }] = "it has 4",
+    } do
+      assert.error_matches(function() db:batch(list) end, why)
     end
     for _, is_atomic in ipairs { false, true } do
       local _, why = pcall(function()
