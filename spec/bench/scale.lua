@@ -108,7 +108,7 @@ describe("the cost", function()
   local function start(options)
     options = options or {}
     local args = { "--workers", options.workers or 1, "--env", "production", "--no-access-log", "--max-body", "200M", "--max-json", "200M",
-      "--max-requests", 100000, "--drain-timeout", "100ms" }
+      "--max-requests", 100000, "--drain-timeout", "100ms", "--db-connect-timeout", "60s", "--db-acquire-timeout", "60s" } -- under callgrind it takes seconds
     local env = options.env or {}
     env.DATABASE_URL, env.FILES = base.url, dir
     return server.start { app = options.app or APP, args = args, env = env,
