@@ -3,6 +3,8 @@
 -- Where a record of requests is kept (rille.timeline), on each worker of a server. What a generation says stands until
 -- it ends: one that was replaced and still has requests is seen, too.
 local core = require "rille.core"
+local errors = require "rille.error"
+local wait = require "rille.wait"
 
 local gauge = {}
 
@@ -84,9 +86,7 @@ local function look(times)
   local lag = 0
   for _ = 1, times do
     local due = core.uptime() + LOOK
-    if core.sleep(LOOK * 1000) == 0 then
-      return nil -- cancelled
-    end
+    wait.won(core.sleep(LOOK * 1000))
     lag = math.max(lag, core.uptime() - due)
   end
   return lag
@@ -95,13 +95,17 @@ end
 local function run()
   local end_count
   collections, end_count = gauge.collections()
-  local lag = look(1)
-  while lag do
-    tell(lag)
-    lag = look(LOOKS_A_TELLING)
-  end
+  local _, err = pcall(function()
+    tell(look(1))
+    while true do
+      tell(look(LOOKS_A_TELLING))
+    end
+  end)
   end_count()
-  core.gauge_put(nil)
+  core.gauge_put(nil) -- whatever ended it: a VM that is no more must not be seen
+  if err ~= errors.CANCELLED then
+    error(err, 0)
+  end
 end
 
 local id -- of the task

@@ -36,6 +36,22 @@ describe("a gauge", function()
     assert.equal(last, count())
   end)
 
+  it("takes back what it has told when it ends, and be it at the very moment when it would tell again", function()
+    core.journal_keep()
+    t.clock.freeze()
+    local told
+    local put = stub(core, "gauge_put", function(text) told = text return true end)
+    finally(function() put:revert() end)
+    for _ = 1, 8 do -- whoever of the two is first
+      gauge.begin()
+      rille.sleep "300ms"
+      assert.matches('"worker":0', told, 1, true)
+      rille.spawn(function() rille.sleep "200ms" gauge.stop() end):await()
+      rille.sleep "1ms"
+      assert.is_nil(told)
+    end
+  end)
+
   it("tells of tasks that wait, the longest first, and bounds what it tells", function()
     core.journal_keep()
     t.clock.freeze()
