@@ -65,6 +65,15 @@ describe("what failed beside everything else", function()
     end
   end)
 
+  it("runs again when an assertion in C has failed, which leaves what the test held", function()
+    local leak = "==7==ERROR: LeakSanitizer: detected memory leaks\n"
+    local first = FIRST .. "# spec/core/pg/pool_test.c:41: error: Failure!\n" .. leak
+    assert.same({ "unsteady: two (slow) (b_spec.lua)", "3 0" }, { told_of(first, 1, "ok 1 - two (slow)\nok 2 - three\n", 0) })
+    local again, sum = told_of(first, 1, "ok 1 - two (slow)\nok 2 - three\n" .. leak, 1)
+    assert.matches("^%-%-%-%- b_spec.lua, alone: exit status 1", again)
+    assert.equal("2 1", sum)
+  end)
+
   it("does not run again when there is more of it than chance makes", function()
     local first = {}
     for i = 1, 6 do first[i] = ("# file %d_spec.lua\nnot ok %d - fails\n"):format(i, i) end
