@@ -122,9 +122,7 @@ static void on_read(void *owner, rl_slice bytes) {
         rl_conn_settle(conn);
         return;
     }
-    conn->discarded += (uint32_t)bytes.len;
-    if (conn->discarded > RL_CONN_DRAIN_MOST)
-        end(conn, false);
+    conn->progress_ms = rl_loop_now_ms(conn->server->loop);
 }
 
 /* ---- the next step ----------------------------------------------------- */
@@ -160,8 +158,7 @@ void rl_conn_advance(rl_conn *conn) {
  * connection and take our last answer from the peer (RFC 9112, 9.6). */
 static void linger(rl_conn *conn) {
     conn->is_lingering = true;
-    conn->discarded = 0;
-    conn->ended_ms = rl_loop_now_ms(conn->server->loop);
+    conn->ended_ms = conn->progress_ms = rl_loop_now_ms(conn->server->loop);
     if (conn->input != NULL)
         rl_buf_clear(&conn->input->held);
     if (conn->reading != NULL) {
@@ -183,8 +180,10 @@ static uint64_t deadline(const rl_conn *conn) {
     const rl_server_limits *limits = conn->server->limits;
     if (conn->sending != NULL)
         return conn->progress_ms + limits->write_timeout_ms;
-    if (conn->is_lingering)
-        return conn->ended_ms + RL_CONN_LINGER_MS;
+    if (conn->is_lingering) {
+        uint64_t silent_ms = conn->progress_ms + RL_CONN_LINGER_MS, most_ms = conn->ended_ms + RL_CONN_LINGER_MOST_MS;
+        return silent_ms < most_ms ? silent_ms : most_ms;
+    }
     if (conn->peer_ended)
         return conn->ended_ms + limits->half_close_grace_ms;
     if (conn->reading != NULL && conn->reading->has_head)

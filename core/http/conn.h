@@ -26,7 +26,8 @@ enum {
     RL_CONN_HELD_MOST = 65536,          /* bytes held unparsed; one read buffer */
     RL_CONN_HIGH_WATER = 256 * 1024,    /* unsent bytes beyond which nothing more is parsed or asked for */
     RL_CONN_DRAIN_MOST = 65536,         /* body bytes read and dropped to keep a connection */
-    RL_CONN_LINGER_MS = 2000,           /* how long a refused client may read its answer */
+    RL_CONN_LINGER_MS = 2000,           /* a refused client may read its answer, for so long after its last byte, */
+    RL_CONN_LINGER_MOST_MS = 30000,     /* and at most: many read nothing before they have sent all they have */
     RL_CONN_OUT_MOST = 1024 * 1024 * 1024 /* the ceiling of one answer */
 };
 

@@ -52,6 +52,15 @@ describe("HTTP", function()
       end
     end)
   end
+
+  it("lets a client that is refused send all it has before it reads why", function()
+    local conn = wire.connect(running.port)
+    conn.sock:settimeout(conn.seconds)
+    assert(conn.sock:send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n" .. ("x"):rep(8000000)))
+    conn.sock:settimeout(0)
+    assert.equal(413, assert(conn:answer()).status)
+    conn:close()
+  end)
 end)
 
 describe("HTTP with a clock", function()

@@ -223,18 +223,30 @@ static void a_refused_client_is_read_until_it_ends(void **state) {
     wire_free(w);
 }
 
-static void lingering_is_bounded_in_bytes(void **state) {
+static void a_refused_client_may_send_all_it_has_before_it_reads(void **state) {
     (void)state;
     wire *w = wire_opened();
-    char block[16384];
-    memset(block, 'x', sizeof block);
     feed(w, "nonsense\r\n\r\n");
-    for (int i = 0; i < 4; i++)
-        feed_bytes(w, block, sizeof block);
-    assert_false(w->is_closing);
-    feed_bytes(w, block, 1);
-    assert_true(w->is_closing);
-    turn(w);
+    for (int i = 0; i < 10; i++) {
+        pass(w, RL_CONN_LINGER_MS - 1);
+        feed(w, "and more of it");
+    }
+    assert_true(w->is_open);
+    pass(w, RL_CONN_LINGER_MS);
+    assert_false(w->is_open);
+    wire_free(w);
+}
+
+static void lingering_is_bounded(void **state) {
+    (void)state;
+    wire *w = wire_opened();
+    feed(w, "nonsense\r\n\r\n");
+    for (int ms = 0; ms < RL_CONN_LINGER_MOST_MS; ms += 1000) {
+        assert_true(w->is_open);
+        feed(w, "and more of it");
+        pass(w, 1000);
+    }
+    assert_false(w->is_open);
     wire_free(w);
 }
 
@@ -433,7 +445,8 @@ int main(void) {
         cmocka_unit_test(a_reset_tells_every_handler_and_frees_the_connection),
         cmocka_unit_test(a_request_outlives_its_connection_with_its_head),
         cmocka_unit_test(a_refused_client_is_read_until_it_ends),
-        cmocka_unit_test(lingering_is_bounded_in_bytes),
+        cmocka_unit_test(a_refused_client_may_send_all_it_has_before_it_reads),
+        cmocka_unit_test(lingering_is_bounded),
         cmocka_unit_test(a_silent_connection_is_closed),
         cmocka_unit_test(the_idle_time_begins_with_the_last_answer),
         cmocka_unit_test(half_a_head_gets_408),
