@@ -222,6 +222,7 @@ static void resume(rl_task *task, int argc) {
     if (task->vm->row != NULL)
         rl_request_pin(task->request, task->name, task->vm->row);
     sched->running = task;
+    task->has_parked = false;
     int status = lua_resume(task->co, argc);
     sched->running = outer;
     if (outer == NULL)
@@ -234,7 +235,7 @@ static void resume(rl_task *task, int argc) {
         finish(task, status);
         return;
     }
-    if (RL_UNLIKELY(lua_touserdata(task->co, 1) != (const void *)&PARK)) {
+    if (RL_UNLIKELY(!task->has_parked && lua_touserdata(task->co, 1) != (const void *)&PARK)) {
         /* coroutine.yield outside of a coroutine of the user's own */
         lua_settop(task->co, 0);
         lua_rawgeti(task->co, LUA_REGISTRYINDEX, sched->stray_yield_ref);
@@ -362,14 +363,20 @@ rl_task *rl_task_may_wait(lua_State *L) {
     return task;
 }
 
-int rl_task_yield(lua_State *L, rl_task *task, const char *what) {
+/* A task that hands itself over, not a coroutine in it, is seen to have: nobody has to look at what it yields. */
+static void note_yield(lua_State *L, rl_task *task, const char *what) {
+    task->has_parked = L == task->co;
     rl_waits_note(L, task, what);
+}
+
+int rl_task_yield(lua_State *L, rl_task *task, const char *what) {
+    note_yield(L, task, what);
     lua_pushlightuserdata(L, (void *)(uintptr_t)&PARK);
     return lua_yield(L, 1);
 }
 
 int rl_task_yield_bringing(lua_State *L, rl_task *task, const char *what) {
-    rl_waits_note(L, task, what);
+    note_yield(L, task, what);
     return lua_yield(L, 2);
 }
 
@@ -388,6 +395,6 @@ int rl_task_stand_back(lua_State *L, rl_task *task) {
     rl_signal_join(task, &task->vm->sched->stood_back);
     rl_loop_wake_turn(task->vm->loop);
     rl_waiter_park(&task->waiter);
-    rl_waits_note(L, task, RL_WAIT_FOR_OTHERS);
+    note_yield(L, task, RL_WAIT_FOR_OTHERS);
     return lua_yield(L, 1);
 }

@@ -53,6 +53,7 @@ struct rl_task {
     uint32_t won;     /* the case to hand to the coroutine at its next resume */
     bool has_gift;    /* it lies on its stack already, below a value */
     bool is_fresh;    /* in the run queue for its first resume */
+    bool has_parked;  /* its own coroutine has yielded as rl_task_yield does */
     uint32_t shields;   /* that it has put up: its waits go on although the scope was cancelled, and so do tasks begun there, */
     uint32_t shield_ms; /* but for no longer than that: the scope's grace */
     bool has_had_grace; /* that was it: further shields do nothing */
