@@ -137,7 +137,7 @@ static rl_err write_row(writer *w, int row, int meta, level *here) {
 static rl_err write_beside(writer *w, int row, bool has_columns, level *here) {
     int set = lua_gettop(w->L) + 1, list = set + 1, value = set + 2;
     lua_rawgeti(w->L, row, 0);
-        if (lua_istable(w->L, set))
+    if (lua_istable(w->L, set))
         lua_rawgeti(w->L, set, 1);
     else
         lua_pushnil(w->L);
