@@ -218,17 +218,20 @@ describe("an app whose database has a bad night", function()
   -- A statement that a worker does not know yet takes its turn in the queue like a slow one.
   it("keeps quick statements going while slow ones hold every connection and more of them wait", function()
     start("--workers", "1", "--db-acquire-timeout", "60s")
-    eventually(function() return api:get("/quick").json.is_shared end)
-    local conns = {}
-    for i = 1, 9 do
-      conns[i] = wire.connect(running.port)
-      conns[i]:send(wire.get "/sleep")
-    end
-    eventually(function() return sleeping() == 8 end)
-    eventually(function() return api:get("/stats").json.waiting == 1 end)
-    assert.is_true(api:get("/quick").json.is_shared)
-    for i = 1, 9 do conns[i]:reset() end
-    eventually(function() return sleeping() == 0 end)
+    eventually(function() -- on a busy machine its last run before them may be a slow one: then it is none of the quick
+      eventually(function() return api:get("/quick").json.is_shared end)
+      local conns = {}
+      for i = 1, 9 do
+        conns[i] = wire.connect(running.port)
+        conns[i]:send(wire.get "/sleep")
+      end
+      eventually(function() return sleeping() == 8 end)
+      eventually(function() return api:get("/stats").json.waiting == 1 end)
+      local goes_on = api:get("/quick").json.is_shared
+      for i = 1, 9 do conns[i]:reset() end
+      eventually(function() return sleeping() == 0 end)
+      return goes_on
+    end)
   end)
 
   it("never gives an answer to another request, whatever deadlines and clients do", function()
