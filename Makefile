@@ -213,7 +213,7 @@ bench-plot:
 	$(call install,gnuplot-nox)
 	@sh spec/bench/plot $(RUNS)
 
-# QUICK=1: without the last decade, in a minute
+# QUICK=1: without the last decade
 bench-scale: deps
 	$(call install,gnuplot-nox)
 	@$(MAKE) --no-print-directory build $(addprefix $(O)/spec/bench/,crowd pace)
