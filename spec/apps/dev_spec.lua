@@ -129,7 +129,7 @@ describe("rille dev", function()
   end)
 
   it("answers by local names and those that are listed, and listens for other machines only when told to", function()
-    local running = server.start { app = "apps/hello", command = "dev", env = { DATABASE_URL = "", RILLE_ALLOWED_HOSTS = "shop.test" } }
+    local running = server.start { app = ".", dir = "apps/hello", command = "dev", env = { DATABASE_URL = "", RILLE_ALLOWED_HOSTS = "shop.test" } }
     finally(function() running:stop() end)
     local function status_as(host)
       local conn = wire.connect(running.port)
@@ -149,7 +149,7 @@ describe("rille dev", function()
 
   it("answers by any name when it is exposed", function()
     local running = server.start {
-      app = "apps/hello", command = "dev", env = { DATABASE_URL = "", RILLE_ALLOWED_HOSTS = "" }, args = { "--expose" },
+      app = ".", dir = "apps/hello", command = "dev", env = { DATABASE_URL = "", RILLE_ALLOWED_HOSTS = "" }, args = { "--expose" },
     }
     finally(function() running:stop() end)
     local conn = wire.connect(running.port)
