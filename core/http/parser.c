@@ -181,6 +181,25 @@ static llhttp_errno_t run_llhttp(rl_parser *parser, rl_slice piece, size_t offse
     return err;
 }
 
+static bool begin_fields(rl_parser *parser) {
+    parser->part.llhttp = parser->after_line;
+    return enter(parser, FIELDS);
+}
+
+/* Most lines come whole, and are sound: to see that they are is to parse them, in one walk. What is wrong with
+ * another one, or that its end has yet to come, shows when it is looked at byte by byte. */
+static bool take_sound_line(rl_parser *parser, feed *in) {
+    size_t most = parser->limits->max_request_line + 2, avail = in->len - in->at;
+    parser->head->base = in->ptr + in->at;
+    rl_slice bytes = rl_slice_of(parser->head->base, avail < most ? avail : most);
+    if (rl_start_line_parse(bytes, parser->head, &parser->line_len).status != 0) {
+        parser->head->base = NULL;
+        return false;
+    }
+    in->at += parser->line_len;
+    return true;
+}
+
 /* The request line is whole: it ends before in->at. */
 static bool settle_line(rl_parser *parser, feed *in) {
     bool whole = rl_buf_len(&parser->gathered) == 0;
@@ -188,19 +207,19 @@ static bool settle_line(rl_parser *parser, feed *in) {
         return false;
     rl_slice line =
         whole ? rl_slice_of(in->ptr + in->head, in->at - in->head) : rl_buf_live(&parser->gathered);
-    parser->line_len = (uint32_t)line.len;
     parser->head->base = line.ptr;
-    rl_refusal refusal = rl_start_line_parse(rl_slice_of(line.ptr, line.len - 2), parser->head);
+    rl_refusal refusal = rl_start_line_parse(line, parser->head, &parser->line_len);
     if (refusal.status != 0)
         return refuse(parser, refusal.status, refusal.reason);
-    parser->part.llhttp = parser->after_line;
-    return enter(parser, FIELDS);
+    return begin_fields(parser);
 }
 
 /* A line holds no control byte and ends in CRLF; a CR or LF alone is how one
  * reader sees a line's end that the next one does not. */
 static bool take_line(rl_parser *parser, feed *in) {
     size_t before = rl_buf_len(&parser->gathered);
+    if (before == 0 && take_sound_line(parser, in))
+        return begin_fields(parser);
     bool after_cr = before > 0 && rl_buf_live(&parser->gathered).ptr[before - 1] == '\r';
     if (!after_cr) {
         size_t len = rl_byte_visible_len(rl_slice_of(in->ptr + in->at, in->len - in->at));

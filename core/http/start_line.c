@@ -65,38 +65,41 @@ static rl_refusal parse_target(rl_head *head, uint32_t path_end) {
     return parse_absolute(head, path_end);
 }
 
+enum { VERSION_LEN = sizeof "HTTP/1.1\r\n" - 1 };
+
 /* Major versions differ in how a message is framed, minor ones do not: a
  * higher minor is served as 1.1 (RFC 9110, 2.5). */
-static rl_refusal parse_version(rl_slice text, rl_head *head) {
-    if (text.len != 8 || memcmp(text.ptr, "HTTP/", 5) != 0 || !rl_byte_is(text.ptr[5], RL_BYTE_DIGIT) ||
-        text.ptr[6] != '.' || !rl_byte_is(text.ptr[7], RL_BYTE_DIGIT))
+static rl_refusal parse_version(rl_slice in, rl_head *head) {
+    if (in.len < VERSION_LEN || memcmp(in.ptr, "HTTP/", 5) != 0 || !rl_byte_is(in.ptr[5], RL_BYTE_DIGIT) ||
+        in.ptr[6] != '.' || !rl_byte_is(in.ptr[7], RL_BYTE_DIGIT) || memcmp(in.ptr + 8, "\r\n", 2) != 0)
         return refuse(400, "the request line is malformed");
-    if (text.ptr[5] != '1')
+    if (in.ptr[5] != '1')
         return refuse(505, "the HTTP version is not 1");
-    head->minor = text.ptr[7] != '0';
+    head->minor = in.ptr[7] != '0';
     return accept();
 }
 
-rl_refusal rl_start_line_parse(rl_slice line, rl_head *head) {
-    rl_slice method = rl_slice_of(line.ptr, rl_byte_span(line, 0, RL_BYTE_TOKEN));
-    if (method.len == 0 || method.len == line.len)
+rl_refusal rl_start_line_parse(rl_slice in, rl_head *head, uint32_t *len) {
+    rl_slice method = rl_slice_of(in.ptr, rl_byte_span(in, 0, RL_BYTE_TOKEN));
+    if (method.len == 0 || method.len == in.len)
         return refuse(400, "the request line is malformed");
-    if (line.ptr[method.len] != ' ')
+    if (in.ptr[method.len] != ' ')
         return refuse(400, "the method is malformed");
     head->method = rl_method_of(method);
 
-    size_t target = method.len + 1, path_end = rl_byte_span(line, target, RL_BYTE_PATH), sound_end = path_end;
-    if (path_end < line.len && line.ptr[path_end] == '?')
-        sound_end = rl_byte_span(line, path_end + 1, RL_BYTE_TARGET);
+    size_t target = method.len + 1, path_end = rl_byte_span(in, target, RL_BYTE_PATH), sound_end = path_end;
+    if (path_end < in.len && in.ptr[path_end] == '?')
+        sound_end = rl_byte_span(in, path_end + 1, RL_BYTE_TARGET);
     size_t end = sound_end;
-    while (end < line.len && line.ptr[end] != ' ')
+    while (end < in.len && in.ptr[end] != ' ')
         end++;
-    if (end == line.len)
+    if (end == in.len)
         return refuse(400, "the request line is malformed");
     head->target = (uint32_t)target;
     head->target_len = (uint32_t)(end - target);
+    *len = (uint32_t)(end + 1 + VERSION_LEN);
 
-    rl_refusal refusal = parse_version(rl_slice_of(line.ptr + end + 1, line.len - end - 1), head);
+    rl_refusal refusal = parse_version(rl_slice_of(in.ptr + end + 1, in.len - end - 1), head);
     if (refusal.status != 0)
         return refusal;
     if (head->method == RL_METHOD_OTHER)

@@ -17,9 +17,11 @@ typedef struct rl_refusal {
     const char *reason; /* static text for the log */
 } rl_refusal;
 
-/* Parse `line`, which lies at head->base and goes without its CRLF, into the
- * head's method, target, path, query, host, minor and asterisk. 400 for what is
- * malformed, 501 for a method we do not serve, 505 for a version that is not 1. */
-rl_refusal rl_start_line_parse(rl_slice line, rl_head *head);
+/* Parse the line that `in`, which lies at head->base, begins with, up to its CRLF
+ * and no further, into the head's method, target, path, query, host, minor and
+ * asterisk, and into *len, its length with the CRLF. 400 for what is malformed
+ * or has no end in `in`, 501 for a method we do not serve, 505 for a version
+ * that is not 1: reasons that hold when `in` is a line, and nothing more. */
+rl_refusal rl_start_line_parse(rl_slice in, rl_head *head, uint32_t *len);
 
 #endif
