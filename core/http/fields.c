@@ -13,6 +13,8 @@ typedef struct survey {
     uint64_t length;
 } survey;
 
+static const char MALFORMED[] = "a header field is malformed";
+
 static rl_refusal refuse(int status, const char *reason) {
     return (rl_refusal){status, reason};
 }
@@ -70,7 +72,8 @@ static void see_codings(survey *seen, rl_slice value, bool *chunked) {
     }
 }
 
-static void see_field(survey *seen, rl_head *head, uint32_t i) {
+/* What is wrong with the value, which depends on whose it is; NULL: nothing is by itself. */
+static const char *see_field(survey *seen, rl_head *head, uint32_t i) {
     rl_slice name = rl_head_name(head, i);
     rl_slice value = rl_head_value(head, i);
     switch (name.len) { /* most names are told apart by their length alone */
@@ -78,6 +81,7 @@ static void see_field(survey *seen, rl_head *head, uint32_t i) {
         if (rl_slice_ieq(name, RL_LIT("host"))) {
             seen->hosts++;
             seen->host = i;
+            return rl_host_is_valid(value) ? NULL : "the Host field is not a host";
         }
         break;
     case 6:
@@ -100,11 +104,12 @@ static void see_field(survey *seen, rl_head *head, uint32_t i) {
         break;
     default: break;
     }
+    return rl_byte_is_value(value) ? NULL : MALFORMED;
 }
 
 /* A field is "name:value\r\n" from its own name to the next: what the parser
  * skipped or folded in between shows up here as a control byte of the value. */
-static bool settle_value(rl_head *head, uint32_t i, uint32_t end) {
+static bool find_value(rl_head *head, uint32_t i, uint32_t end) {
     rl_field *field = &head->fields[i];
     uint32_t colon = field->name + field->name_len;
     if (field->name_len == 0 || end < colon + 3 || head->base[colon] != ':' || head->base[end - 2] != '\r' ||
@@ -113,7 +118,7 @@ static bool settle_value(rl_head *head, uint32_t i, uint32_t end) {
     rl_slice value = rl_slice_trim(rl_head_slice(head, colon + 1, end - 2 - (colon + 1)));
     field->value = (uint32_t)(value.ptr - head->base);
     field->value_len = (uint32_t)value.len;
-    return rl_byte_is_value(value);
+    return true;
 }
 
 static rl_refusal settle_host(rl_head *head, const survey *seen) {
@@ -122,8 +127,6 @@ static rl_refusal settle_host(rl_head *head, const survey *seen) {
     if (seen->hosts == 0)
         return refuse(0, NULL);
     const rl_field *host = &head->fields[seen->host];
-    if (!rl_host_is_valid(rl_head_value(head, seen->host)))
-        return refuse(400, "the Host field is not a host");
     if (head->host_len == 0) {
         head->host = host->value;
         head->host_len = host->value_len;
@@ -164,9 +167,10 @@ rl_refusal rl_fields_settle(rl_head *head, uint32_t line_len) {
     if (head->len < line_len + 2 || first != line_len || head->base[empty_line] != '\r')
         return refuse(400, "the header section is malformed");
     for (uint32_t i = 0; i < head->field_count; i++) {
-        if (!settle_value(head, i, i + 1 < head->field_count ? head->fields[i + 1].name : empty_line))
-            return refuse(400, "a header field is malformed");
-        see_field(&seen, head, i);
+        uint32_t end = i + 1 < head->field_count ? head->fields[i + 1].name : empty_line;
+        const char *wrong = find_value(head, i, end) ? see_field(&seen, head, i) : MALFORMED;
+        if (wrong != NULL)
+            return refuse(400, wrong);
     }
     head->keep_alive = !seen.close && (head->minor > 0 || seen.keep_alive);
     rl_refusal refusal = settle_host(head, &seen);

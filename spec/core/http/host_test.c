@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "http/byte.h"
+
 static void accepts_names_addresses_and_ports(void **state) {
     static const char *const hosts[] = {
         "x",         "example.com",  "a_b-c.~d", "x:",    "x:0",         "x:65535",     "x:00080",
@@ -97,6 +99,21 @@ static void finds_a_name_in_a_list(void **state) {
     assert_false(rl_host_is_listed(RL_LIT(""), " , "));
 }
 
+/* A host is judged as a host only: not once more as what any field's value has to be. */
+static void accepts_nothing_that_is_no_value(void **state) {
+    static const char *const hosts[] = {"a", "a.b:80", "a%41%5f", "[::1]:80"};
+    (void)state;
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        for (size_t at = 0; at < strlen(hosts[i]); at++)
+            for (int byte = 0; byte < 256; byte++) {
+                char text[16];
+                rl_slice host = rl_slice_of(text, strlen(hosts[i]));
+                memcpy(text, hosts[i], host.len);
+                text[at] = (char)byte;
+                assert_true(!rl_host_is_valid(host) || rl_byte_is_value(host));
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_names_addresses_and_ports),
@@ -104,6 +121,7 @@ int main(void) {
         cmocka_unit_test(never_reads_past_the_end),
         cmocka_unit_test(knows_the_names_of_this_machine),
         cmocka_unit_test(finds_a_name_in_a_list),
+        cmocka_unit_test(accepts_nothing_that_is_no_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
