@@ -130,7 +130,7 @@ struct rl_server {
     rl_turn flush_turn;
     rl_request **slots; /* every request ever made, by slot */
     uint32_t slot_count, slot_cap;
-    rl_list free_requests;
+    rl_request *free_requests; /* the last one that came back is the first to go: it is in the cache */
     rl_buf **free_bufs;
     size_t free_buf_count;
     rl_input *free_inputs;

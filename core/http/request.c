@@ -52,9 +52,10 @@ static rl_request *make(rl_server *server) {
 }
 
 rl_request *rl_request_acquire(rl_server *server, rl_conn *conn) {
-    rl_list *link = rl_list_pop_front(&server->free_requests);
-    rl_request *request = link != NULL ? RL_CONTAINER(link, rl_request, link) : make(server);
-    if (request == NULL)
+    rl_request *request = server->free_requests;
+    if (request != NULL)
+        server->free_requests = request->next_free;
+    else if ((request = make(server)) == NULL)
         return NULL;
     request->conn = conn;
     request->number = ++server->last_number;
@@ -81,7 +82,8 @@ static void recycle(rl_request *request) {
     request->has_head = request->is_kept = request->is_dispatched = request->is_full = false;
     request->is_released = request->is_answered = request->is_chunking = request->is_counted = false;
     request->is_told = request->finish_on_disconnect = request->is_quiet = false;
-    rl_list_push_front(&server->free_requests, &request->link);
+    request->next_free = server->free_requests;
+    server->free_requests = request;
 }
 
 bool rl_request_settle(rl_request *request) {

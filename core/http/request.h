@@ -34,6 +34,7 @@ typedef enum rl_door {
 
 struct rl_request {
     rl_list link; /* among its connection's requests, in the order of arrival */
+    rl_request *next_free; /* while it is in the pool */
     rl_server *server;
     rl_conn *conn; /* NULL once the connection is gone */
     rl_door door;

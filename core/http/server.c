@@ -46,7 +46,6 @@ rl_err rl_server_new(rl_loop *loop, const rl_server_limits *limits, rl_body_budg
     server->date_ms = UINT64_MAX;
     rl_list_init(&server->conns);
     rl_list_init(&server->to_flush);
-    rl_list_init(&server->free_requests);
     if (getrandom(&server->id_prefix, sizeof server->id_prefix, 0) < 0)
         server->id_prefix = rl_clock_ns();
     server->flush_turn.run = flush_all;

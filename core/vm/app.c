@@ -23,7 +23,7 @@ struct rl_app {
     const char *last_route; /* dispatched last: whom to name when a turn took long */
     uint64_t collect_after_ns; /* when the collector may be asked again to make room */
     int hooks[RL_HOOK_COUNT]; /* in the registry; LUA_NOREF until the framework sets them */
-    rl_list free_calls;
+    rl_call *free_calls;
     rl_answerer answerer;
     rl_news news;
 };
@@ -41,7 +41,6 @@ rl_err rl_app_new(rl_vm *vm, const rl_app_limits *limits, rl_app **out) {
     app->limits = *limits;
     for (int i = 0; i < RL_HOOK_COUNT; i++)
         app->hooks[i] = LUA_NOREF;
-    rl_list_init(&app->free_calls);
     rl_news_init(&app->news, vm);
     rl_answerer_init(&app->answerer, vm, &app->news);
     vm->app = app;
@@ -55,7 +54,7 @@ rl_news *rl_app_news(rl_app *app) {
 
 void rl_app_free(rl_app *app) {
     rl_news_clear(&app->news);
-    rl_call_free_all(&app->free_calls);
+    rl_call_free_all(app->free_calls);
     rl_routes_clear(&app->routes);
     rl_answerer_clear(&app->answerer);
     app->vm->app = NULL;
@@ -82,7 +81,7 @@ rl_answerer *rl_app_answerer(rl_app *app) {
     return &app->answerer;
 }
 
-rl_list *rl_app_free_calls(rl_app *app) {
+rl_call **rl_app_free_calls(rl_app *app) {
     return &app->free_calls;
 }
 

@@ -57,7 +57,7 @@ rl_server *rl_app_server(const rl_app *app);
 const rl_app_limits *rl_app_read_limits(const rl_app *app);
 rl_vm *rl_app_vm(const rl_app *app);
 struct rl_answerer *rl_app_answerer(rl_app *app);
-rl_list *rl_app_free_calls(rl_app *app);
+rl_call **rl_app_free_calls(rl_app *app);
 /* Registry references; LUA_NOREF for a hook that was not set. */
 int rl_app_hook(const rl_app *app, rl_hook hook);
 int rl_app_route(const rl_app *app, int route);

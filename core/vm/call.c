@@ -12,13 +12,24 @@ static void try_end(rl_call *call, rl_task *task, bool has_ended);
 static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const char *wrong);
 
 static rl_call *acquire(rl_app *app) {
-    rl_list *link = rl_list_pop_front(rl_app_free_calls(app));
-    return link != NULL ? RL_CONTAINER(link, rl_call, link) : rl_mem_alloc(sizeof(rl_call));
+    rl_call **free_calls = rl_app_free_calls(app), *call = *free_calls;
+    if (call == NULL)
+        return rl_mem_alloc(sizeof *call);
+    *free_calls = call->next;
+    return call;
 }
 
-void rl_call_free_all(rl_list *free_calls) {
-    for (rl_list *link; (link = rl_list_pop_front(free_calls)) != NULL;)
-        rl_mem_free(RL_CONTAINER(link, rl_call, link));
+static void give_back(rl_app *app, rl_call *call) {
+    rl_call **free_calls = rl_app_free_calls(app);
+    call->next = *free_calls;
+    *free_calls = call;
+}
+
+void rl_call_free_all(rl_call *free_calls) {
+    for (rl_call *call = free_calls, *next; call != NULL; call = next) {
+        next = call->next;
+        rl_mem_free(call);
+    }
 }
 
 static void refuse_for_memory(rl_request *request) {
@@ -37,7 +48,7 @@ static void one_less(rl_call *call) {
     /* Tasks of the app may wait here, too: they find that the request is over. */
     rl_signal_all(&call->body_news);
     rl_signal_all(&call->drained);
-    rl_list_push_front(rl_app_free_calls(call->app), &call->link);
+    give_back(call->app, call);
     request->handling = NULL;
     rl_request_release(request);
 }
@@ -263,7 +274,6 @@ static void init(rl_call *call, rl_app *app, rl_request *request, int route) {
         rl_entry_set_route(request->entry, request->route);
     rl_signal_init(&call->body_news);
     rl_signal_init(&call->drained);
-    rl_list_init(&call->link);
     request->handling = call;
     request->finish_on_disconnect = !rl_request_is_safe(request); /* unless the route says otherwise */
 }
@@ -273,7 +283,7 @@ void rl_call_start(rl_app *app, rl_request *request, int route, const rl_miss *m
     rl_call *call = acquire(app);
     if (call == NULL || rl_task_init(&call->task, vm, vm->base, on_task_ended) != RL_OK) {
         if (call != NULL)
-            rl_list_push_front(rl_app_free_calls(app), &call->link);
+            give_back(app, call);
         refuse_for_memory(request);
         rl_request_release(request);
         return;

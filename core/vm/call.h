@@ -17,7 +17,7 @@ typedef enum rl_follow { RL_FOLLOW_FAULT, RL_FOLLOW_STREAM, RL_FOLLOW_AFTER } rl
 typedef struct rl_call {
     rl_task task;   /* runs the route's function, or the app's for a request without one */
     rl_task follow; /* runs what follows it */
-    rl_list link;   /* among the app's free calls */
+    rl_call *next;  /* while it is one of the app's free calls */
     rl_app *app;
     rl_request *request;
     rl_signal body_news; /* the body is done, or failed */
@@ -44,6 +44,6 @@ void rl_call_gone(rl_call *call);
 /* The call whose route's function, or what follows it, runs as `task`; NULL: none. */
 rl_call *rl_call_of(rl_task *task);
 /* Give back the memory of calls that are not in use. */
-void rl_call_free_all(rl_list *free_calls);
+void rl_call_free_all(rl_call *free_calls);
 
 #endif
