@@ -160,12 +160,12 @@ static inline char *put(char *at, rl_slice bytes) {
 }
 
 static char *put_number(char *at, uint64_t number) {
-    char digits[20];
-    size_t from = sizeof digits;
-    do
-        digits[--from] = (char)('0' + number % 10);
-    while ((number /= 10) > 0);
-    return put(at, rl_slice_of(digits + from, sizeof digits - from));
+    char *end = at + 1;
+    for (uint64_t rest = number; rest >= 10; rest /= 10)
+        end++;
+    for (char *digit = end; digit > at; number /= 10)
+        *--digit = (char)('0' + number % 10);
+    return end;
 }
 
 static char *put_status_line(char *at, int status) {
@@ -214,7 +214,8 @@ static bool write_answer(rl_request *request, const rl_answer *answer, framing h
         return false;
     char *at = put_status_line(start, answer->status);
     at = put(at, rl_slice_of(rl_server_date(request->server), RL_DATE_LEN));
-    if (answer->type.len > 0 && !rl_lines_have(&request->fields, RL_LIT("content-type"))) {
+    bool has_type = early.len > 0 && rl_lines_have(&request->fields, RL_LIT("content-type"));
+    if (answer->type.len > 0 && !has_type) {
         at = put(at, RL_LIT("Content-Type: "));
         at = put(at, answer->type);
         at = put(at, RL_LIT("\r\n"));
