@@ -1,7 +1,6 @@
 #include "http/fields.h"
 
 #include "http/byte.h"
-#include "http/host.h"
 
 /* What one walk over the fields gathers before it is judged as a whole. */
 typedef struct survey {
@@ -11,6 +10,7 @@ typedef struct survey {
     bool bad_length, expects, expects_other;
     uint32_t host; /* the last field of that name */
     uint64_t length;
+    rl_host_seen *last; /* the Host that was valid before */
 } survey;
 
 static const char MALFORMED[] = "a header field is malformed";
@@ -81,7 +81,7 @@ static const char *see_field(survey *seen, rl_head *head, uint32_t i) {
         if (rl_slice_ieq(name, RL_LIT("host"))) {
             seen->hosts++;
             seen->host = i;
-            return rl_host_is_valid(value) ? NULL : "the Host field is not a host";
+            return rl_host_is_valid_again(value, seen->last) ? NULL : "the Host field is not a host";
         }
         break;
     case 6:
@@ -160,8 +160,8 @@ static rl_refusal settle_expectation(rl_head *head, const survey *seen) {
     return refuse(0, NULL);
 }
 
-rl_refusal rl_fields_settle(rl_head *head, uint32_t line_len) {
-    survey seen = {0};
+rl_refusal rl_fields_settle(rl_head *head, uint32_t line_len, rl_host_seen *last) {
+    survey seen = {.last = last};
     uint32_t empty_line = head->len - 2;
     uint32_t first = head->field_count > 0 ? head->fields[0].name : empty_line;
     if (head->len < line_len + 2 || first != line_len || head->base[empty_line] != '\r')

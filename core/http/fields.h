@@ -7,12 +7,13 @@
 #define RL_HTTP_FIELDS_H
 
 #include "http/head.h"
+#include "http/host.h"
 #include "http/start_line.h"
 
 /* Settle a head whose `len`, line and field names are known: check that its
  * bytes are `line_len` bytes of line, then one field a line, then an empty
  * line, and set values, host, keep_alive, chunked, has_length, content_length
- * and expect_continue. */
-rl_refusal rl_fields_settle(rl_head *head, uint32_t line_len);
+ * and expect_continue. `last` is of the Hosts that came before. */
+rl_refusal rl_fields_settle(rl_head *head, uint32_t line_len, rl_host_seen *last);
 
 #endif

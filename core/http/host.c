@@ -57,6 +57,18 @@ bool rl_host_is_valid(rl_slice host) {
     return host.ptr[len] == ':' && is_port(rl_slice_of(host.ptr + len + 1, host.len - len - 1));
 }
 
+bool rl_host_is_valid_again(rl_slice host, rl_host_seen *seen) {
+    if (seen->len > 0 && rl_slice_eq(host, rl_slice_of(seen->text, seen->len)))
+        return true;
+    if (!rl_host_is_valid(host))
+        return false;
+    if (host.len <= RL_HOST_SEEN_MOST) {
+        memcpy(seen->text, host.ptr, host.len);
+        seen->len = (uint8_t)host.len;
+    }
+    return true;
+}
+
 /* Without the port. */
 static rl_slice name_of(rl_slice host) {
     size_t len = host.len > 0 && host.ptr[0] == '[' ? ip_literal_len(host) : reg_name_len(host);

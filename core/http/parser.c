@@ -255,7 +255,7 @@ static bool settle_head(rl_parser *parser, feed *in) {
     head->len = (uint32_t)(rl_buf_len(&parser->gathered) + in->at - in->head);
     if (rl_buf_len(&parser->gathered) > 0 && !gather(parser, in))
         return false;
-    rl_refusal refusal = rl_fields_settle(head, parser->line_len);
+    rl_refusal refusal = rl_fields_settle(head, parser->line_len, &parser->host);
     if (refusal.status != 0)
         return refuse(parser, refusal.status, refusal.reason);
     if (head->content_length > parser->limits->max_body)

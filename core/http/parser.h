@@ -26,6 +26,7 @@
 #include "base/err.h"
 #include "http/chunked.h"
 #include "http/head.h"
+#include "http/host.h"
 
 typedef struct rl_parser_limits {
     size_t max_request_line;   /* bytes, CRLF not counted, below 1 GB; beyond: 414 */
@@ -62,6 +63,7 @@ typedef struct rl_parser {
     } part;
     rl_buf gathered;     /* the head so far, when it came in pieces */
     llhttp_t after_line; /* how llhttp begins a message */
+    rl_host_seen host;   /* of the messages so far */
     const rl_parser_limits *limits;
     const rl_parser_events *events;
     void *owner;

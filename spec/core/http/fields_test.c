@@ -20,7 +20,7 @@ static rl_refusal settle(rl_head *head, rl_field *fields, const char *text, cons
         uint32_t len = (uint32_t)strcspn(text + name, ":");
         fields[head->field_count] = (rl_field){.name = name, .name_len = len};
     }
-    return rl_fields_settle(head, sizeof LINE - 1);
+    return rl_fields_settle(head, sizeof LINE - 1, &(rl_host_seen){0});
 }
 
 static void trims_values(void **state) {
@@ -42,7 +42,7 @@ static void keeps_the_host_of_the_target(void **state) {
     (void)state;
     head.fields = &field;
     head.field_count = 1;
-    assert_int_equal(rl_fields_settle(&head, 24).status, 0);
+    assert_int_equal(rl_fields_settle(&head, 24, &(rl_host_seen){0}).status, 0);
     assert_true(rl_slice_eq(rl_head_host(&head), RL_LIT("y")));
 }
 

@@ -114,6 +114,26 @@ static void accepts_nothing_that_is_no_value(void **state) {
             }
 }
 
+/* What it remembers changes no answer: each of these behind each other one. */
+static void judges_the_next_one_as_the_first(void **state) {
+    char long_one[RL_HOST_SEEN_MOST + 2];
+    memset(long_one, 'a', sizeof long_one);
+    const rl_slice hosts[] = {
+        RL_LIT(""), RL_LIT("a"), RL_LIT("b"), RL_LIT("a:80"), RL_LIT("a:x"), RL_LIT("ab"), RL_LIT("[::1]"), RL_LIT("[::1"),
+        rl_slice_of(long_one, RL_HOST_SEEN_MOST), rl_slice_of(long_one, RL_HOST_SEEN_MOST + 1),
+        rl_slice_of(long_one, RL_HOST_SEEN_MOST + 2),
+    };
+    enum { COUNT = sizeof hosts / sizeof *hosts };
+    (void)state;
+    for (size_t i = 0; i < COUNT * COUNT; i++) {
+        rl_slice first = hosts[i / COUNT], second = hosts[i % COUNT];
+        rl_host_seen seen = {0};
+        assert_int_equal(rl_host_is_valid_again(first, &seen), rl_host_is_valid(first));
+        assert_int_equal(rl_host_is_valid_again(second, &seen), rl_host_is_valid(second));
+        assert_int_equal(rl_host_is_valid_again(first, &seen), rl_host_is_valid(first));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepts_names_addresses_and_ports),
@@ -122,6 +142,7 @@ int main(void) {
         cmocka_unit_test(knows_the_names_of_this_machine),
         cmocka_unit_test(finds_a_name_in_a_list),
         cmocka_unit_test(accepts_nothing_that_is_no_value),
+        cmocka_unit_test(judges_the_next_one_as_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
