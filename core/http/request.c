@@ -160,12 +160,10 @@ static inline char *put(char *at, rl_slice bytes) {
 }
 
 static char *put_number(char *at, uint64_t number) {
-    char *end = at + 1;
-    for (uint64_t rest = number; rest >= 10; rest /= 10)
-        end++;
-    for (char *digit = end; digit > at; number /= 10)
-        *--digit = (char)('0' + number % 10);
-    return end;
+    if (number >= 10)
+        at = put_number(at, number / 10);
+    *at = (char)('0' + number % 10);
+    return at + 1;
 }
 
 static char *put_status_line(char *at, int status) {

@@ -70,8 +70,14 @@ enum { VERSION_LEN = sizeof "HTTP/1.1\r\n" - 1 };
 /* Major versions differ in how a message is framed, minor ones do not: a
  * higher minor is served as 1.1 (RFC 9110, 2.5). */
 static rl_refusal parse_version(rl_slice in, rl_head *head) {
-    if (in.len < VERSION_LEN || memcmp(in.ptr, "HTTP/", 5) != 0 || !rl_byte_is(in.ptr[5], RL_BYTE_DIGIT) ||
-        in.ptr[6] != '.' || !rl_byte_is(in.ptr[7], RL_BYTE_DIGIT) || memcmp(in.ptr + 8, "\r\n", 2) != 0)
+    if (in.len < VERSION_LEN)
+        return refuse(400, "the request line is malformed");
+    if (memcmp(in.ptr, "HTTP/1.1\r\n", VERSION_LEN) == 0) { /* as nearly all are */
+        head->minor = 1;
+        return accept();
+    }
+    if (memcmp(in.ptr, "HTTP/", 5) != 0 || !rl_byte_is(in.ptr[5], RL_BYTE_DIGIT) || in.ptr[6] != '.' ||
+        !rl_byte_is(in.ptr[7], RL_BYTE_DIGIT) || memcmp(in.ptr + 8, "\r\n", 2) != 0)
         return refuse(400, "the request line is malformed");
     if (in.ptr[5] != '1')
         return refuse(505, "the HTTP version is not 1");

@@ -13,9 +13,15 @@ static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const cha
 
 static rl_call *acquire(rl_app *app) {
     rl_call **free_calls = rl_app_free_calls(app), *call = *free_calls;
-    if (call == NULL)
-        return rl_mem_alloc(sizeof *call);
-    *free_calls = call->next;
+    if (call != NULL) {
+        *free_calls = call->next;
+        return call; /* nobody waits for its signals: its end has told all who did */
+    }
+    call = rl_mem_alloc(sizeof *call);
+    if (call != NULL) {
+        rl_signal_init(&call->body_news);
+        rl_signal_init(&call->drained);
+    }
     return call;
 }
 
@@ -272,8 +278,6 @@ static void init(rl_call *call, rl_app *app, rl_request *request, int route) {
     call->task.entry = request->entry;
     if (RL_UNLIKELY(request->entry != NULL && request->route != NULL))
         rl_entry_set_route(request->entry, request->route);
-    rl_signal_init(&call->body_news);
-    rl_signal_init(&call->drained);
     request->handling = call;
     request->finish_on_disconnect = !rl_request_is_safe(request); /* unless the route says otherwise */
 }
