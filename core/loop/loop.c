@@ -29,13 +29,9 @@ static void spin(uv_idle_t *idle) {
 static void run_turns(rl_loop *loop) {
     bool more = false;
     loop->turn_wanted = false;
-    /* By way of a second list, so that a hook may remove any hook, itself too. */
-    rl_list due;
-    rl_list_init(&due);
-    rl_list_splice(&due, &loop->turns);
-    for (rl_list *link; (link = rl_list_pop_front(&due)) != NULL;) {
+    for (rl_list *link = loop->turns.next; link != &loop->turns; link = loop->next_turn) {
         rl_turn *turn = RL_CONTAINER(link, rl_turn, link);
-        rl_list_push_back(&loop->turns, link);
+        loop->next_turn = link->next; /* a hook may remove any hook, itself too: rl_loop_remove_turn */
         more |= turn->run(turn);
     }
     if (more || loop->turn_wanted)
@@ -46,6 +42,7 @@ static void run_turns(rl_loop *loop) {
 
 static void on_after_poll(uv_check_t *check) {
     rl_loop *loop = check->data;
+    loop->is_polling = false;
     rl_inbox_wake_up(&loop->inbox);
     run_turns(loop);
 }
@@ -75,6 +72,7 @@ static void on_before_poll(uv_prepare_t *prepare) {
         run_turns(loop);
     if (RL_UNLIKELY(is_watched))
         look_before_a_wait(loop, had_work);
+    loop->is_polling = true;
     if (uv_is_active((uv_handle_t *)&loop->no_wait))
         return;
     if (!(is_watched ? rl_inbox_fall_fast_asleep(&loop->inbox) : rl_inbox_fall_asleep(&loop->inbox)))
@@ -91,7 +89,8 @@ void rl_loop_add_turn(rl_loop *loop, rl_turn *turn) {
 }
 
 void rl_loop_remove_turn(rl_loop *loop, rl_turn *turn) {
-    (void)loop;
+    if (loop->next_turn == &turn->link)
+        loop->next_turn = turn->link.next;
     rl_list_remove(&turn->link);
 }
 
@@ -99,8 +98,9 @@ void rl_loop_wake_turn(rl_loop *loop) {
     if (loop->turn_wanted)
         return;
     loop->turn_wanted = true;
-    /* libuv runs nothing at all, hooks included, while no handle is active. */
-    uv_idle_start(&loop->no_wait, spin);
+    /* libuv runs nothing at all, hooks included, while no handle is active. But behind a poll they run anyhow. */
+    if (!loop->is_polling)
+        uv_idle_start(&loop->no_wait, spin);
 }
 
 static void on_next_timer(uv_timer_t *timer) {

@@ -28,6 +28,7 @@ struct rl_loop {
     uv_prepare_t before_poll;
     uv_idle_t no_wait; /* active while some turn hook has more to do */
     rl_list turns;
+    rl_list *next_turn; /* while they run: behind the one that does */
     rl_timer *timers; /* pairing heap, the next one at the top */
     uint64_t timer_count;
     uint64_t turn_ns; /* when this turn was first asked for the time; 0: not yet */
@@ -35,6 +36,7 @@ struct rl_loop {
     void (*look)(void *owner); /* before a wait; or NULL */
     void *look_owner;
     bool turn_wanted;
+    bool is_polling;  /* between the hooks before the poll and those behind it */
     bool has_fired;   /* a timer, since the last poll */
     bool is_one_turn; /* of rl_loop_turn, whose caller looks what came of it before any wait */
     char read_buffer[RL_READ_BUFFER_LEN];
