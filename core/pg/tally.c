@@ -173,9 +173,10 @@ void rl_lane_stats_tell(const rl_lane_stats *stats, rl_tell_fn *tell, void *owne
 static bool on_turn(rl_turn *turn) {
     rl_pool *pool = RL_CONTAINER(turn, rl_pool, tally);
     rl_lane_stats now = rl_lane_stats_of(pool->lane);
-    if (memcmp(&now, &pool->tallied, sizeof now) != 0)
+    if (memcmp(&now, &pool->tallied, sizeof now) != 0) {
         rl_member_count_lane(&pool->member, &now);
-    pool->tallied = now;
+        pool->tallied = now;
+    }
     return false;
 }
 
