@@ -86,7 +86,8 @@ static rl_refusal parse_version(rl_slice in, rl_head *head) {
 }
 
 rl_refusal rl_start_line_parse(rl_slice in, rl_head *head, uint32_t *len) {
-    rl_slice method = rl_slice_of(in.ptr, rl_byte_span(in, 0, RL_BYTE_TOKEN));
+    bool is_get = rl_slice_has_prefix(in, RL_LIT("GET ")); /* as most are: no need to look for its end */
+    rl_slice method = rl_slice_of(in.ptr, is_get ? 3 : rl_byte_span(in, 0, RL_BYTE_TOKEN));
     if (method.len == 0 || method.len == in.len)
         return refuse(400, "the request line is malformed");
     if (in.ptr[method.len] != ' ')
