@@ -126,8 +126,8 @@ static rl_refusal settle_host(rl_head *head, const survey *seen) {
         return refuse(400, "there has to be exactly one Host field");
     if (seen->hosts == 0)
         return refuse(0, NULL);
-    const rl_field *host = &head->fields[seen->host];
     if (head->host_len == 0) {
+        const rl_field *host = &head->fields[seen->host];
         head->host = host->value;
         head->host_len = host->value_len;
     }

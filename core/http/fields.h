@@ -13,7 +13,7 @@
 /* Settle a head whose `len`, line and field names are known: check that its
  * bytes are `line_len` bytes of line, then one field a line, then an empty
  * line, and set values, host, keep_alive, chunked, has_length, content_length
- * and expect_continue. `last` is of the Hosts that came before. */
+ * and expect_continue. `last` is that of the head before, and of this one afterwards. */
 rl_refusal rl_fields_settle(rl_head *head, uint32_t line_len, rl_host_seen *last);
 
 #endif

@@ -10,9 +10,9 @@
 
 #include "base/slice.h"
 
-enum { RL_HOST_SEEN_MOST = 63 /* of a longer one each is looked at: few hosts are */ };
+enum { RL_HOST_SEEN_MOST = 63 /* bytes; few hosts are longer, and those are looked at each time */ };
 
-/* The one that was found valid last. All zero in the beginning. */
+/* The host that was found valid last. All zero in the beginning. */
 typedef struct rl_host_seen {
     uint8_t len; /* 0: none was */
     char text[RL_HOST_SEEN_MOST];

@@ -90,11 +90,13 @@ void rl_parser_clear(rl_parser *parser) {
     parser->state = IDLE;
 }
 
+static void empty_head(rl_head *head) {
+    *head = (rl_head){.fields = head->fields, .field_cap = head->field_cap};
+}
+
 void rl_parser_begin(rl_parser *parser, rl_head *head) {
     rl_buf_clear(&parser->gathered);
-    rl_field *fields = head->fields;
-    uint32_t field_cap = head->field_cap;
-    *head = (rl_head){.fields = fields, .field_cap = field_cap};
+    empty_head(head);
     parser->head = head;
     parser->state = BEFORE;
     parser->blank = 0;
@@ -193,7 +195,7 @@ static bool take_sound_line(rl_parser *parser, feed *in) {
     parser->head->base = in->ptr + in->at;
     rl_slice bytes = rl_slice_of(parser->head->base, avail < most ? avail : most);
     if (rl_start_line_parse(bytes, parser->head, &parser->line_len).status != 0) {
-        parser->head->base = NULL;
+        empty_head(parser->head); /* of a line that has yet to be found nothing is known, however it came */
         return false;
     }
     in->at += parser->line_len;

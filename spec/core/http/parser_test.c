@@ -160,6 +160,23 @@ static void refuses_malformed_request_lines(void **state) {
     EXPECT_ALL_CUTS(samples);
 }
 
+/* Not even when it came whole: whether the answer goes without a body, as HEAD's does, must not hang on that. */
+static void knows_nothing_of_a_line_that_is_none(void **state) {
+    static const char *const lines[] = {"HEAD /a\x01 HTTP/1.1\r\n", "HEAD /a HTTP/1.1\n", "HEAD /a HTTP/1.1\r\x01",
+                                        "HEAD http://a/ HTTP/1.1\r "};
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        transcript t;
+        transcript_open(&t);
+        assert_false(transcript_feed(&t, rl_slice_str(lines[i])));
+        assert_int_equal(t.parser.status, 400);
+        assert_null(t.head.base);
+        assert_int_equal(t.head.method, 0);
+        assert_int_equal(t.head.target_len, 0);
+        transcript_close(&t);
+    }
+}
+
 static void reads_hosts(void **state) {
     static const sample samples[] = {
         {BYTES(GET11 "Host: example.com\r\n\r\n"), "GET / @example.com keep END"},
@@ -669,6 +686,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_request_lines),
         cmocka_unit_test(refuses_malformed_request_lines),
+        cmocka_unit_test(knows_nothing_of_a_line_that_is_none),
         cmocka_unit_test(reads_hosts),
         cmocka_unit_test(refuses_malformed_fields),
         cmocka_unit_test(reads_bodies_by_length),
