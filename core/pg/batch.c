@@ -37,6 +37,7 @@ rl_err rl_batch_init(rl_batch *batch, rl_errand *errand, uint32_t count) {
     rl_results_init(&batch->results, count * RESULT_MOST);
     for (uint32_t i = 0; i < count; i++) {
         rl_query_init_in(&batch->items[i].query, on_answer, &batch->text, &batch->results);
+        batch->items[i].query.unprepared = errand->query.unprepared;
         batch->items[i].batch = batch;
         batch->items[i].lesson = NULL;
     }
@@ -86,19 +87,20 @@ static rl_slice sql_of(const rl_query *query) {
     return rl_slice_of(rl_query_sql(query), query->sql_len);
 }
 
+/* Whether its SQL is that of the one before, with other values, as it mostly is. */
+static bool is_like_before(const rl_batch *batch, uint32_t i) {
+    return i > 0 && rl_query_has_same_sql(&batch->items[i].query, &batch->items[i - 1].query);
+}
+
 bool rl_batch_only_reads(const rl_batch *batch) {
     if (batch->are_reads)
         return true;
-    rl_slice previous = RL_LIT("");
     for (uint32_t i = 0; i < batch->count; i++) {
-        const rl_query *query = &batch->items[i].query;
-        rl_slice sql = sql_of(query);
-        if (rl_slice_eq(sql, previous)) /* the same text with other values, as it mostly is */
+        if (is_like_before(batch, i))
             continue;
-        rl_sql_shape shape = rl_sql_classify(sql);
+        rl_sql_shape shape = rl_sql_classify(sql_of(&batch->items[i].query));
         if (!shape.plain || !shape.reads)
             return false;
-        previous = sql;
     }
     return true;
 }
@@ -115,12 +117,10 @@ bool rl_batch_recall(rl_batch *batch, rl_lane *lane) {
     bool is_for_lane = !batch->is_atomic && batch->count <= rl_lane_options_of(lane)->depth;
     batch->are_reads = !batch->is_atomic;
     for (uint32_t i = 0; i < batch->count && batch->are_reads; i++) {
+        if (is_like_before(batch, i))
+            continue;
         rl_batch_item *item = &batch->items[i];
-        rl_lesson *before = i == 0 ? NULL : item[-1].lesson;
-        rl_slice sql = sql_of(&item->query);
-        /* The same text with other values, as it mostly is. */
-        bool is_same = before != NULL && rl_slice_eq(sql, rl_slice_of(before->sql, before->sql_len));
-        item->lesson = is_same ? rl_lesson_hold(before) : rl_lane_recall(lane, sql);
+        item->lesson = rl_lane_recall(lane, sql_of(&item->query));
         batch->are_reads = item->lesson != NULL && item->lesson->shape.plain && item->lesson->shape.reads;
         is_for_lane = is_for_lane && batch->are_reads && rl_lane_takes(lane, item->lesson);
     }
@@ -138,13 +138,11 @@ void rl_batch_forget(rl_batch *batch) {
 /* Under one Sync each is taken to have had its part of the time. */
 static void learn(const rl_batch *batch) {
     uint32_t count = batch->count * rl_errand_beside(batch->errand);
-    rl_lesson *before = NULL;
     uint64_t since_ns = batch->items[0].query.since_ns;
     for (uint32_t i = 0; i < batch->count && batch->are_reads; i++) {
         const rl_batch_item *item = &batch->items[i];
-        if (item->lesson != before)
+        if (item->lesson != NULL)
             rl_lane_learn(batch->errand->lane, item->lesson, &item->query, since_ns, count);
-        before = item->lesson;
     }
 }
 
@@ -152,6 +150,8 @@ bool rl_batch_may_repeat(const rl_batch *batch) {
     bool is_failed = false, is_at_replica = batch->errand->replica != NULL;
     for (uint32_t i = 0; i < batch->count; i++) {
         const rl_failure *failure = &batch->items[i].query.failure;
+        if (failure->err == RL_OK)
+            continue;
         if (failure->err == RL_ECLOSED)
             return false;
         is_failed = is_failed || rl_failure_is_stop(failure) || (failure->lost && !is_at_replica);

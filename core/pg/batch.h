@@ -24,7 +24,7 @@ struct rl_errand;
 
 typedef struct rl_batch_item {
     rl_batch *batch;
-    rl_lesson *lesson; /* held from the start to the end; NULL when memory ran out */
+    rl_lesson *lesson; /* held from the start to the end by the first of those with one text; else NULL */
     rl_query query;
 } rl_batch_item;
 
@@ -42,7 +42,7 @@ struct rl_batch {
 
 enum { RL_BATCH_MOST = 1000 /* their answers are all held at once; who has more wants COPY */ };
 
-/* `count` queries to be filled. RL_ENOMEM; RL_EFULL past the most. */
+/* `count` queries to be filled, prepared or not as the errand says. RL_ENOMEM; RL_EFULL past the most. */
 RL_MUST_USE rl_err rl_batch_init(rl_batch *batch, struct rl_errand *errand, uint32_t count);
 /* Not while it runs. */
 void rl_batch_clear(rl_batch *batch);

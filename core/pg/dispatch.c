@@ -220,10 +220,16 @@ static void fail_of_server(rl_backend *backend, rl_query *query, PGresult *resul
         backend->is_demoted = true;
 }
 
+/* By what it names, a FETCH or an EXECUTE has other columns each time. */
+static uint64_t origin_of(const rl_query *query) {
+    const rl_statement *statement = query->statement;
+    return statement != NULL && statement->shape.plain ? statement->number : 0;
+}
+
 /* The last of a script's stays. */
 static void keep_result(rl_query *query, PGresult *result) {
     rl_result_free(query->result);
-    query->result = rl_result_new_take(result, query->results);
+    query->result = rl_result_new_take(result, query->results, origin_of(query));
     if (query->result != NULL)
         return;
     rl_query_fail(query, RL_ENOMEM, "53200", "out of memory: the statement was done, its answer is lost");
@@ -288,10 +294,18 @@ static void end_step(rl_backend *backend, rl_query *query) {
     }
 }
 
+/* Whether PQgetResult would wait. The NULL behind a step's one result is libpq's own: nothing has to come for it. */
+static bool is_awaited(const rl_backend *backend, const rl_query *query) {
+    bool is_in_steps = !query->script && query->copy == NULL;
+    return !(is_in_steps && query->heard) && PQisBusy(backend->pg);
+}
+
 bool rl_dispatch_receive(rl_backend *backend) {
     bool silent = false; /* a dead connection says NULL for ever */
-    while (!rl_list_is_empty(&backend->in_flight) && !backend->broken && !PQisBusy(backend->pg)) {
+    while (!rl_list_is_empty(&backend->in_flight) && !backend->broken) {
         rl_query *query = RL_CONTAINER(backend->in_flight.next, rl_query, link);
+        if (is_awaited(backend, query))
+            return true;
         if (query->copy != NULL && !rl_copy_receive(query->copy))
             return true;
         PGresult *result = PQgetResult(backend->pg);

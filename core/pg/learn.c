@@ -94,11 +94,6 @@ rl_lesson *rl_lessons_hold(rl_lessons *lessons, rl_slice sql) {
     return one;
 }
 
-rl_lesson *rl_lesson_hold(rl_lesson *lesson) {
-    lesson->users++;
-    return lesson;
-}
-
 void rl_lesson_release(rl_lesson *lesson) {
     lesson->users--;
 }

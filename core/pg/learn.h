@@ -55,8 +55,6 @@ void rl_lessons_clear(rl_lessons *lessons);
 /* What is known of the text, or the beginning of it; held by the caller until
  * rl_lesson_release. NULL when memory ran out. */
 rl_lesson *rl_lessons_hold(rl_lessons *lessons, rl_slice sql);
-/* Once more, for another who will release it. */
-rl_lesson *rl_lesson_hold(rl_lesson *lesson);
 void rl_lesson_release(rl_lesson *lesson);
 
 /* A run took that long. */

@@ -40,8 +40,10 @@ const char *rl_failure_message(const rl_failure *failure) {
 
 void rl_query_reset_answer(rl_query *query) {
     rl_result_free(query->result);
-    rl_server_error_free(query->failure.server);
     query->result = NULL;
+    if (query->failure.err == RL_OK)
+        return;
+    rl_server_error_free(query->failure.server);
     rl_mem_free(query->failure.message);
     query->failure = (rl_failure){0};
 }

@@ -115,6 +115,10 @@ void rl_query_clear(rl_query *query);
 RL_MUST_USE rl_err rl_query_set_sql(rl_query *query, rl_slice sql);
 /* Instead: the SQL of another query in the same text. */
 void rl_query_set_same_sql(rl_query *query, const rl_query *other);
+/* Whether that was done of one of the two, or of both from a third. */
+static inline bool rl_query_has_same_sql(const rl_query *query, const rl_query *other) {
+    return query->text == other->text && query->sql_at == other->sql_at;
+}
 RL_MUST_USE rl_err rl_query_add(rl_query *query, rl_param_kind kind, rl_slice value);
 /* A parameter written piece by piece: append to query->text between the two. */
 RL_MUST_USE rl_err rl_query_begin_param(rl_query *query, rl_param_kind kind);

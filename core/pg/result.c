@@ -58,56 +58,80 @@ struct rl_result {
     bool is_in_one; /* an rl_results, which frees it */
 };
 
-/* Of a small answer, taken once. */
-typedef struct measures {
-    uint32_t rows, columns, cells;
-    size_t names_len, command_len, len;
-    int name_lens[MOST_CELLS], cell_lens[MOST_CELLS];
-} measures;
+/* A small answer, before it is known how much room it needs: names, the command, cells. */
+typedef struct gathered {
+    uint32_t rows, columns;
+    size_t names_len, len;
+    size_t name_lens[MOST_CELLS];
+    cell cells[MOST_CELLS];
+    char bytes[MOST_BYTES]; /* a NUL behind each text */
+} gathered;
 
 static bool has_columns_of(const PGresult *answer, const rl_result *one) {
-    if (one == NULL || one->column_count != (uint32_t)PQnfields(answer))
-        return false;
     for (uint32_t i = 0; i < one->column_count; i++)
         if (one->columns[i].oid != PQftype(answer, (int)i) || strcmp(one->columns[i].name, PQfname(answer, (int)i)) != 0)
             return false;
     return true;
 }
 
-static void measure_names(const PGresult *answer, measures *m) {
-    for (uint32_t i = 0; i < m->columns; i++) {
-        m->name_lens[i] = (int)strlen(PQfname(answer, (int)i));
-        m->names_len += (size_t)m->name_lens[i] + 1;
+/* The earlier result whose columns are the answer's as well, or NULL. */
+static const rl_result *find_alike(const PGresult *answer, const rl_results *in, uint64_t origin) {
+    const rl_result *latest = in == NULL ? NULL : in->latest;
+    if (latest == NULL || latest->column_count != (uint32_t)PQnfields(answer))
+        return NULL;
+    bool is_known = origin != 0 && origin == in->origin;
+    return is_known || has_columns_of(answer, latest) ? latest : NULL;
+}
+
+static bool gather(gathered *g, const char *text, size_t len) {
+    if (len >= MOST_BYTES - g->len)
+        return false;
+    memcpy(g->bytes + g->len, text, len + 1);
+    g->len += len + 1;
+    return true;
+}
+
+static bool gather_names(gathered *g, const PGresult *answer) {
+    for (uint32_t i = 0; i < g->columns; i++) {
+        const char *name = PQfname(answer, (int)i);
+        g->name_lens[i] = strlen(name);
+        if (!gather(g, name, g->name_lens[i]))
+            return false;
     }
+    g->names_len = g->len;
+    return true;
+}
+
+static bool gather_cells(gathered *g, const PGresult *answer) {
+    cell *one = g->cells;
+    for (int row = 0; row < (int)g->rows; row++) {
+        for (int at = 0; at < (int)g->columns; at++, one++) {
+            int len = PQgetlength(answer, row, at);
+            /* NULL has length 0: the common case needs one call less. */
+            bool is_null = len == 0 && PQgetisnull(answer, row, at);
+            *one = (cell){.at = (uint32_t)(g->len - g->names_len), .len = is_null ? IS_NULL : len};
+            if (!is_null && !gather(g, PQgetvalue(answer, row, at), (size_t)len))
+                return false;
+        }
+    }
+    return true;
 }
 
 /* False for a large answer. */
-static bool measure(const PGresult *answer, bool has_names, measures *m) {
-    m->rows = (uint32_t)PQntuples(answer);
-    m->columns = (uint32_t)PQnfields(answer);
-    if (m->columns > MOST_CELLS || m->rows > MOST_CELLS || m->rows * m->columns > MOST_CELLS)
+static bool gather_small(gathered *g, PGresult *answer, bool has_names) {
+    g->rows = (uint32_t)PQntuples(answer);
+    g->columns = (uint32_t)PQnfields(answer);
+    g->names_len = g->len = 0;
+    if (g->columns > MOST_CELLS || g->rows > MOST_CELLS || g->rows * g->columns > MOST_CELLS)
         return false;
-    m->cells = m->rows * m->columns;
-    m->names_len = 0;
-    if (has_names)
-        measure_names(answer, m);
-    m->command_len = strlen(PQcmdStatus((PGresult *)answer)) + 1;
-    m->len = m->names_len + m->command_len;
-    for (uint32_t i = 0; i < m->cells; i++) {
-        int row = (int)(i / m->columns), at = (int)(i % m->columns);
-        int len = PQgetlength(answer, row, at);
-        /* NULL has length 0: the common case needs one call less. */
-        m->cell_lens[i] = len == 0 && PQgetisnull(answer, row, at) ? IS_NULL : len;
-        m->len += (size_t)len + 1;
-    }
-    return m->len <= MOST_BYTES;
+    const char *command = PQcmdStatus(answer);
+    return (!has_names || gather_names(g, answer)) && gather(g, command, strlen(command)) && gather_cells(g, answer);
 }
 
-static void copy_columns(column *columns, char *names, const PGresult *answer, const measures *m) {
-    for (uint32_t i = 0; i < m->columns; i++) {
-        size_t len = (size_t)m->name_lens[i];
-        memcpy(names, PQfname(answer, (int)i), len + 1);
-        columns[i] = (column){.oid = PQftype(answer, (int)i), .name = names, .name_len = (uint32_t)len};
+static void copy_columns(column *columns, const char *names, const PGresult *answer, const gathered *g) {
+    for (uint32_t i = 0; i < g->columns; i++) {
+        uint32_t len = (uint32_t)g->name_lens[i];
+        columns[i] = (column){.oid = PQftype(answer, (int)i), .name = names, .name_len = len};
         names += len + 1;
     }
 }
@@ -119,58 +143,50 @@ static void point_at_columns(column *columns, const PGresult *answer) {
     }
 }
 
-static void copy_cells(rl_result *result, PGresult *answer, const measures *m) {
-    size_t end = m->command_len;
-    memcpy(result->bytes, PQcmdStatus(answer), end);
-    for (uint32_t i = 0; i < m->cells; i++) {
-        int row = (int)(i / m->columns), at = (int)(i % m->columns), len = m->cell_lens[i];
-        result->cells[i] = (cell){.at = (uint32_t)end, .len = len};
-        if (len == IS_NULL)
-            continue;
-        memcpy(result->bytes + end, PQgetvalue(answer, row, at), (size_t)len + 1);
-        end += (size_t)len + 1;
-    }
-}
-
 /* The block is: the struct, columns, cells, the names, the bytes. */
-static rl_result *new_small(PGresult *answer, rl_results *in, const rl_result *like, const measures *m) {
-    size_t columns_len = like == NULL ? m->columns * sizeof(column) : 0;
-    size_t len = sizeof(rl_result) + columns_len + m->cells * sizeof(cell) + m->len;
+static rl_result *new_small(const PGresult *answer, rl_results *in, const rl_result *like, const gathered *g) {
+    size_t columns_len = like == NULL ? g->columns * sizeof(column) : 0;
+    size_t cells_len = g->rows * g->columns * sizeof(cell);
+    size_t len = sizeof(rl_result) + columns_len + cells_len + g->len;
     rl_result *result = in == NULL ? rl_mem_alloc(len) : rl_arena_alloc(&in->arena, len);
     if (result == NULL)
         return NULL;
     column *columns = (column *)(void *)(result + 1);
-    *result = (rl_result){.rows = m->rows, .column_count = m->columns, .is_in_one = in != NULL};
+    *result = (rl_result){.rows = g->rows, .column_count = g->columns, .is_in_one = in != NULL};
     result->cells = (cell *)(void *)((char *)columns + columns_len);
-    char *names = (char *)(result->cells + m->cells);
-    result->bytes = names + m->names_len;
+    char *names = (char *)result->cells + cells_len;
+    memcpy(result->cells, g->cells, cells_len);
+    memcpy(names, g->bytes, g->len);
+    result->bytes = names + g->names_len;
     result->columns = like == NULL ? columns : like->columns;
     if (like == NULL)
-        copy_columns(columns, names, answer, m);
-    copy_cells(result, answer, m);
-    PQclear(answer);
-    if (in != NULL)
-        in->latest = result;
+        copy_columns(columns, names, answer, g);
     return result;
 }
 
-static rl_result *new_large(PGresult *answer, const measures *m) {
-    rl_result *result = rl_mem_alloc(sizeof *result + m->columns * sizeof(column));
+static rl_result *new_large(PGresult *answer) {
+    uint32_t count = (uint32_t)PQnfields(answer);
+    rl_result *result = rl_mem_alloc(sizeof *result + count * sizeof(column));
     if (result == NULL)
         return NULL;
     column *columns = (column *)(void *)(result + 1);
-    *result = (rl_result){.whole = answer, .rows = m->rows, .column_count = m->columns, .columns = columns};
+    *result = (rl_result){
+        .whole = answer, .rows = (uint32_t)PQntuples(answer), .column_count = count, .columns = columns};
     point_at_columns(columns, answer);
     return result;
 }
 
-rl_result *rl_result_new_take(PGresult *answer, rl_results *in) {
-    measures m = {0}; /* gcc with SAN=thread does not see that measuring fills it */
-    const rl_result *like = in != NULL && has_columns_of(answer, in->latest) ? in->latest : NULL;
-    bool is_small = measure(answer, like == NULL, &m);
-    rl_result *result = is_small ? new_small(answer, in, like, &m) : new_large(answer, &m);
-    if (result == NULL)
+rl_result *rl_result_new_take(PGresult *answer, rl_results *in, uint64_t origin) {
+    gathered g;
+    const rl_result *like = find_alike(answer, in, origin);
+    bool is_small = gather_small(&g, answer, like == NULL);
+    rl_result *result = is_small ? new_small(answer, in, like, &g) : new_large(answer);
+    if (is_small || result == NULL)
         PQclear(answer);
+    if (result != NULL && result->is_in_one) {
+        in->latest = result;
+        in->origin = origin;
+    }
     return result;
 }
 
@@ -182,8 +198,8 @@ void rl_result_free(rl_result *result) {
 }
 
 void rl_results_init(rl_results *results, size_t ceiling) {
+    *results = (rl_results){0};
     rl_arena_init(&results->arena, ceiling);
-    results->latest = NULL;
 }
 
 void rl_results_clear(rl_results *results) {
@@ -211,18 +227,21 @@ bool rl_result_is_alike(const rl_result *a, const rl_result *b) {
     return a->columns == b->columns;
 }
 
-bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t at, rl_slice *out) {
-    if (result->whole == NULL) {
-        const cell *one = &result->cells[row * result->column_count + at];
-        if (one->len != IS_NULL)
-            *out = rl_slice_of(result->bytes + one->at, (size_t)one->len);
-        return one->len != IS_NULL;
-    }
-    int len = PQgetlength(result->whole, (int)row, (int)at);
-    if (len == 0 && PQgetisnull(result->whole, (int)row, (int)at))
+static bool read_large(const PGresult *whole, int row, int at, rl_slice *out) {
+    int len = PQgetlength(whole, row, at);
+    if (len == 0 && PQgetisnull(whole, row, at))
         return false;
-    *out = rl_slice_of(PQgetvalue(result->whole, (int)row, (int)at), (size_t)len);
+    *out = rl_slice_of(PQgetvalue(whole, row, at), (size_t)len);
     return true;
+}
+
+bool rl_result_cell(const rl_result *result, uint32_t row, uint32_t at, rl_slice *out) {
+    if (result->whole != NULL)
+        return read_large(result->whole, (int)row, (int)at, out);
+    const cell *one = &result->cells[row * result->column_count + at];
+    if (one->len != IS_NULL)
+        *out = rl_slice_of(result->bytes + one->at, (size_t)one->len);
+    return one->len != IS_NULL;
 }
 
 const char *rl_result_command(const rl_result *result) {

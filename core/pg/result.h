@@ -8,7 +8,9 @@
  * answer is copied to a block of its own size, and libpq's is free for the next one.
  *
  * Those of a batch lie together in one rl_results. Its statements mostly differ in
- * their values alone: what has the same columns as the one before it shares them.
+ * their values alone: what has the same columns as the one before it shares them. Where
+ * both come of one prepared statement of rows, nobody has to look: PostgreSQL refuses to
+ * run it once its columns would be others ("cached plan must not change result type").
  *
  * Whoever holds an rl_result frees it, before the rl_results that it lies in. Slices
  * taken from it live as long as it does. */
@@ -52,14 +54,16 @@ uint32_t rl_oid_element(uint32_t oid);
 typedef struct rl_results {
     rl_arena arena;
     const rl_result *latest; /* of the small ones */
+    uint64_t origin;         /* of that one */
 } rl_results;
 
 /* At most `ceiling` bytes. */
 void rl_results_init(rl_results *results, size_t ceiling);
 void rl_results_clear(rl_results *results);
 
-/* Takes `answer` always; NULL when memory ran out. `in` is NULL for a result by itself. */
-RL_MUST_USE rl_result *rl_result_new_take(struct pg_result *answer, rl_results *in);
+/* Takes `answer` always; NULL when memory ran out. `in` is NULL for a result by itself.
+ * All answers of one `origin` have the same columns; 0 promises nothing. */
+RL_MUST_USE rl_result *rl_result_new_take(struct pg_result *answer, rl_results *in, uint64_t origin);
 void rl_result_free(rl_result *result); /* NULL is allowed */
 
 uint32_t rl_result_rows(const rl_result *result);

@@ -106,7 +106,8 @@ rl_err rl_statements_add(rl_statements *set, rl_slice sql, const uint32_t *types
     *evicted = set->count >= set->max ? evict(set) : NULL;
     one->hash = hash_key(sql, types, type_count);
     one->shape = rl_sql_classify(sql);
-    snprintf(one->name, sizeof one->name, "rl_%" PRIu64, ++set->named);
+    one->number = ++set->named;
+    snprintf(one->name, sizeof one->name, "rl_%" PRIu64, one->number);
     rl_statement **bucket = bucket_of(set, one->hash);
     one->next = *bucket;
     *bucket = one;

@@ -20,6 +20,7 @@ typedef struct rl_statement {
     rl_list link;              /* by age of last use, or the caller's once taken out */
     struct rl_statement *next; /* of the same bucket */
     uint64_t hash;
+    uint64_t number; /* from 1: no other on this connection has it */
     char name[24];
     rl_sql_shape shape;
     bool ready;          /* the server knows the name */

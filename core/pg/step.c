@@ -63,19 +63,18 @@ static bool needs_types_first(const rl_query *query) {
 /* As libpq wants them: three arrays, here those of the few that most statements have. */
 typedef struct values {
     const char **texts;
-    int *lengths, *formats;
+    int *lengths, *formats; /* no formats: all of them are texts */
     const char *few_texts[FEW];
     int few_lengths[FEW], few_formats[FEW];
 } values;
 
 static bool values_init(values *v, uint32_t count) {
-    *v = (values){0};
     v->texts = v->few_texts;
     v->lengths = v->few_lengths;
     v->formats = v->few_formats;
     if (count <= FEW)
         return true;
-    v->texts = rl_mem_zalloc(count, sizeof *v->texts + sizeof *v->lengths + sizeof *v->formats);
+    v->texts = rl_mem_alloc(count * (sizeof *v->texts + sizeof *v->lengths + sizeof *v->formats));
     if (v->texts == NULL)
         return false;
     v->lengths = (int *)(void *)(v->texts + count);
@@ -97,13 +96,17 @@ static void declare_types(const rl_query *query, uint32_t *types) {
 static rl_err values_fill(values *v, rl_query *query) {
     const rl_statement *statement = query->statement; /* NULL: the types are unknown */
     const char *base = rl_query_text_at(query, 0);
+    bool has_bytes = false;
     for (uint32_t i = 0; i < query->param_count; i++) {
         const rl_param *param = &query->params[i];
+        v->formats[i] = v->lengths[i] = 0;
+        v->texts[i] = NULL;
         if (param->kind == RL_PARAM_NULL)
             continue;
         bool wants_bytes = statement != NULL && statement->types[i] == RL_OID_BYTEA;
         bool binary = param->kind == RL_PARAM_BYTES || (param->kind == RL_PARAM_STRING && wants_bytes);
-        if (!binary && memchr(base + param->offset, '\0', param->len) != NULL) {
+        bool may_hold_nul = param->kind == RL_PARAM_STRING && !binary;
+        if (may_hold_nul && memchr(base + param->offset, '\0', param->len) != NULL) {
             rl_query_fail(query, RL_EINVAL, "22021",
                           "parameter $%u holds a NUL byte: a text cannot (rille.bytea is for bytes)", i + 1);
             return RL_EINVAL;
@@ -111,7 +114,10 @@ static rl_err values_fill(values *v, rl_query *query) {
         v->texts[i] = base + param->offset;
         v->lengths[i] = (int)param->len;
         v->formats[i] = binary;
+        has_bytes = has_bytes || binary;
     }
+    if (!has_bytes)
+        v->formats = NULL;
     return RL_OK;
 }
 
@@ -172,8 +178,24 @@ static bool send_describe(rl_backend *backend, rl_query *query) {
     return PQsendDescribePrepared(backend->pg, query->statement->name) == 1;
 }
 
+static bool declares_like(const rl_query *query, const rl_query *other) {
+    bool is_like = query->param_count == other->param_count;
+    for (uint32_t i = 0; is_like && i < query->param_count; i++)
+        is_like = (query->params[i].kind == RL_PARAM_BYTES) == (other->params[i].kind == RL_PARAM_BYTES);
+    return is_like;
+}
+
+/* That of the query before it in line, where the two differ in their values alone, as those of a batch mostly do. */
+static rl_statement *statement_before(const rl_backend *backend, const rl_query *query) {
+    if (query->link.prev == &backend->in_flight)
+        return NULL;
+    const rl_query *before = RL_CONTAINER(query->link.prev, rl_query, link);
+    bool is_known = before->statement != NULL && !before->statement->stale;
+    return is_known && rl_query_has_same_sql(query, before) && declares_like(query, before) ? before->statement : NULL;
+}
+
 /* The cached statement of this text and these types, or a new one. */
-static rl_err find_statement(rl_backend *backend, rl_query *query) {
+static rl_err look_up_statement(rl_backend *backend, const rl_query *query, rl_statement **out) {
     uint32_t few[16] = {0}, *types = few;
     uint32_t count = query->param_count;
     if (count > 16 && (types = rl_mem_zalloc(count, sizeof *types)) == NULL)
@@ -181,20 +203,26 @@ static rl_err find_statement(rl_backend *backend, rl_query *query) {
     declare_types(query, types);
     rl_slice sql = rl_slice_of(rl_query_sql(query), query->sql_len);
     rl_err err = RL_OK;
-    rl_statement *found = rl_statements_find(&backend->statements, sql, types, count);
-    if (found == NULL) {
+    *out = rl_statements_find(&backend->statements, sql, types, count);
+    if (*out == NULL) {
         rl_statement *evicted = NULL;
-        err = rl_statements_add(&backend->statements, sql, types, count, &found, &evicted);
+        err = rl_statements_add(&backend->statements, sql, types, count, out, &evicted);
         if (evicted != NULL)
             rl_list_push_back(&backend->evicted, &evicted->link);
     }
     if (types != few)
         rl_mem_free(types);
-    if (err == RL_OK) {
-        query->statement = found;
-        found->uses++;
-    }
     return err;
+}
+
+static rl_err hold_statement(rl_backend *backend, rl_query *query) {
+    rl_statement *found = statement_before(backend, query);
+    rl_err err = found != NULL ? RL_OK : look_up_statement(backend, query, &found);
+    if (err != RL_OK)
+        return err;
+    query->statement = found;
+    found->uses++;
+    return RL_OK;
 }
 
 /* A Sync at once, or one with the reads that follow in this turn. */
@@ -206,7 +234,7 @@ static void end_in_sync(rl_backend *backend, rl_query *query, bool is_whole) {
 }
 
 static rl_err send_statement(rl_backend *backend, rl_query *query) {
-    if (find_statement(backend, query) != RL_OK) {
+    if (hold_statement(backend, query) != RL_OK) {
         rl_query_fail(query, RL_ENOMEM, "53200", "out of memory");
         return RL_ENOMEM;
     }
@@ -246,5 +274,8 @@ rl_err rl_step_send(rl_backend *backend, rl_query *query) {
 }
 
 bool rl_step_is_sent(const rl_query *query, rl_step step) {
-    return memchr(query->steps, step, query->step_count) != NULL;
+    uint8_t i = 0;
+    while (i < query->step_count && query->steps[i] != step)
+        i++;
+    return i < query->step_count;
 }

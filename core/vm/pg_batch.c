@@ -159,8 +159,6 @@ static int run_batch(lua_State *L) {
     if (err == RL_OK)
         err = rl_batch_init(&made->batch, errand, count);
     made->batch.is_atomic = lua_toboolean(L, 4);
-    for (uint32_t i = 0; err == RL_OK && i < count; i++)
-        made->batch.items[i].query.unprepared = errand->query.unprepared;
     filling f = {.L = L, .batch = &made->batch, .message = message};
     if (err == RL_OK)
         err = is_plain ? fill_plain(&f) : fill_wide(&f);

@@ -39,7 +39,10 @@ static batch *start(const char *sql, uint32_t count) {
         rl_query *query = &self->batch.items[i].query;
         char value[12];
         snprintf(value, sizeof value, "%u", i);
-        assert_int_equal(rl_query_set_sql(query, rl_slice_str(sql)), RL_OK);
+        if (i == 0)
+            assert_int_equal(rl_query_set_sql(query, rl_slice_str(sql)), RL_OK);
+        else
+            rl_query_set_same_sql(query, &self->batch.items[0].query);
         assert_int_equal(rl_query_add(query, RL_PARAM_TEXT, rl_slice_str(value)), RL_OK);
     }
     rl_errand_start(&self->errand);

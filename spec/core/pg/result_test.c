@@ -31,7 +31,7 @@ static PGresult *make_answer(bool is_large) {
 }
 
 static rl_result *take(PGresult *answer, rl_results *in) {
-    rl_result *taken = rl_result_new_take(answer, in);
+    rl_result *taken = rl_result_new_take(answer, in, 0);
     assert_non_null(taken);
     return taken;
 }
@@ -105,11 +105,35 @@ static void share_their_columns_while_these_are_the_same(void **state) {
     rl_results_clear(&in);
 }
 
+static rl_result *take_of(uint64_t origin, PGresult *answer, rl_results *in) {
+    rl_result *taken = rl_result_new_take(answer, in, origin);
+    assert_non_null(taken);
+    return taken;
+}
+
+static void take_the_word_of_their_origin_for_it(void **state) {
+    (void)state;
+    rl_results in;
+    rl_results_init(&in, 4096);
+    rl_result *one = take_of(1, answer_of("id", RL_OID_INT4), &in);
+    rl_result *unseen = take_of(1, answer_of("no", RL_OID_INT8), &in);
+    rl_result *other = take_of(2, answer_of("no", RL_OID_INT8), &in);
+    rl_result *wider = take_of(2, make_answer(false), &in); /* it lied: nothing is read that is not there */
+    assert_true(rl_result_is_alike(one, unseen));
+    assert_false(rl_result_is_alike(unseen, other));
+    assert_int_equal(rl_result_oid(other, 0), RL_OID_INT8);
+    assert_int_equal(rl_result_columns(wider), 2);
+    rl_results_clear(&in);
+    other = take_of(2, answer_of("id", RL_OID_INT4), &in);
+    assert_true(rl_slice_eq(rl_result_name(other, 0), RL_LIT("id")));
+    rl_results_clear(&in);
+}
+
 static void take_one(void) {
     rl_results in;
     rl_results_init(&in, 4096);
-    rl_result_free(rl_result_new_take(PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK), NULL));
-    rl_result_free(rl_result_new_take(PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK), &in));
+    rl_result_free(rl_result_new_take(PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK), NULL, 0));
+    rl_result_free(rl_result_new_take(PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK), &in, 0));
     rl_results_clear(&in);
 }
 
@@ -132,6 +156,7 @@ int main(void) {
         cmocka_unit_test(reads_cells_and_tells_null_from_empty),
         cmocka_unit_test(lie_together_as_well),
         cmocka_unit_test(share_their_columns_while_these_are_the_same),
+        cmocka_unit_test(take_the_word_of_their_origin_for_it),
         cmocka_unit_test(loses_nothing_when_an_allocation_fails),
         cmocka_unit_test(knows_the_elements_of_arrays),
     };

@@ -44,6 +44,14 @@ describe("rille.db.batch", function()
     end
   end)
 
+  it("keeps apart the statements that one text is with values of other types", function()
+    local sql = "select length($1) as n"
+    for _ = 1, 4 do -- unknown first, then quick ones
+      local results = db:batch { { sql, "\195\169" }, { sql, rille.bytea "\195\169" }, { sql, rille.bytea "abc" }, { sql, "ab" } }
+      assert.same({ 1, 2, 3, 2 }, { results[1][1].n, results[2][1].n, results[3][1].n, results[4][1].n })
+    end
+  end)
+
   it("counts the values of any item, however it was made", function()
     local two = "select $1::int as a, $2::int as b"
     local turned, longer, named = {}, { two, 1 }, { two, 1, n = 3 }
