@@ -74,7 +74,13 @@ rl_err rl_buf_append(rl_buf *buf, rl_slice bytes) {
 }
 
 rl_err rl_buf_append_byte(rl_buf *buf, char byte) {
-    return rl_buf_append(buf, (rl_slice){&byte, 1});
+    char *room;
+    rl_err err = rl_buf_reserve(buf, 1, &room);
+    if (err != RL_OK)
+        return err;
+    *room = byte;
+    buf->tail++;
+    return RL_OK;
 }
 
 rl_err rl_buf_appendf(rl_buf *buf, const char *fmt, ...) {

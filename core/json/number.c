@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/err.h"
+
 /* 10^22 is the last power of ten that a double holds exactly, 10^27 the last
  * one for the 64 bits of x87's extended format. */
 enum { MAX_DOUBLE_POWER = 22, MAX_LONG_POWER = 27 };
@@ -79,15 +81,24 @@ static const char pairs[] = "000102030405060708091011121314151617181920212223242
                             "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
                             "8081828384858687888990919293949596979899";
 
-/* What most integers of an app are: without a loop, and four bytes at once. */
+/* What most integers of an app are: without a loop. */
 static size_t write_small(unsigned value, char *out) {
-    enum { WIDTH = 4 };
-    char padded[2 * WIDTH] = {0};
-    memcpy(padded, pairs + value / 100 * 2, 2);
-    memcpy(padded + 2, pairs + value % 100 * 2, 2);
-    size_t zeros = (size_t)((value < 10) + (value < 100) + (value < 1000));
-    memcpy(out, padded + zeros, WIDTH);
-    return WIDTH - zeros;
+    if (value >= 1000) {
+        memcpy(out, pairs + value / 100 * 2, 2);
+        memcpy(out + 2, pairs + value % 100 * 2, 2);
+        return 4;
+    }
+    if (value >= 100) {
+        *out = (char)('0' + value / 100);
+        memcpy(out + 1, pairs + value % 100 * 2, 2);
+        return 3;
+    }
+    if (value >= 10) {
+        memcpy(out, pairs + value * 2, 2);
+        return 2;
+    }
+    *out = (char)('0' + value);
+    return 1;
 }
 
 /* From the last digit on, two at a time. */
@@ -208,15 +219,19 @@ static size_t write_fraction(double value, char *out) {
     return write_scientific(digits, count, decimal.exponent, out);
 }
 
-size_t rl_number_write(double value, char out[RL_NUMBER_TEXT_CAP]) {
+static size_t write_other(double value, char *out) {
     size_t len = 0;
     if (signbit(value)) {
         out[len++] = '-';
         value = -value;
     }
-    if (value < SMALL && (double)(unsigned)value == value)
-        return len + write_small((unsigned)value, out + len);
     if (value <= RL_NUMBER_MAX_INTEGER && (double)(int64_t)value == value)
         return len + write_integer((uint64_t)(int64_t)value, out + len);
     return len + write_fraction(value, out + len);
+}
+
+size_t rl_number_write(double value, char out[RL_NUMBER_TEXT_CAP]) {
+    if (RL_LIKELY(value > 0 && value < SMALL && (double)(unsigned)value == value))
+        return write_small((unsigned)value, out);
+    return write_other(value, out);
 }

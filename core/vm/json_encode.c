@@ -109,8 +109,8 @@ static void know_columns(writer *w, int meta, const void *id) {
         known->keys[i] = read_key(w, meta, known->count + i + 1);
 }
 
-static rl_err write_row(writer *w, int row, int meta, level *here) {
-    const void *id = lua_topointer(w->L, meta);
+/* `id` is the metatable's address. */
+static rl_err write_row(writer *w, int row, int meta, const void *id, level *here) {
     int i = 0;
     for (;; i++) {
         if (w->known.meta != id) /* or the value was a row, of other columns */
@@ -286,9 +286,10 @@ static __attribute__((cold)) rl_err refuse_sealed(const writer *w, int table, co
 static bool is_like_last_row(const writer *w, int table) {
     if (!lua_getmetatable(w->L, table))
         return false;
-    bool is_like = lua_topointer(w->L, -1) == w->known.meta;
-    lua_pop(w->L, is_like ? 0 : 1);
-    return is_like;
+    if (lua_topointer(w->L, -1) == w->known.meta)
+        return true;
+    lua_pop(w->L, 1);
+    return false;
 }
 
 static rl_err write_table(writer *w, int table, level *up) {
@@ -298,10 +299,10 @@ static rl_err write_table(writer *w, int table, level *up) {
     if (here.depth == FREE_LEVELS && lua_cpcall(w->L, grow_stack, NULL) != 0)
         return RL_ENOMEM;
     if (w->known.meta != NULL && is_like_last_row(w, table))
-        return write_row(w, table, lua_gettop(w->L), &here);
+        return write_row(w, table, lua_gettop(w->L), w->known.meta, &here);
     int kind = rl_kind_of(w->L, table);
     if (kind == RL_KIND_ROW)
-        return write_row(w, table, lua_gettop(w->L), &here);
+        return write_row(w, table, lua_gettop(w->L), lua_topointer(w->L, -1), &here);
     if (kind == RL_KIND_MODEL)
         return write_model(w, table, lua_gettop(w->L), &here);
     if (kind == RL_KIND_ANSWER)
@@ -335,10 +336,8 @@ static rl_err fail_type(const writer *w, int at, const level *up) {
     return fail(w, up, what);
 }
 
-static rl_err write_value(writer *w, int at, level *up) {
-    switch (lua_type(w->L, at)) {
-    case LUA_TSTRING: return append_string(w, at, up);
-    case LUA_TNUMBER: return append_number(w, lua_tonumber(w->L, at), up);
+static rl_err write_other(writer *w, int at, int type, level *up) {
+    switch (type) {
     case LUA_TBOOLEAN:
         return rl_buf_append(w->out, lua_toboolean(w->L, at) ? RL_LIT("true") : RL_LIT("false"));
     case LUA_TNIL: return rl_buf_append(w->out, RL_LIT("null"));
@@ -354,6 +353,16 @@ static rl_err write_value(writer *w, int at, level *up) {
     }
     default: return fail_type(w, at, up);
     }
+}
+
+/* Short, because nearly all values are one of these two. */
+static rl_err write_value(writer *w, int at, level *up) {
+    int type = lua_type(w->L, at);
+    if (RL_LIKELY(type == LUA_TNUMBER))
+        return append_number(w, lua_tonumber(w->L, at), up);
+    if (type == LUA_TSTRING)
+        return append_string(w, at, up);
+    return write_other(w, at, type, up);
 }
 
 rl_err rl_vm_json_encode(lua_State *L, int index, rl_buf *out, char *message, size_t message_cap) {

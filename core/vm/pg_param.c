@@ -83,15 +83,23 @@ static void print_large(double value, char out[NUMBER_CAP]) {
 }
 
 /* The fewest digits that read back as the same double. */
-static void print_number(double value, char out[NUMBER_CAP]) {
+static rl_err append_number(sender *s, double value) {
+    char *room;
+    rl_err err = rl_buf_reserve(s->query->text, NUMBER_CAP, &room);
+    if (err != RL_OK)
+        return err;
+    if (fabs(value) <= RL_NUMBER_MAX_INTEGER) {
+        rl_buf_commit(s->query->text, rl_number_write(value == 0 ? 0 : value, room)); /* as text, -0 would show */
+        return RL_OK;
+    }
     if (isnan(value))
-        strcpy(out, "NaN");
+        strcpy(room, "NaN");
     else if (isinf(value))
-        strcpy(out, value > 0 ? "Infinity" : "-Infinity");
-    else if (fabs(value) > RL_NUMBER_MAX_INTEGER)
-        print_large(value, out);
+        strcpy(room, value > 0 ? "Infinity" : "-Infinity");
     else
-        out[rl_number_write(value == 0 ? 0 : value, out)] = '\0'; /* as text, -0 would show */
+        print_large(value, room);
+    rl_buf_commit(s->query->text, strlen(room));
+    return RL_OK;
 }
 
 /* A quoted element: only the quote and the backslash mean anything inside. */
@@ -176,13 +184,12 @@ static rl_err append_table_element(sender *s, int index, int depth) {
 
 static rl_err append_element(sender *s, int index, int depth) {
     lua_State *L = s->L;
-    char number[NUMBER_CAP];
     switch (lua_type(L, index)) {
     case LUA_TNIL: return append(s, "NULL");
     case LUA_TLIGHTUSERDATA:
         return lua_touserdata(L, index) == NULL ? append(s, "NULL") : refuse(s, "a userdata inside an array");
     case LUA_TBOOLEAN: return append(s, lua_toboolean(L, index) ? "t" : "f");
-    case LUA_TNUMBER: print_number(lua_tonumber(L, index), number); return append(s, number);
+    case LUA_TNUMBER: return append_number(s, lua_tonumber(L, index));
     case LUA_TSTRING: {
         rl_slice text = string_at(L, index);
         if (memchr(text.ptr, '\0', text.len) != NULL)
@@ -210,6 +217,13 @@ static rl_err append_array(sender *s, int index, int depth) {
         lua_pop(L, 1);
     }
     return err == RL_OK ? rl_buf_append_byte(s->query->text, '}') : err;
+}
+
+static rl_err add_number(sender *s, double value) {
+    rl_err err = rl_query_begin_param(s->query, RL_PARAM_TEXT);
+    if (err == RL_OK)
+        err = append_number(s, value);
+    return err == RL_OK ? rl_query_end_param(s->query) : err;
 }
 
 static rl_err add_array(sender *s, int index) {
@@ -241,7 +255,6 @@ static rl_err add_table(sender *s, int index) {
 
 static rl_err add_param(sender *s, int index) {
     lua_State *L = s->L;
-    char number[NUMBER_CAP];
     switch (lua_type(L, index)) {
     case LUA_TNIL: return rl_query_add(s->query, RL_PARAM_NULL, rl_slice_of(NULL, 0));
     case LUA_TLIGHTUSERDATA:
@@ -250,9 +263,7 @@ static rl_err add_param(sender *s, int index) {
         return rl_query_add(s->query, RL_PARAM_NULL, rl_slice_of(NULL, 0));
     case LUA_TBOOLEAN:
         return rl_query_add(s->query, RL_PARAM_TEXT, lua_toboolean(L, index) ? RL_LIT("t") : RL_LIT("f"));
-    case LUA_TNUMBER:
-        print_number(lua_tonumber(L, index), number);
-        return rl_query_add(s->query, RL_PARAM_TEXT, rl_slice_str(number));
+    case LUA_TNUMBER: return add_number(s, lua_tonumber(L, index));
     case LUA_TSTRING: return rl_query_add(s->query, RL_PARAM_STRING, string_at(L, index));
     case LUA_TTABLE: return add_table(s, index);
     case LUA_TCDATA_: return refuse(s, "an FFI value cannot be sent: tostring() or tonumber() it");

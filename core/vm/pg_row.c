@@ -152,13 +152,9 @@ static bool push_model_row(rl_vm_pg_rows *rows, const rl_result *result, uint32_
     return true;
 }
 
-/* Pushes the set of the list below it; nil where there is no model. */
+/* Pushes the set of the list below it. */
 static void push_set(rl_vm_pg_rows *rows) {
     lua_State *L = rows->value.L;
-    if (rows->mold == 0) {
-        lua_pushnil(L);
-        return;
-    }
     lua_createtable(L, 0, 4);
     lua_getfield(L, rows->mold, "model");
     lua_setfield(L, -2, "model");
@@ -200,7 +196,8 @@ bool rl_vm_pg_push_rows(rl_vm_pg_rows *rows, const rl_result *result, uint32_t m
     lua_createtable(L, (int)count, 0);
     lua_pushvalue(L, rows->array_meta);
     lua_setmetatable(L, -2);
-    push_set(rows);
+    if (rows->mold != 0)
+        push_set(rows);
     for (uint32_t row = 0; row < count; row++) {
         bool is_made = rows->mold == 0 ? push_row(rows, result, row) : push_model_row(rows, result, row, top + 2);
         if (!is_made) {

@@ -18,14 +18,12 @@ static bool refuse(rl_pg_value_reader *r, const char *why) {
 
 static bool push_integer(rl_pg_value_reader *r, rl_slice text) {
     bool negative = text.len > 0 && text.ptr[0] == '-';
-    int64_t value = 0;
+    uint64_t value = 0; /* without its sign: the least int8 has no positive */
     for (size_t i = negative; i < text.len; i++)
-        value = value * 10 - (text.ptr[i] - '0'); /* downwards: the least int8 has no positive */
-    if (!negative)
-        value = -value;
-    bool exact = value >= -LARGEST_EXACT && value <= LARGEST_EXACT;
-    if (exact) {
-        lua_pushnumber(r->L, (lua_Number)value);
+        value = value * 10 + (uint64_t)(text.ptr[i] - '0');
+    if (value <= LARGEST_EXACT) {
+        lua_Number exact = (lua_Number)(int64_t)value;
+        lua_pushnumber(r->L, negative ? -exact : exact);
         return true;
     }
     if (!r->bigint_is_string) {
@@ -183,13 +181,9 @@ static bool push_array(rl_pg_value_reader *r, uint32_t element, rl_slice text) {
     return true;
 }
 
-bool rl_pg_value_push(rl_pg_value_reader *r, uint32_t oid, rl_slice text) {
+static bool push_other(rl_pg_value_reader *r, uint32_t oid, rl_slice text) {
     uint32_t element;
     switch (oid) {
-    case RL_OID_INT2:
-    case RL_OID_INT4:
-    case RL_OID_INT8:
-    case RL_OID_OID: return push_integer(r, text);
     case RL_OID_FLOAT4:
     case RL_OID_FLOAT8: lua_pushnumber(r->L, rl_pg_value_float(text)); return true;
     case RL_OID_BOOL: lua_pushboolean(r->L, text.ptr[0] == 't'); return true;
@@ -205,4 +199,9 @@ bool rl_pg_value_push(rl_pg_value_reader *r, uint32_t oid, rl_slice text) {
         return push_array(r, element, text);
     lua_pushlstring(r->L, text.ptr, text.len);
     return true;
+}
+
+bool rl_pg_value_push(rl_pg_value_reader *r, uint32_t oid, rl_slice text) {
+    bool is_integer = oid == RL_OID_INT4 || oid == RL_OID_INT8 || oid == RL_OID_INT2 || oid == RL_OID_OID;
+    return is_integer ? push_integer(r, text) : push_other(r, oid, text);
 }

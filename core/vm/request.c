@@ -16,6 +16,7 @@
 #include "vm/json.h"
 
 enum {
+    FEW_FIELDS = 4,       /* of a query or a form: room for most, without growing */
     FIELDS_MOST = 1000,   /* of a query, a form, a cookie header: a stranger chose how many */
     DECODED_MOST = 65536, /* the longest query field; the request line is shorter by default */
     CASE_NEWS = 1
@@ -112,8 +113,8 @@ static int params(lua_State *L) {
 /* Fields of `raw` into tables: [1] the first value of each name, [2] lists of
  * all values of each name. */
 static int push_fields(lua_State *L, rl_slice raw, int status, const char *what) {
-    lua_newtable(L);
-    lua_newtable(L);
+    lua_createtable(L, 0, FEW_FIELDS);
+    lua_createtable(L, 0, FEW_FIELDS);
     int all = lua_gettop(L), first = all - 1;
     rl_slice key, value;
     for (int count = 0; rl_query_next(&raw, &key, &value); count++) {
