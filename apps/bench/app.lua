@@ -1,6 +1,7 @@
 -- Bench: the routes that web servers are commonly compared by. Nothing here is
 -- tuned past what an ordinary app would write. The tables: apps/bench/world.sql.
 
+local new_table = require "table.new" -- LuaJIT's: how many elements and fields there will be
 local rille = require "rille"
 local app, db = rille.app(), rille.db
 local world = rille.model "world"
@@ -61,7 +62,7 @@ end
 
 -- All at once, for one wait instead of `count`.
 local function random_rows(count)
-  local statements = {}
+  local statements = new_table(count, 0)
   for i = 1, count do
     statements[i] = { ONE, random(WORLD_COUNT) }
   end
@@ -92,7 +93,7 @@ end)
 -- two requests that lock the same rows in different orders would deadlock.
 app:get("/updates", function(c)
   local rows = random_rows(query_count(c))
-  local new, ids, numbers = {}, {}, {}
+  local new, ids, numbers = new_table(0, #rows), new_table(#rows, 0), new_table(#rows, 0)
   for _, row in ipairs(rows) do
     if not new[row.id] then
       new[row.id] = random(WORLD_COUNT)
