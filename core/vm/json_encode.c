@@ -37,6 +37,7 @@ typedef struct level {
     size_t index;
 } level;
 
+/* May leave more on the stack than it found. */
 static rl_err write_value(writer *w, int at, level *up);
 
 /* ---- failing ---------------------------------------------------------------- */
@@ -201,7 +202,7 @@ static rl_err write_object(writer *w, int table, level *here) {
         if (err != RL_OK)
             return err;
         separator = ',';
-        lua_pop(w->L, 1);
+        lua_settop(w->L, value - 1);
     } while (lua_next(w->L, table) != 0);
     return rl_buf_append_byte(w->out, '}');
 }
@@ -228,6 +229,7 @@ static bool is_list(lua_State *L, int table, size_t *count) {
  * lua_next meets them in the order of their hashes. */
 static rl_err write_scattered(writer *w, int table, level *here) {
     size_t count;
+    int value = lua_gettop(w->L) + 1;
     if (!is_list(w->L, table, &count))
         return fail_table(w, here, bad_keys);
     for (size_t i = 1; i <= count; i++) {
@@ -235,8 +237,8 @@ static rl_err write_scattered(writer *w, int table, level *here) {
         rl_err err = rl_buf_append_byte(w->out, i == 1 ? '[' : ',');
         lua_rawgeti(w->L, table, (int)i);
         if (err == RL_OK)
-            err = write_value(w, lua_gettop(w->L), here);
-        lua_pop(w->L, 1);
+            err = write_value(w, value, here);
+        lua_settop(w->L, value - 1);
         if (err != RL_OK)
             return err;
     }
@@ -262,7 +264,7 @@ static rl_err write_list(writer *w, int table, level *here) {
             err = write_value(w, value, here);
         if (err != RL_OK)
             return err;
-        lua_pop(w->L, 1);
+        lua_settop(w->L, value - 1);
     } while (lua_next(w->L, table) != 0);
     return rl_buf_append_byte(w->out, ']');
 }
@@ -345,12 +347,7 @@ static rl_err write_other(writer *w, int at, int type, level *up) {
         if (lua_touserdata(w->L, at) != NULL)
             return fail_type(w, at, up);
         return rl_buf_append(w->out, RL_LIT("null"));
-    case LUA_TTABLE: {
-        int top = lua_gettop(w->L);
-        rl_err err = write_table(w, at, up);
-        lua_settop(w->L, top);
-        return err;
-    }
+    case LUA_TTABLE: return write_table(w, at, up);
     default: return fail_type(w, at, up);
     }
 }
@@ -373,8 +370,10 @@ rl_err rl_vm_json_encode(lua_State *L, int index, rl_buf *out, char *message, si
     w.message_cap = message_cap;
     w.known.meta = NULL;
     size_t begin = rl_buf_len(out);
-    int at = index < 0 && index > LUA_REGISTRYINDEX ? lua_gettop(L) + 1 + index : index;
+    int top = lua_gettop(L);
+    int at = index < 0 && index > LUA_REGISTRYINDEX ? top + 1 + index : index;
     rl_err err = write_value(&w, at, NULL);
+    lua_settop(L, top);
     if (err != RL_OK)
         rl_buf_truncate(out, begin);
     return err;

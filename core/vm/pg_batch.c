@@ -221,7 +221,8 @@ static int results(lua_State *L) {
         if (!push_result(L, &batch->items[i].query, &rows, &odd) && first_failed == 0)
             first_failed = i + 1;
         lua_rawseti(L, list, (int)i + 1);
-        lua_settop(L, list);
+        if (has_molds)
+            lua_pop(L, 1);
     }
     rl_errand_drop(errand);
     if (first_failed == 0)

@@ -196,7 +196,7 @@ bool rl_vm_pg_push_rows(rl_vm_pg_rows *rows, const rl_result *result, uint32_t m
     lua_createtable(L, (int)count, 0);
     lua_pushvalue(L, rows->array_meta);
     lua_setmetatable(L, -2);
-    if (rows->mold != 0)
+    if (rows->mold != 0 && count > 0)
         push_set(rows);
     for (uint32_t row = 0; row < count; row++) {
         bool is_made = rows->mold == 0 ? push_row(rows, result, row) : push_model_row(rows, result, row, top + 2);
@@ -206,7 +206,8 @@ bool rl_vm_pg_push_rows(rl_vm_pg_rows *rows, const rl_result *result, uint32_t m
         }
         lua_rawseti(L, top + 1, (int)row + 1);
     }
-    lua_settop(L, top + 1);
+    if (rows->mold != 0 && count > 0)
+        lua_pop(L, 1); /* the set */
     return true;
 }
 
