@@ -16,7 +16,7 @@ typedef struct asking {
     int signal_number;
     pid_t told;                           /* the process */
     double pid, reloads, failed_upgrades; /* before */
-    /* 0 not yet; 1 done, 2 failed: it has said why. NULL for `all`: nobody answers there. */
+    /* 0 not yet; 1 done, 2 failed: it has said why; -1 it will not come about. NULL for `all`: nobody answers there. */
     int (*look)(const struct asking *asking, const cJSON *all);
     const char *meanwhile; /* what to say to people while it takes its time, */
     const char *otherwise; /* and when it does not come about */
@@ -40,12 +40,8 @@ static int look_at_reload(const asking *at, const cJSON *all) {
 static int look_at_upgrade(const asking *at, const cJSON *all) {
     if (all == NULL)
         return 0; /* the name of the socket never goes, but nobody answers for a moment */
-    if (rl_inquiry_number(all, "pid") == at->pid) {
-        if (rl_inquiry_number(all, "failed_upgrades") <= at->failed_upgrades)
-            return 0;
-        fprintf(stderr, "rille upgrade: %s\n", at->otherwise);
-        return 2;
-    }
+    if (rl_inquiry_number(all, "pid") == at->pid)
+        return rl_inquiry_number(all, "failed_upgrades") > at->failed_upgrades ? -1 : 0;
     return printf("rille %s serves in process %.0f\n", rl_inquiry_text(all, "version"),
                   rl_inquiry_number(all, "pid")) < 0
                ? 2
@@ -74,7 +70,9 @@ static int wait_for_end(const asking *at) {
         cJSON *all = asks ? rl_inquire_quietly(at->command) : NULL;
         int seen = at->look(at, all);
         cJSON_Delete(all);
-        if (seen != 0)
+        if (seen < 0)
+            break;
+        if (seen > 0)
             return seen - 1;
         if (has_ended(at->told)) {
             fprintf(stderr, "rille %s: the server has ended meanwhile: its log says why\n", at->command->name);

@@ -326,7 +326,7 @@ function channel.select(cases)
   local count, ms = #cases, unit.ms(cases.timeout)
   local chosen, has_others = choose(cases, count)
   if has_others then
-    return selection.of(cases)
+    return selection.of(cases, ms)
   elseif chosen then
     local done, value, why = carry_out(cases[chosen])
     if done then

@@ -191,7 +191,7 @@ local function check_manner(key, value)
 end
 
 local function derive(self, asked, place)
-  local timeout_ms = asked.timeout and unit.seconds(asked.timeout, 3) * 1000 or 0
+  local timeout_ms = unit.ms(asked.timeout, 3) or 0
   return setmetatable({
     root = self.root, bigint_is_string = self.bigint_is_string, asked = asked, is_read = self.is_read, place = place,
     mold = self.mold, is_unseen = false,

@@ -7,7 +7,6 @@ local core = require "rille.core"
 local errors = require "rille.error"
 local shared_channel = require "rille.shared_channel"
 local topic = require "rille.topic"
-local unit = require "rille.unit"
 local wait = require "rille.wait"
 
 local selection = {}
@@ -152,11 +151,12 @@ end
 
 --- rille.select, when a case is none of this worker's own. **Yields.**
 -- @tparam table cases as for rille.select
+-- @tparam ?number ms what their timeout is
 -- @return as rille.select
 -- @local
-function selection.of(cases)
+function selection.of(cases, ms)
   local shared = check_cases(cases)
-  local over_at = cases.timeout and core.uptime() * 1000 + unit.seconds(cases.timeout, 3) * 1000
+  local over_at = ms and core.uptime() * 1000 + ms
   while true do
     local chosen = choose(cases)
     if chosen then

@@ -90,7 +90,8 @@ local function ms_left(over_at)
 end
 
 local function over_at_of(timeout, level)
-  return timeout and core.uptime() * 1000 + unit.seconds(timeout, level + 1) * 1000
+  local ms = unit.ms(timeout, level + 1)
+  return ms and core.uptime() * 1000 + ms
 end
 
 --- Receive from what has a handle: a channel, or a subscription.

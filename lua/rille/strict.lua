@@ -1,7 +1,7 @@
 --- A table of names in which a name that it does not have is a slip: who asks for it is told which one was meant.
 local keys = require "rille.keys"
 local later = require "rille.later"
-local nearest = require "rille.nearest"
+local slip = require "rille.slip"
 
 local function refuse(names, modules, what, key)
   local all = {}
@@ -10,10 +10,7 @@ local function refuse(names, modules, what, key)
       all[name] = true
     end
   end
-  local known = keys.sorted(all)
-  local meant = nearest.of(tostring(key), known)
-  error(("%s has no '%s': %s"):format(what, tostring(key), meant and ("did you mean '%s'?"):format(meant)
-    or "there are " .. table.concat(known, ", ")), 3)
+  error((slip.text(what, key, keys.sorted(all))), 3)
 end
 
 --- Have `names` raise for a name that is not there.
