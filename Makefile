@@ -22,9 +22,10 @@
 # valgrind              counts the instructions of a request, for `make gate`
 # clang libclang-rt-14-dev   libFuzzer
 # pgbouncer             the pooler that many databases stand behind, for its specs
-# curl ca-certificates  the three lines that `make run` prints
-BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev libedit-dev
-RUN_PACKAGES := postgresql-15 tzdata iso-codes curl ca-certificates
+# curl          asks for the profile of the build (apps/bench/train), and the three lines that `make run` prints
+# ca-certificates  for curl
+BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev libedit-dev curl
+RUN_PACKAGES := postgresql-15 tzdata iso-codes ca-certificates
 TEST_PACKAGES := lua-busted lua-check lua-socket lua-filesystem libcmocka-dev chromium chromium-driver wrk clang \
 	libclang-rt-14-dev pgbouncer valgrind
 PEER_PACKAGES := golang-go golang-github-valyala-fasthttp-dev golang-github-gin-gonic-gin-dev golang-github-jackc-pgx-v4-dev \
@@ -43,6 +44,11 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototype
 # A request crosses twenty small functions in as many files: optimized together, a
 # quarter of their instructions goes.
 CFLAGS ?= $(if $(SAN),-O1 -g,-O3 -g -flto=auto)
+# And it is told which way requests go, which a build of its own counts first (apps/bench/train): up to a
+# tenth goes again. Once for a tree: functions that change later do without until `make clean`.
+PROFILE := $(if $(SAN)$(filter-out file,$(origin CFLAGS)),,build/profile)
+TRAINED = $(if $(PROFILE),-fprofile-use -dumpdir $(patsubst $(O)/%,$(PROFILE)/%,$(@D))/ \
+	-fprofile-partial-training -fprofile-correction -Wno-missing-profile -Wno-coverage-mismatch)
 FLAGS = -std=gnu11 -D_GNU_SOURCE -fexceptions -fno-strict-aliasing -pthread $(CFLAGS) $(WARN) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # These ask tools that `make deps` may have to install first: so = and not :=
@@ -115,15 +121,25 @@ luajit:
 
 build: $(O)/rille
 
-$(O)/%.o: %.c Makefile | luajit
+ifneq ($(PROFILE),)
+$(PROFILE)/done: | luajit
+	@echo "PROFILE"
 	@mkdir -p $(@D)
-	@echo "CC $<"
-	@$(CC) $(FLAGS) $(INC) -MMD -MP -c $< -o $@
+	@$(MAKE) --no-print-directory O=$(PROFILE) build >$(PROFILE)/log \
+		CFLAGS="-O3 -fprofile-generate -fprofile-update=prefer-atomic -DRL_TRAINING"
+	@sh apps/bench/train $(PROFILE)/rille $(PROFILE)/pg || echo "rille is built without a profile: a request costs up to a tenth more"
+	@touch $@
+endif
 
-$(O)/llhttp/%.o: $(LLHTTP)/%.c
+$(O)/%.o: %.c Makefile | luajit $(PROFILE:%=%/done)
 	@mkdir -p $(@D)
 	@echo "CC $<"
-	@$(CC) -std=gnu11 $(CFLAGS) -w $(INC) -DLLHTTP_STRICT_MODE=1 -c $< -o $@
+	@$(CC) $(FLAGS) $(TRAINED) $(INC) -MMD -MP -c $< -o $@
+
+$(O)/llhttp/%.o: $(LLHTTP)/%.c | $(PROFILE:%=%/done)
+	@mkdir -p $(@D)
+	@echo "CC $<"
+	@$(CC) -std=gnu11 $(CFLAGS) $(TRAINED) -w $(INC) -DLLHTTP_STRICT_MODE=1 -c $< -o $@
 
 $(O)/librille.a: $(OBJECTS)
 	@echo "AR $@"
@@ -142,7 +158,7 @@ $(O)/embedded.o: $(O)/embedded.c
 
 $(O)/rille: $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a core/vm/exports.txt
 	@echo "LD $@"
-	@$(CC) $(FLAGS) $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a -o $@ $(EXPORTS) $(LIBS)
+	@$(CC) $(FLAGS) $(TRAINED) $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a -o $@ $(EXPORTS) $(LIBS)
 	@! readelf -d $@ | grep -q 'NEEDED.*luajit' || { echo "$@ links a shared LuaJIT: it must be static"; rm $@; exit 1; }
 	@! readelf -d $@ | grep -q 'NEEDED.*libpq' || { echo "$@ links libpq: core/pg/libpq.c must load it"; rm $@; exit 1; }
 

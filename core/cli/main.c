@@ -8,6 +8,9 @@
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
 #endif
+#ifdef RL_TRAINING /* a build that counts which way its code goes, for the next one: apps/bench/train */
+#include <gcov.h>
+#endif
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -146,6 +149,9 @@ _Noreturn void rl_leave(int status) {
     fflush(NULL);
 #ifdef __SANITIZE_ADDRESS__
     __lsan_do_leak_check();
+#endif
+#ifdef RL_TRAINING
+    __gcov_dump();
 #endif
     _exit(status);
 }
