@@ -52,7 +52,9 @@ static bool is_of_a_looker(const rl_request *request) {
 void rl_server_begin_entry(rl_server *server, rl_request *request) {
     if (request->head.len > 0 && is_of_a_looker(request))
         return;
-    uint64_t ago_ns = request->started_ns == 0 ? 0 : rl_clock_ns() - request->started_ns;
+    /* By a clock that stands, it began just now. */
+    bool is_now = request->started_ns == 0 || rl_loop_is_frozen(server->loop);
+    uint64_t ago_ns = is_now ? 0 : rl_clock_ns() - request->started_ns;
     char id[RL_REQUEST_ID_LEN];
     rl_entry_head head = {.worker = server->worker,
                           .start_ns = rl_loop_read_ns(server->loop) - ago_ns,

@@ -55,6 +55,10 @@ void rl_loop_thaw(rl_loop *loop) {
     rl_loop_arm(loop, 0);
 }
 
+bool rl_loop_is_frozen(const rl_loop *loop) {
+    return loop->clock.is_frozen;
+}
+
 /* When the first timer of a heap is due that is no chore; UINT64_MAX: never. All below it are later. */
 static uint64_t first_due_ms(const rl_timer *heap) {
     uint64_t first_ms = UINT64_MAX;

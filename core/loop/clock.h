@@ -29,6 +29,7 @@ void rl_loop_freeze(rl_loop *loop, rl_freeze how);
 void rl_loop_advance(rl_loop *loop, uint64_t ms);
 /* Does nothing to a clock that runs. */
 void rl_loop_thaw(rl_loop *loop);
+bool rl_loop_is_frozen(const rl_loop *loop);
 
 /* Somebody outside of the loop (a thread, a database, a peer) was given something to do, and
  * tells the loop when it is done: until each was heard of, frozen time does not jump past it. */

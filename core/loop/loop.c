@@ -64,7 +64,6 @@ static void look_before_a_wait(rl_loop *loop, bool had_work) {
 
 static void on_before_poll(uv_prepare_t *prepare) {
     rl_loop *loop = prepare->data;
-    loop->turn_ns = 0;
     bool had_work = loop->turn_wanted || loop->has_fired;
     bool is_watched = loop->is_one_turn || loop->clock.is_frozen || loop->look != NULL;
     loop->has_fired = false;
@@ -72,6 +71,7 @@ static void on_before_poll(uv_prepare_t *prepare) {
         run_turns(loop);
     if (RL_UNLIKELY(is_watched))
         look_before_a_wait(loop, had_work);
+    loop->turn_ns = 0; /* what comes next has not happened yet */
     loop->is_polling = true;
     if (uv_is_active((uv_handle_t *)&loop->no_wait))
         return;

@@ -174,6 +174,42 @@ static void a_turn_does_not_wait_once_something_has_happened(void **state) {
     rl_loop_free(loop);
 }
 
+typedef struct asking {
+    rl_timer timer;
+    rl_turn turn; /* asks once, before the poll */
+    rl_loop *loop;
+    uint64_t before_ns, after_ns;
+} asking;
+
+static bool ask_in_turn(rl_turn *turn) {
+    asking *a = RL_CONTAINER(turn, asking, turn);
+    if (a->before_ns == 0)
+        a->before_ns = rl_loop_turn_ns(a->loop);
+    return false;
+}
+
+static void ask_later(rl_timer *timer) {
+    asking *a = RL_CONTAINER(timer, asking, timer);
+    if (a->before_ns != 0) {
+        a->after_ns = rl_loop_turn_ns(a->loop);
+        return;
+    }
+    rl_loop_add_turn(a->loop, &a->turn);
+    rl_loop_wake_turn(a->loop);
+    rl_timer_start(a->loop, timer, 20);
+}
+
+static void the_time_of_a_turn_is_not_from_before_its_wait(void **state) {
+    (void)state;
+    asking a = {.loop = new_loop(), .turn.run = ask_in_turn};
+    rl_timer_init(&a.timer, ask_later);
+    rl_timer_start(a.loop, &a.timer, 0);
+    rl_loop_run(a.loop);
+    assert_true(a.after_ns >= a.before_ns + 15000000);
+    rl_loop_remove_turn(a.loop, &a.turn);
+    rl_loop_free(a.loop);
+}
+
 static void stopping_ends_the_run_and_not_the_loop(void **state) {
     (void)state;
     rl_loop *loop = new_loop();
@@ -352,6 +388,7 @@ int main(void) {
         cmocka_unit_test(a_hook_may_remove_itself_and_its_neighbours),
         cmocka_unit_test(work_queued_by_a_timer_is_seen_before_the_loop_waits),
         cmocka_unit_test(a_turn_does_not_wait_once_something_has_happened),
+        cmocka_unit_test(the_time_of_a_turn_is_not_from_before_its_wait),
         cmocka_unit_test(stopping_ends_the_run_and_not_the_loop),
         cmocka_unit_test(posts_of_other_threads_arrive_in_each_senders_order),
         cmocka_unit_test(a_post_may_post_again),
