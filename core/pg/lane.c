@@ -180,14 +180,9 @@ static bool on_turn(rl_turn *turn) {
     if (lane->is_refused)
         rl_wires_tell_demoted(lane);
     serve_waiting(lane);
-    bool has_sent = false;
-    for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next) {
-        rl_backend *backend = RL_CONTAINER(at, rl_wire, link)->backend;
-        rl_backend_sync(backend);
-        has_sent = has_sent || rl_backend_load(backend) > 0;
-    }
-    if (has_sent)
-        lane->asleep_ns = rl_clock_ns(); /* which only an answer that is to come will be measured by */
+    for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next)
+        rl_backend_sync(RL_CONTAINER(at, rl_wire, link)->backend);
+    lane->asleep_ns = rl_clock_ns();
     return false;
 }
 

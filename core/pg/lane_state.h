@@ -30,7 +30,7 @@ struct rl_lane {
     uint32_t wire_count, connecting, waiting_count;
     rl_timer backoff, watch;
     rl_turn turn;
-    uint64_t awake_ns, asleep_ns; /* when the last turn began; when the last ended that left queries in flight */
+    uint64_t awake_ns, asleep_ns; /* when the last turn began and ended */
     uint32_t failures;            /* dials in a row */
     rl_jitter jitter;
     rl_lane_stats stats;
