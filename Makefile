@@ -22,8 +22,7 @@
 # valgrind              counts the instructions of a request, for `make gate`
 # clang libclang-rt-14-dev   libFuzzer
 # pgbouncer             the pooler that many databases stand behind, for its specs
-# curl          asks for the profile of the build (apps/bench/train), and the three lines that `make run` prints
-# ca-certificates  for curl
+# curl ca-certificates  ask while the build is trained (apps/bench/train), and the three lines that `make run` prints
 BUILD_PACKAGES := gcc make pkg-config libluajit2-5.1-dev libuv1-dev node-llhttp libpq-dev libcjson-dev libedit-dev curl
 RUN_PACKAGES := postgresql-15 tzdata iso-codes ca-certificates
 TEST_PACKAGES := lua-busted lua-check lua-socket lua-filesystem libcmocka-dev chromium chromium-driver wrk clang \
@@ -126,8 +125,8 @@ $(PROFILE)/done: | luajit
 	@echo "PROFILE"
 	@mkdir -p $(@D)
 	@$(MAKE) --no-print-directory O=$(PROFILE) build >$(PROFILE)/log \
-		CFLAGS="-O3 -fprofile-generate -fprofile-update=prefer-atomic -DRL_TRAINING"
-	@sh apps/bench/train $(PROFILE)/rille $(PROFILE)/pg || echo "rille is built without a profile: a request costs up to a tenth more"
+		CFLAGS="-O3 -fprofile-generate -fprofile-update=prefer-atomic -DRL_TRAINING" || { tail -n 3 $(PROFILE)/log; exit 1; }
+	@flock $(PROFILE)/lock sh apps/bench/train $(PROFILE) || echo "rille is built without a profile"
 	@touch $@
 endif
 
