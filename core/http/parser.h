@@ -63,7 +63,7 @@ typedef struct rl_parser {
     } part;
     rl_buf gathered;     /* the head so far, when it came in pieces */
     llhttp_t after_line; /* how llhttp begins a message */
-    rl_host_seen host;   /* of the messages so far */
+    rl_host_seen host;   /* of whatever it has parsed, for whomever */
     const rl_parser_limits *limits;
     const rl_parser_events *events;
     void *owner;

@@ -44,7 +44,8 @@ uint64_t rl_clock_coarse_ns(void);
 uint64_t rl_loop_turn_ns(rl_loop *loop);
 
 /* A thing to run once in every turn, after the poll. `run` returns true when
- * it has more to do at once: then the loop does not wait in its next poll. */
+ * it has more to do at once: then the loop does not wait in its next poll.
+ * It may remove any of them, itself too; one that it adds may run in the same turn. */
 typedef struct rl_turn rl_turn;
 struct rl_turn {
     rl_list link;

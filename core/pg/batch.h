@@ -24,7 +24,7 @@ struct rl_errand;
 
 typedef struct rl_batch_item {
     rl_batch *batch;
-    rl_lesson *lesson; /* held from the start to the end by the first of those with one text; else NULL */
+    rl_lesson *lesson; /* held from the start to the end by the first of those in a row with one text; else NULL */
     rl_query query;
 } rl_batch_item;
 

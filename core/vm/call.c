@@ -14,7 +14,7 @@ static bool start_follow(rl_call *call, rl_follow step, lua_State *co, const cha
 static rl_call *acquire(rl_app *app) {
     rl_call **free_calls = rl_app_free_calls(app), *call = *free_calls;
     if (call != NULL) {
-        *free_calls = call->next;
+        *free_calls = call->next_free;
         return call; /* nobody waits for its signals: its end has told all who did */
     }
     call = rl_mem_alloc(sizeof *call);
@@ -27,13 +27,13 @@ static rl_call *acquire(rl_app *app) {
 
 static void give_back(rl_app *app, rl_call *call) {
     rl_call **free_calls = rl_app_free_calls(app);
-    call->next = *free_calls;
+    call->next_free = *free_calls;
     *free_calls = call;
 }
 
 void rl_call_free_all(rl_call *free_calls) {
     for (rl_call *call = free_calls, *next; call != NULL; call = next) {
-        next = call->next;
+        next = call->next_free;
         rl_mem_free(call);
     }
 }

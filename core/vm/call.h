@@ -17,7 +17,7 @@ typedef enum rl_follow { RL_FOLLOW_FAULT, RL_FOLLOW_STREAM, RL_FOLLOW_AFTER } rl
 typedef struct rl_call {
     rl_task task;   /* runs the route's function, or the app's for a request without one */
     rl_task follow; /* runs what follows it */
-    rl_call *next;  /* while it is one of the app's free calls */
+    rl_call *next_free; /* while it is not in use */
     rl_app *app;
     rl_request *request;
     rl_signal body_news; /* the body is done, or failed */
