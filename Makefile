@@ -157,7 +157,7 @@ $(O)/embedded.o: $(O)/embedded.c
 
 $(O)/rille: $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a core/vm/exports.txt
 	@echo "LD $@"
-	@$(CC) $(FLAGS) $(TRAINED) $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a -o $@ $(EXPORTS) $(LIBS)
+	@$(CC) $(FLAGS) $(O)/core/cli/main.o $(O)/embedded.o $(O)/librille.a -o $@ $(EXPORTS) $(LIBS)
 	@! readelf -d $@ | grep -q 'NEEDED.*luajit' || { echo "$@ links a shared LuaJIT: it must be static"; rm $@; exit 1; }
 	@! readelf -d $@ | grep -q 'NEEDED.*libpq' || { echo "$@ links libpq: core/pg/libpq.c must load it"; rm $@; exit 1; }
 
