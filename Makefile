@@ -209,6 +209,7 @@ annotations:
 	@lua lua/annotations.lua build/annotations/rille.lua
 	@echo "build/annotations/rille.lua"
 
+$(O)/spec/bench/pace: spec/bench/hiccup.h spec/bench/clock.h
 $(O)/spec/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
 	@echo "CC $<"
@@ -228,7 +229,7 @@ bench-plot:
 	$(call install,gnuplot-nox)
 	@sh spec/bench/plot $(RUNS)
 
-# QUICK=1: without the last decade
+# QUICK=1: most curves without their last decade
 bench-scale: deps
 	$(call install,gnuplot-nox)
 	@$(MAKE) --no-print-directory build $(addprefix $(O)/spec/bench/,crowd pace)

@@ -1,8 +1,10 @@
 /* pace -- requests at a fixed rate, whatever the server does: open load.
  *
- *     pace PORT RATE SECONDS CONNECTIONS PATH EVERY OTHER_PATH
+ *     pace PORT RATE SECONDS CONNECTIONS PATH EVERY OTHER_PATH [watched]
  *
- *       tick      |         |         |         |       every 200 us: what is due is sent, on
+ *     Every connection is asked once before. Then
+ *
+ *       tick      |         |         |         |       every 50 us: what is due is sent, on
  *       due       ||||      ||||      ||||      ||||    connections that are idle; RATE a second,
  *       answered    || ||     |  |       || ||          each EVERYth to OTHER_PATH
  *       read      |         |         |         |       and what has come is read
@@ -10,9 +12,14 @@
  * wrk asks again when it was answered: a server that stalls is asked less, and its
  * stall is one slow answer. Here a request's time runs from when it was due, so
  * that it counts also what it waited for a connection, or for this very program:
- * how late that alone was is printed beside it. A program that woke up for each
- * answer would want a processor of its own, and take it from the server; so times
- * are too long by up to a tick. */
+ * how late it was sent is printed beside it. A program that woke up for each answer
+ * would want a processor of its own, and take it from the server; so times are too
+ * long by up to a tick.
+ *
+ * "watched": what was due when the machine stood still (hiccup.h) is asked like the
+ * rest, and left out of the times, whatever was answered. How much that is stands there, too. */
+#include "hiccup.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,14 +32,12 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     MAX_CONNECTIONS = 1024,
     ANSWER_CAP = 16384,
-    NS_PER_S = 1000000000,
-    TICK_NS = 200 * 1000,
+    TICK_NS = 50 * 1000,
     PATIENCE_S = 10 /* for what is not answered when the last was due */
 };
 
@@ -44,8 +49,9 @@ typedef struct conn {
     char answer[ANSWER_CAP];
 } conn;
 
+/* What requests took, and at which tick from the start each was due. */
 typedef struct times {
-    uint32_t *us;
+    uint32_t *us, *tick;
     size_t count;
 } times;
 
@@ -65,29 +71,15 @@ static void die(const char *what) {
     exit(1);
 }
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+static bool make_times(times *these, size_t count) {
+    these->us = calloc(count, sizeof *these->us);
+    these->tick = calloc(count, sizeof *these->tick);
+    return these->us != NULL && these->tick != NULL;
 }
 
-static void note(times *these, uint64_t ns) {
-    these->us[these->count++] = (uint32_t)(ns / 1000);
-}
-
-static void open_conn(load *at, conn *one, uint16_t port) {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int yes = 1;
-    one->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (one->fd < 0 || connect(one->fd, (struct sockaddr *)&to, sizeof to) != 0)
-        die("connect");
-    setsockopt(one->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    fcntl(one->fd, F_SETFL, O_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = one};
-    if (epoll_ctl(at->epoll, EPOLL_CTL_ADD, one->fd, &event) != 0)
-        die("epoll_ctl");
-    at->idle[at->idle_count++] = one;
+static void note(const load *at, times *these, const conn *one, uint64_t now) {
+    these->tick[these->count] = (uint32_t)((one->due_ns - at->start_ns) / TICK_NS);
+    these->us[these->count++] = (uint32_t)((now - one->due_ns) / 1000);
 }
 
 /* At a tick. */
@@ -98,7 +90,7 @@ static uint64_t due_ns(const load *at, uint64_t number) {
 
 /* What is due and finds a connection; a late one finds the next that is answered. */
 static void send_due(load *at) {
-    uint64_t now = now_ns();
+    uint64_t now = clock_now_ns();
     while (at->sent < at->wanted && at->idle_count > 0 && due_ns(at, at->sent) <= now) {
         conn *one = at->idle[--at->idle_count];
         one->due_ns = due_ns(at, at->sent);
@@ -107,7 +99,7 @@ static void send_due(load *at) {
         at->sent++;
         if (send(one->fd, at->request[one->is_other], at->request_len[one->is_other], MSG_NOSIGNAL) < 0)
             die("send");
-        note(&at->late, now - one->due_ns);
+        note(at, &at->late, one, now);
     }
 }
 
@@ -121,24 +113,54 @@ static bool is_whole(const conn *one) {
            one->len >= (size_t)(end + 4 - one->answer) + strtoul(length + 15, NULL, 10);
 }
 
-static void receive(load *at, conn *one) {
+static void read_some(conn *one) {
     ssize_t got = recv(one->fd, one->answer + one->len, sizeof one->answer - one->len, 0);
-    if (got <= 0)
-        die("the server closed a connection");
+    if (got < 0)
+        die("recv");
+    if (got == 0) {
+        bool is_full = one->len == sizeof one->answer;
+        fprintf(stderr, "%s\n", is_full ? "an answer is too long" : "the server closed a connection");
+        exit(1);
+    }
     one->len += (size_t)got;
+}
+
+/* Open, and answered once: hundreds that a server accepts are milliseconds in which it does nothing else. */
+static void open_conn(load *at, conn *one, uint16_t port) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int yes = 1;
+    one->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (one->fd < 0 || connect(one->fd, (struct sockaddr *)&to, sizeof to) != 0)
+        die("connect");
+    setsockopt(one->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    struct timeval patience = {.tv_sec = PATIENCE_S};
+    setsockopt(one->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (send(one->fd, at->request[0], at->request_len[0], MSG_NOSIGNAL) < 0)
+        die("send");
+    do
+        read_some(one);
+    while (!is_whole(one));
+    fcntl(one->fd, F_SETFL, O_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = one};
+    if (epoll_ctl(at->epoll, EPOLL_CTL_ADD, one->fd, &event) != 0)
+        die("epoll_ctl");
+    at->idle[at->idle_count++] = one;
+}
+
+static void receive(load *at, conn *one) {
+    read_some(one);
     if (!is_whole(one))
         return;
-    note(&at->took[one->is_other], now_ns() - one->due_ns);
+    note(at, &at->took[one->is_other], one, clock_now_ns());
     at->answered++;
     at->failed += memcmp(one->answer, "HTTP/1.1 200", 12) != 0;
     at->idle[at->idle_count++] = one;
 }
 
 static void await_tick(const load *at) {
-    uint64_t next = now_ns() + TICK_NS;
-    next -= (next - at->start_ns) % TICK_NS;
-    struct timespec until = {.tv_sec = (time_t)(next / NS_PER_S), .tv_nsec = (long)(next % NS_PER_S)};
-    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    uint64_t next = clock_now_ns() + TICK_NS;
+    clock_sleep_until(next - (next - at->start_ns) % TICK_NS);
 }
 
 static void receive_all(load *at) {
@@ -150,12 +172,36 @@ static void receive_all(load *at) {
         receive(at, events[i].data.ptr);
 }
 
+/* Leave out the times of what was due at spoiled ticks. How many those are. */
+static size_t leave_out(times *these, const bool *spoiled) {
+    size_t kept = 0, all = these->count;
+    for (size_t i = 0; i < all; i++) {
+        if (!spoiled[these->tick[i]])
+            these->us[kept++] = these->us[i];
+    }
+    these->count = kept;
+    return all - kept;
+}
+
+static void leave_out_hiccups(load *at) {
+    size_t ticks = (size_t)((due_ns(at, at->wanted) - at->start_ns) / TICK_NS) + 1;
+    bool *spoiled = calloc(ticks, sizeof *spoiled);
+    if (spoiled == NULL)
+        die("calloc");
+    uint64_t still_ns = hiccup_stop_and_mark(spoiled, ticks, at->start_ns, TICK_NS);
+    size_t left_out = leave_out(&at->took[0], spoiled) + leave_out(&at->took[1], spoiled);
+    leave_out(&at->late, spoiled);
+    free(spoiled);
+    printf("left out     %8zu  %.1f %% of all, as cores stood still for %.1f ms\n", left_out,
+           100.0 * (double)left_out / (double)at->wanted, (double)still_ns / 1e6);
+}
+
 static int compare(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return x < y ? -1 : x > y;
 }
 
-static void print(const char *name, times *these) {
+static void print_times(const char *name, times *these) {
     if (these->count == 0)
         return;
     qsort(these->us, these->count, sizeof *these->us, compare);
@@ -170,17 +216,25 @@ static void prepare(load *at, char **argv) {
     for (int i = 0; i < 2; i++) {
         int len = snprintf(at->request[i], sizeof at->request[i], "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
         at->request_len[i] = (size_t)len;
-        at->took[i].us = calloc(at->wanted, sizeof(uint32_t));
+        if (!make_times(&at->took[i], at->wanted))
+            die("prepare");
     }
-    at->late.us = calloc(at->wanted, sizeof(uint32_t));
     at->epoll = epoll_create1(0);
-    if (at->took[0].us == NULL || at->took[1].us == NULL || at->late.us == NULL || at->epoll < 0)
+    if (!make_times(&at->late, at->wanted) || at->epoll < 0)
         die("prepare");
 }
 
+static double cpu_seconds(void) {
+    struct rusage used;
+    getrusage(RUSAGE_THREAD, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
 int main(int argc, char **argv) {
-    if (argc != 8) {
-        fprintf(stderr, "usage: pace PORT RATE SECONDS CONNECTIONS PATH EVERY OTHER_PATH\n");
+    bool is_watched = argc == 9 && strcmp(argv[8], "watched") == 0;
+    if (argc != 8 && !is_watched) {
+        fprintf(stderr, "usage: pace PORT RATE SECONDS CONNECTIONS PATH EVERY OTHER_PATH [watched]\n");
         return 2;
     }
     static load at;
@@ -190,28 +244,31 @@ int main(int argc, char **argv) {
     size_t count = strtoul(argv[4], NULL, 10);
     if (at.rate == 0 || at.every == 0 || count == 0 || count > MAX_CONNECTIONS)
         return 2;
-    prctl(PR_SET_TIMERSLACK, 1000UL); /* 1 us: the default of 50 is a quarter of a tick */
+    prctl(PR_SET_TIMERSLACK, 1000UL); /* 1 us: the default of 50 is a whole tick */
     prepare(&at, argv);
     conn *conns = calloc(count, sizeof *conns);
     if (conns == NULL)
         die("calloc");
     for (size_t i = 0; i < count; i++)
         open_conn(&at, &conns[i], (uint16_t)strtoul(argv[1], NULL, 10));
-    at.start_ns = now_ns();
+    int error = is_watched ? hiccup_start() : 0;
+    double cpu = -cpu_seconds();
+    at.start_ns = clock_now_ns();
     uint64_t end_ns = due_ns(&at, at.wanted) + (uint64_t)PATIENCE_S * NS_PER_S;
-    while (at.answered < at.wanted && now_ns() < end_ns) {
+    while (at.answered < at.wanted && clock_now_ns() < end_ns) {
         receive_all(&at);
         send_due(&at);
         await_tick(&at);
     }
-    double seconds = (double)(now_ns() - at.start_ns) / NS_PER_S;
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-                 (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-    print(argv[5], &at.took[0]);
-    print(argv[7], &at.took[1]);
-    print("sent late by", &at.late);
+    double seconds = (double)(clock_now_ns() - at.start_ns) / NS_PER_S;
+    cpu += cpu_seconds();
+    if (error != 0)
+        fprintf(stderr, "nothing is left out, as nobody can watch the cores: %s\n", strerror(error));
+    else if (is_watched)
+        leave_out_hiccups(&at);
+    print_times(argv[5], &at.took[0]);
+    print_times(argv[7], &at.took[1]);
+    print_times("sent late by", &at.late);
     printf("%.0f answers/s of %lu asked, %lu not 200, %lu never; this program: %.2f us CPU a request\n",
            (double)at.answered / seconds, (unsigned long)at.rate, (unsigned long)at.failed,
            (unsigned long)(at.wanted - at.answered), cpu * 1e6 / (double)at.wanted);

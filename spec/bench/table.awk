@@ -11,16 +11,23 @@ function median(list, count,    i, j, keep) {
 
 function median_of(column, server,    i, few, count) {
     for (i = 1; i <= rows; i++)
-        if (who[i] == server)
+        if (who[i] == server && cell[i, column] != "")
             few[++count] = cell[i, column]
-    return median(few, count)
+    return count == 0 ? 0 : median(few, count)
+}
+
+function least_of(column, server,    i, least) {
+    for (i = 1; i <= rows; i++)
+        if (who[i] == server && cell[i, column] != "" && (least == "" || cell[i, column] < least))
+            least = cell[i, column]
+    return least
 }
 
 !/^#/ && ($2 == only || $2 == only "-fsync") {
     name = $2 == only ? $3 : $3 " (fsync)"
     who[++rows] = name
-    for (i = 4; i <= 11; i++)
-        cell[rows, i] = $i + 0
+    for (i = 4; i <= 12; i++)
+        cell[rows, i] = $i == "" ? "" : $i + 0
     if (!(name in seen))
         order[++servers] = name
     seen[name] = 1
@@ -33,8 +40,9 @@ END {
         printf "%-14s %-15s %8.2f us CPU  %8.0f/s  p50 %7.2f  p99 %7.2f  p99.9 %7.2f ms  %6.1f MB", i == 1 ? only : "",
             order[i], cpu[order[i]], median_of(5, order[i]), median_of(6, order[i]) / 1000, median_of(7, order[i]) / 1000,
             median_of(8, order[i]) / 1000, median_of(9, order[i]) / 1024
-        if ((late = median_of(11, order[i])) > 0)
-            printf "   sent late by %.2f", late / 1000
+        if (only ~ /-(half|same)$/)
+            printf "   least p99 %.2f   sent late by %.2f, %.0f %% left out", least_of(7, order[i]) / 1000,
+                median_of(11, order[i]) / 1000, median_of(12, order[i])
         if (order[i] != "rille" && ("rille" in cpu))
             printf "   rille is %.2f of it", cpu["rille"] / cpu[order[i]]
         print ""
