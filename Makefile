@@ -209,8 +209,7 @@ annotations:
 	@lua lua/annotations.lua build/annotations/rille.lua
 	@echo "build/annotations/rille.lua"
 
-$(O)/spec/bench/pace: spec/bench/hiccup.h spec/bench/clock.h
-$(O)/spec/bench/%: spec/bench/%.c
+$(O)/spec/bench/%: spec/bench/%.c $(wildcard spec/bench/*.h)
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(CC) $(FLAGS) $< -o $@

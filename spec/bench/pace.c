@@ -263,7 +263,7 @@ int main(int argc, char **argv) {
     double seconds = (double)(clock_now_ns() - at.start_ns) / NS_PER_S;
     cpu += cpu_seconds();
     if (error != 0)
-        fprintf(stderr, "nothing is left out, as nobody can watch the cores: %s\n", strerror(error));
+        printf("nothing is left out, as nobody can watch the cores: %s\n", strerror(error));
     else if (is_watched)
         leave_out_hiccups(&at);
     print_times(argv[5], &at.took[0]);

@@ -1,21 +1,15 @@
 /* pingpong -- two threads that wake each other through eventfds: what a message between workers
  * cannot cost less than on this machine. Prints half of a round trip. */
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
+
+#include "clock.h"
 
 enum { ROUNDS = 20000 };
 
 static int there, back;
-
-static double now_us(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
 
 static void *echo(void *arg) {
     eventfd_t count;
@@ -39,10 +33,10 @@ int main(void) {
     back = eventfd(0, 0);
     pthread_create(&thread, NULL, echo, NULL);
     for (int i = 0; i < ROUNDS; i++) {
-        double began = now_us();
+        uint64_t began_ns = clock_now_ns();
         eventfd_write(there, 1);
         eventfd_read(back, &count);
-        times[i] = (now_us() - began) / 2;
+        times[i] = (double)(clock_now_ns() - began_ns) / 1e3 / 2;
     }
     pthread_join(thread, NULL);
     qsort(times, ROUNDS, sizeof *times, by_size);

@@ -13,7 +13,7 @@ function median_of(column, server,    i, few, count) {
     for (i = 1; i <= rows; i++)
         if (who[i] == server && cell[i, column] != "")
             few[++count] = cell[i, column]
-    return count == 0 ? 0 : median(few, count)
+    return count == 0 ? "" : median(few, count)
 }
 
 function least_of(column, server,    i, least) {
@@ -41,8 +41,8 @@ END {
             order[i], cpu[order[i]], median_of(5, order[i]), median_of(6, order[i]) / 1000, median_of(7, order[i]) / 1000,
             median_of(8, order[i]) / 1000, median_of(9, order[i]) / 1024
         if (only ~ /-(half|same)$/)
-            printf "   least p99 %.2f   sent late by %.2f, %.0f %% left out", least_of(7, order[i]) / 1000,
-                median_of(11, order[i]) / 1000, median_of(12, order[i])
+            printf "   least p99 %.2f   sent late by %.2f, %s", least_of(7, order[i]) / 1000, median_of(11, order[i]) / 1000,
+                (share = median_of(12, order[i])) == "" ? "not watched" : sprintf("%.0f %% left out", share)
         if (order[i] != "rille" && ("rille" in cpu))
             printf "   rille is %.2f of it", cpu["rille"] / cpu[order[i]]
         print ""
