@@ -16,7 +16,8 @@ static void add_step(rl_query *query, uint8_t step) {
 
 bool rl_step_send_sync(rl_backend *backend, rl_query *query) {
     add_step(query, RL_STEP_SYNC);
-    backend->sync_due = false;
+    backend->unsynced = 0;
+    backend->syncs++;
     return PQpipelineSync(backend->pg) == 1;
 }
 
@@ -24,7 +25,7 @@ bool rl_step_send_sync(rl_backend *backend, rl_query *query) {
  * make the query fail, nor others. Not in a failed transaction, where nothing is heard. */
 static bool send_closes(rl_backend *backend, rl_query *query) {
     for (int i = 0; i < CLOSES_A_RUN; i++) {
-        if (rl_list_is_empty(&backend->evicted) || backend->sync_due ||
+        if (rl_list_is_empty(&backend->evicted) || backend->unsynced > 0 ||
             PQtransactionStatus(backend->pg) == PQTRANS_INERROR)
             return true;
         rl_statement *old = RL_CONTAINER(rl_list_pop_front(&backend->evicted), rl_statement, link);
@@ -225,10 +226,10 @@ static rl_err hold_statement(rl_backend *backend, rl_query *query) {
     return RL_OK;
 }
 
-/* A Sync at once, or one with the reads that follow in this turn. */
+/* A Sync at once, or one with the reads that follow. */
 static void end_in_sync(rl_backend *backend, rl_query *query, bool is_whole) {
     if (query->shares && is_whole)
-        backend->sync_due = true;
+        backend->unsynced++;
     else if (!rl_step_send_sync(backend, query))
         backend->broken = true;
 }
