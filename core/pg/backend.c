@@ -2,19 +2,15 @@
 
 #include <assert.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "loop/clock.h"
 #include "pg/backend_state.h"
 #include "pg/copy.h"
-#include "pg/identity.h"
 #include "pg/intake.h"
 #include "pg/sql.h"
 
-enum {
-    RECANCEL_LEAST_MS = 20, /* then doubling: a server that works has begun the statement by then */
-    ENOUGH_AHEAD = 2,       /* Syncs: the server works on one and finds the next at once */
-    MOST_UNSYNCED = 64      /* reads: their answers are about what the server gathers (8 KB) before it sends */
-};
+enum { RECANCEL_LEAST_MS = 20 /* then doubling: a server that works has begun the statement by then */ };
 
 static void on_ready(void *owner, int ready);
 static void on_timer(rl_timer *timer);
@@ -25,6 +21,28 @@ static void ignore_notice(void *owner, const PGresult *notice) {
     (void)notice;
 }
 
+static uint64_t add_text(uint64_t sum, const char *text) {
+    return text == NULL ? sum : rl_hash_bytes(sum, text, strlen(text));
+}
+
+/* Those of the settings that the server reports which a statement can change. A
+ * changed search_path is not told of before PostgreSQL 18. */
+static uint64_t sum_session(const PGconn *pg) {
+    static const char *const names[] = {"TimeZone",      "DateStyle",        "client_encoding",
+                                        "IntervalStyle", "application_name", "standard_conforming_strings",
+                                        "search_path",   "session_authorization"};
+    uint64_t sum = RL_HASH_BEGIN;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        sum = add_text(sum, PQparameterStatus(pg, names[i]));
+    return sum;
+}
+
+/* A name may lead elsewhere by now: the address counts, where there is one. */
+static uint64_t sum_address(const PGconn *pg) {
+    const char *address = PQhostaddr(pg);
+    return add_text(add_text(RL_HASH_BEGIN, *address == '\0' ? PQhost(pg) : address), PQport(pg)) | 1;
+}
+
 rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options *options,
                             const rl_backend_events *events, void *owner, rl_backend **out) {
     rl_err err = RL_ENOMEM;
@@ -33,7 +51,7 @@ rl_err rl_backend_open_take(rl_loop *loop, PGconn *pg, const rl_backend_options 
         goto fail;
     *backend = (rl_backend){
         .pg = pg, .loop = loop, .events = events, .owner = owner, .options = *options, .was_quiet = true,
-        .session = rl_identity_of_session(pg), .host = rl_identity_of_server(pg)};
+        .session = sum_session(pg), .host = sum_address(pg)};
     rl_list_init(&backend->in_flight);
     rl_list_init(&backend->answered);
     rl_list_init(&backend->evicted);
@@ -126,7 +144,7 @@ bool rl_backend_is_dirty(const rl_backend *backend) {
 }
 
 bool rl_backend_is_altered(const rl_backend *backend) {
-    return PQtransactionStatus(backend->pg) != PQTRANS_IDLE || rl_identity_of_session(backend->pg) != backend->session;
+    return PQtransactionStatus(backend->pg) != PQTRANS_IDLE || sum_session(backend->pg) != backend->session;
 }
 
 const char *rl_backend_last_sql(const rl_backend *backend) {
@@ -285,7 +303,7 @@ rl_err rl_backend_run(rl_backend *backend, rl_query *query) {
         return unsuited;
     rl_dispatch_queue(backend, query);
     rl_err err = rl_dispatch_send(backend, query);
-    if (err == RL_OK && backend->unsynced == 0)
+    if (err == RL_OK && !backend->sync_due)
         flush(backend);
     if (err == RL_OK || backend->broken)
         set_quiet(backend, false);
@@ -308,16 +326,12 @@ rl_err rl_backend_run(rl_backend *backend, rl_query *query) {
 
 /* A write that fails is told by the poll, as it is after rl_backend_run. */
 void rl_backend_sync(rl_backend *backend) {
-    if (backend->unsynced == 0 || backend->lost || backend->broken)
+    if (!backend->sync_due || backend->lost || backend->broken)
         return;
     rl_dispatch_sync(backend);
-    rl_backend_flush(backend);
-}
-
-void rl_backend_sync_lazily(rl_backend *backend) {
-    bool is_behind = backend->syncs >= ENOUGH_AHEAD;
-    if (!is_behind || backend->unsynced >= MOST_UNSYNCED)
-        rl_backend_sync(backend);
+    flush(backend);
+    if (backend->broken)
+        rl_timer_start(backend->loop, &backend->timer, 0);
 }
 
 /* At most until the grace is over. */

@@ -11,12 +11,8 @@
  * Reads that say so (query->shares) have one Sync together, and leave in one
  * write:  execute  execute  execute  Sync.  They are one transaction to the server
  * then: when one of them fails, the others are run again by themselves, so that
- * nobody hears of a neighbour's failure. What comes while the server is behind may
- * wait and leave together, as in Nagle's algorithm (RFC 896): rl_backend_sync_lazily.
- * The Sync of a statement that shares none ends the reads before it as well.
- *
- * Scripts (several statements in one text, for migrations only) leave the mode for
- * their run.
+ * nobody hears of a neighbour's failure. Scripts (several statements in one text,
+ * for migrations only) leave the mode for their run.
  *
  * An answer larger than max_result fails its query with 54000, and ends the
  * connection: the rest of it would come all the same.
@@ -90,10 +86,8 @@ bool rl_backend_is_busy_telling(const rl_backend *backend);
 uint32_t rl_backend_load(const rl_backend *backend);
 /* Since when, by rl_loop_turn_ns, the query that is answered next has been so; 0 when none is in flight. */
 uint64_t rl_backend_head_since_ns(const rl_backend *backend);
-/* Send the Sync of the reads that were run since the last one. */
+/* Send the Sync of the reads that were run since the last one: once a turn. */
 void rl_backend_sync(rl_backend *backend);
-/* The same, unless the server has enough before it: then more may gather. To be called in every turn. */
-void rl_backend_sync_lazily(rl_backend *backend);
 rl_tx_state rl_backend_tx_state(const rl_backend *backend);
 /* Whether a statement may have left something in the session. */
 bool rl_backend_is_dirty(const rl_backend *backend);

@@ -32,12 +32,11 @@ struct rl_backend {
     uint64_t host;    /* a sum of its server's address */
     uint64_t session; /* a sum of what the server reported of the session when it began */
     uint64_t runs;    /* statements, since they were last taken */
-    uint32_t syncs;   /* sent, and not answered yet */
-    uint32_t unsynced; /* reads sent whose Sync was not */
     bool is_demoted;
     bool cancelling;  /* since the cancel began and until quiet */
     bool broken;      /* libpq refused to send: soon lost */
     bool lost, dirty;
+    bool sync_due;    /* reads were sent whose Sync was not */
     bool is_paused;   /* a COPY's rows wait to be read: the socket is not */
     bool has_unsent;  /* as of the last flush */
     bool telling;   /* inside the handler that calls `done` */

@@ -319,7 +319,6 @@ bool rl_dispatch_receive(rl_backend *backend) {
         silent = false;
         if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
             PQclear(result);
-            backend->syncs--;
             query->heard = false;
             finish_sync(backend, query);
         } else {

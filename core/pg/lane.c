@@ -181,7 +181,7 @@ static bool on_turn(rl_turn *turn) {
         rl_wires_tell_demoted(lane);
     serve_waiting(lane);
     for (rl_list *at = lane->wires.next; at != &lane->wires; at = at->next)
-        rl_backend_sync_lazily(RL_CONTAINER(at, rl_wire, link)->backend);
+        rl_backend_sync(RL_CONTAINER(at, rl_wire, link)->backend);
     lane->asleep_ns = rl_clock_ns();
     return false;
 }

@@ -19,8 +19,8 @@
  * nothing: it may run once more elsewhere. There is no cancelling here, since it
  * would hit whichever statement runs.
  *
- * Reads of one turn share a Sync and leave in one write, when the turn ends; on a wire
- * whose server is behind those of several turns do. A batch of quick reads takes one place on one wire. */
+ * Reads of one turn share a Sync and leave in one write, when the turn ends. A
+ * batch of quick reads takes one place on one wire. */
 #ifndef RL_PG_LANE_H
 #define RL_PG_LANE_H
 

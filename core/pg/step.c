@@ -16,8 +16,7 @@ static void add_step(rl_query *query, uint8_t step) {
 
 bool rl_step_send_sync(rl_backend *backend, rl_query *query) {
     add_step(query, RL_STEP_SYNC);
-    backend->unsynced = 0;
-    backend->syncs++;
+    backend->sync_due = false;
     return PQpipelineSync(backend->pg) == 1;
 }
 
@@ -25,7 +24,7 @@ bool rl_step_send_sync(rl_backend *backend, rl_query *query) {
  * make the query fail, nor others. Not in a failed transaction, where nothing is heard. */
 static bool send_closes(rl_backend *backend, rl_query *query) {
     for (int i = 0; i < CLOSES_A_RUN; i++) {
-        if (rl_list_is_empty(&backend->evicted) || backend->unsynced > 0 ||
+        if (rl_list_is_empty(&backend->evicted) || backend->sync_due ||
             PQtransactionStatus(backend->pg) == PQTRANS_INERROR)
             return true;
         rl_statement *old = RL_CONTAINER(rl_list_pop_front(&backend->evicted), rl_statement, link);
@@ -226,10 +225,10 @@ static rl_err hold_statement(rl_backend *backend, rl_query *query) {
     return RL_OK;
 }
 
-/* A Sync at once, or one with the reads that follow. */
+/* A Sync at once, or one with the reads that follow in this turn. */
 static void end_in_sync(rl_backend *backend, rl_query *query, bool is_whole) {
     if (query->shares && is_whole)
-        backend->unsynced++;
+        backend->sync_due = true;
     else if (!rl_step_send_sync(backend, query))
         backend->broken = true;
 }

@@ -262,57 +262,6 @@ static void runs_again_what_was_undone_by_one_under_its_sync(void **state) {
     close_bench(&b);
 }
 
-typedef struct reader {
-    bench b;
-    rl_backend *backend; /* somebody else's */
-} reader;
-
-static bool has_read(void *arg) {
-    reader *self = arg;
-    rl_backend_sync_lazily(self->backend);
-    return self->b.done;
-}
-
-/* A read of one turn. */
-static void start_reading(reader *self, bench *on, const char *sql) {
-    *self = (reader){.backend = on->backend};
-    rl_query_init(&self->b.query, on_done);
-    set(&self->b, sql);
-    self->b.query.shares = true;
-    assert_int_equal(rl_backend_run(on->backend, &self->b.query), RL_OK);
-    rl_backend_sync_lazily(on->backend);
-    rl_loop_turn(on->loop, false);
-}
-
-static void gathers_reads_of_several_turns_while_the_server_is_behind(void **state) {
-    (void)state;
-    static const char lock[] = "select pg_advisory_lock(7)", unlock[] = "select pg_advisory_unlock(7)";
-    static const char transaction[] = "select pg_current_xact_id()";
-    bench holder, b;
-    open_bench(&holder, 8);
-    open_bench(&b, 8);
-    run(&holder, lock);
-    set(&b, lock);
-    start(&b);
-    reader second, third, fourth, fifth;
-    start_reading(&second, &b, transaction); /* the server finds it when it comes back from the first */
-    start_reading(&third, &b, transaction);
-    start_reading(&fourth, &b, transaction);
-    run(&holder, unlock);
-    turn_until(b.loop, has_read, &fourth);
-    assert_string_not_equal(cell(&second.b, 0), cell(&third.b, 0));
-    assert_string_equal(cell(&third.b, 0), cell(&fourth.b, 0));
-    finish(&b);
-    start_reading(&fifth, &b, transaction);
-    turn_until_set(b.loop, &fifth.b.done); /* at once */
-    rl_query_clear(&second.b.query);
-    rl_query_clear(&third.b.query);
-    rl_query_clear(&fourth.b.query);
-    rl_query_clear(&fifth.b.query);
-    close_bench(&b);
-    close_bench(&holder);
-}
-
 static void prepares_anew_after_the_table_changed(void **state) {
     (void)state;
     bench b;
@@ -624,7 +573,6 @@ int main(void) {
         cmocka_unit_test(maps_the_servers_error),
         cmocka_unit_test(hears_of_a_deferred_constraint),
         cmocka_unit_test(runs_again_what_was_undone_by_one_under_its_sync),
-        cmocka_unit_test(gathers_reads_of_several_turns_while_the_server_is_behind),
         cmocka_unit_test(prepares_anew_after_the_table_changed),
         cmocka_unit_test(knows_transaction_and_traces),
         cmocka_unit_test(runs_a_script),
