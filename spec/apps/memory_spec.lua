@@ -81,8 +81,10 @@ describe("with little memory", function()
     for _ = 1, 5 do
       assert_let_in("/leap", 500) -- well or not: the one before may have left too little
     end
+    assert.is_truthy(server.wait_for(function() return running:log():find "fault in GET /leap " end, ANSWER_SECONDS))
     for error in running:log():gmatch("fault in GET /leap .-error=(%b\"\")") do
       assert.equal('"not enough memory"', error)
     end
+    assert_well()
   end)
 end)
