@@ -79,7 +79,8 @@ describe("with little memory", function()
 
   it("what is raised in machine code is a lack of memory as well", function()
     for _ = 1, 5 do
-      assert_let_in("/leap", 500) -- well or not: the one before may have left too little
+      assert_well()
+      assert_let_in("/leap", 500) -- well or not, it may have too little left to let one in
     end
     assert.is_truthy(server.wait_for(function() return running:log():find "fault in GET /leap " end, ANSWER_SECONDS))
     for error in running:log():gmatch("fault in GET /leap .-error=(%b\"\")") do

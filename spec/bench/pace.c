@@ -60,7 +60,7 @@ typedef struct load {
     uint64_t sent, answered, failed;
     char request[2][512];
     size_t request_len[2];
-    times took[2], late; /* of the usual and the other requests; of this program itself */
+    times took[2], late; /* of the usual and the other requests; until they were sent */
     conn *idle[MAX_CONNECTIONS];
     size_t idle_count;
     int epoll;
