@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+enum { PATIENCE_MS = 60000 };
+
 static _Atomic long refuse_in; /* the allocation that many from now fails; 0: none */
 static atomic_size_t live;
 static atomic_bool refused;
@@ -61,11 +63,11 @@ size_t mem_live(void) {
     return atomic_load(&live);
 }
 
-/* A thread that the body left behind may still have to give its memory back. */
-static void wait_for_threads(size_t before) {
+void mem_await(size_t count) {
     const struct timespec pause = {.tv_nsec = 1000 * 1000};
-    for (int tries = 0; mem_live() != before && tries < 60000; tries++)
+    for (int tries = 0; mem_live() != count && tries < PATIENCE_MS; tries++)
         nanosleep(&pause, NULL);
+    assert_int_equal(mem_live(), count);
 }
 
 void each_allocation_fails(void (*body)(void)) {
@@ -75,8 +77,7 @@ void each_allocation_fails(void (*body)(void)) {
         atomic_store(&refuse_in, n);
         body();
         atomic_store(&refuse_in, 0);
-        wait_for_threads(before);
-        assert_int_equal(mem_live(), before);
+        mem_await(before);
         if (!atomic_load(&refused))
             return;
     }

@@ -13,5 +13,7 @@
 void each_allocation_fails(void (*body)(void));
 /* Blocks that are allocated now. */
 size_t mem_live(void);
+/* Wait until there are `count`: a thread that was left behind gives its own back. Fails the test after a minute. */
+void mem_await(size_t count);
 
 #endif

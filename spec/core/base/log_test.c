@@ -184,8 +184,7 @@ static void closing_gives_up_on_a_reader_that_never_reads(void **state) {
     assert_in_range(took_ms, 900, 60000); /* a second, or what the machine makes of it; not for ever */
     /* The thread that is left frees the log once its write has come back. */
     close(ends[0]);
-    while (mem_live() != before)
-        sched_yield();
+    mem_await(before);
     close(ends[1]);
 }
 

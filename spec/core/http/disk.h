@@ -20,8 +20,9 @@ typedef struct disk_stop {
     sem_t *go_on;
 } disk_stop;
 
-/* A disk that stands still: all threads that would use it wait. In the test's
- * own storage, until its loop has ended. */
+/* A disk that stands still, once: all threads that would use it wait, and may be
+ * on their way out long after it goes on. In the test's own storage, until its
+ * loop has ended. */
 typedef struct disk {
     disk_stop stops[DISK_THREADS];
     sem_t go_on;

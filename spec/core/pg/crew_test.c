@@ -125,8 +125,8 @@ static void closes_around_a_stuck_thread(void **state) {
     rl_loop_free(loop);
     assert_false(atomic_load(&dropped));
     let_go(gate);
-    while (!atomic_load(&dropped) || mem_live() != before)
-        usleep(0); /* the thread frees the job, then the crew; nothing on a loop tells of it */
+    mem_await(before); /* the thread frees the job, then the crew; nothing on a loop tells of it */
+    assert_true(atomic_load(&dropped));
     close(gate);
     close(queued_gate);
     assert_false(done || queued_done);
