@@ -36,7 +36,7 @@ describe("what failed beside everything else", function()
 
   it("has failed when it fails there, too, and so has what only fails there", function()
     local again, sum = told_of(FIRST, 1, "not ok 1 - two (slow)\nnot ok 2 - three\n", 2)
-    assert.matches("^failed again: three %(b_spec.lua%), the whole of it: .-\nfailed again: two %(slow%) ", again)
+    assert.matches("^failed again: three %(b_spec.lua%)\nfailed again: two %(slow%) %(b_spec.lua%)\n%-%-%-%- %S+, which ends with ", again)
     assert.equal("1 2", sum)
   end)
 
@@ -60,9 +60,17 @@ describe("what failed beside everything else", function()
       { 1, "==7==ERROR: LeakSanitizer: detected memory leaks\n" }, { 1, "WARNING: ThreadSanitizer: data race\n" },
       { 1, "# the process of b_spec.lua was ended by signal 11\n" }, { 1, "# Test failed with exception: Segmentation fault(11)\n" } } do
       local again, sum = told_of(FIRST .. case[2], case[1], "ok 1 - two (slow)\nok 2 - three\n", 0)
-      assert.equal("", again)
+      assert.matches("^%-%-%-%- %S+/log, which ends with ok 3 %- three\nnot ok 2 %- two %(slow%)\n# why\n", again)
       assert.equal("2 1", sum)
     end
+  end)
+
+  it("does not run again where nothing runs it, and the end of what was told is told once more", function()
+    here:write("log", ("warning\n"):rep(20) .. "core/x.c:7: too long\nnot ok lint\n")
+    here:write("failed", here.dir .. "/log 1 \n")
+    here:write("tally", "0 1\n")
+    local again = shell.run(("again=$PWD/spec/again; cd %s && sh $again ."):format(shell.quoted(here.dir)))
+    assert.matches("^%-%-%-%- %S+/log, which ends with not ok lint\n" .. ("warning\n"):rep(6) .. "core/x.c:7: too long\nnot ok lint$", again)
   end)
 
   it("runs again when an assertion in C has failed, which leaves what the test held", function()
@@ -78,7 +86,7 @@ describe("what failed beside everything else", function()
     local first = {}
     for i = 1, 6 do first[i] = ("# file %d_spec.lua\nnot ok %d - fails\n"):format(i, i) end
     local again, sum = told_of(table.concat(first), 6, "ok 1 - fails\n", 0)
-    assert.equal("failures in more than 5 files and programs are not by chance: none of them runs again", again)
+    assert.matches("^failures in more than 5 files and programs are not by chance: none of them runs again\n%-%-%-%- ", again)
     assert.equal("0 6", sum)
     first[6] = ""
     again, sum = told_of(table.concat(first), 6, "ok 1 - fails\n", 0)

@@ -1,5 +1,6 @@
 #include "cli/control.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { PORT = 1 /* of a name: nothing listens on any port here */ };
+enum { PORT = 1 /* of a name: nothing listens on any port here */, PATIENCE_MS = 60000 };
 
 typedef struct question {
     pthread_t thread;
@@ -26,9 +27,10 @@ static void *ask(void *arg) {
 }
 
 static int accept_one(int fd) {
-    int peer = -1;
-    while (peer < 0) /* the other thread is on its way */
-        peer = rl_control_accept(fd);
+    struct pollfd knock = {.fd = fd, .events = POLLIN};
+    assert_int_equal(poll(&knock, 1, PATIENCE_MS), 1); /* the other thread is on its way */
+    int peer = rl_control_accept(fd);
+    assert_true(peer >= 0);
     return peer;
 }
 

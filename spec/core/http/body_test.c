@@ -303,7 +303,7 @@ int main(void) {
         cmocka_unit_test(it_is_full_while_the_budget_is_spent),
         cmocka_unit_test(what_lay_in_memory_goes_first),
         cmocka_unit_test(beyond_the_quota_of_files_it_is_507),
-        cmocka_unit_test(one_that_the_disk_does_not_take_fails),
+        cmocka_unit_test_teardown(one_that_the_disk_does_not_take_fails, disk_mend),
         cmocka_unit_test(one_that_is_cleared_hears_no_more_of_its_job),
         cmocka_unit_test(it_may_be_cleared_when_it_hears_of_its_job),
         cmocka_unit_test(any_allocation_may_fail),

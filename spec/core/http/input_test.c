@@ -350,15 +350,14 @@ static void a_spooled_body_reaches_its_handler_whole(void **state) {
 static void a_client_that_is_faster_than_the_disk_is_not_read(void **state) {
     (void)state;
     wire *w = wire_uploading("/echo");
-    disk d;
-    disk_stall(&d, w->loop);
+    disk_stall(w->loop);
     size_t sent = upload(w, UPLOAD);
     assert_false(w->is_reading);
     assert_in_range(w->budget.used, RL_BODY_AHEAD_MOST, RL_BODY_AHEAD_MOST + BLOCK);
     assert_in_range(sent, w->budget.used, w->budget.used + 2 * RL_CONN_HELD_MOST);
     turn(w);
     assert_false(w->is_reading);
-    disk_go_on(&d);
+    disk_go_on();
     while (!w->is_reading)
         rl_loop_turn(w->loop, true);
     for (; sent < UPLOAD; rl_loop_turn(w->loop, false))
@@ -375,14 +374,13 @@ static void a_slow_disk_does_not_end_an_upload(void **state) {
     w->limits.body_timeout_ms = 20;
     assert_true(wire_open(w));
     feed(w, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 720000\r\n\r\n");
-    disk d;
-    disk_stall(&d, w->loop);
+    disk_stall(w->loop);
     size_t sent = upload(w, UPLOAD);
     assert_in_range(sent, 1, UPLOAD - 1);
     pass(w, 100);
     assert_int_equal(w->seen[0].bodies, 0);
     assert_false(has(w, "408") || w->is_shut);
-    disk_go_on(&d);
+    disk_go_on();
     while (!w->is_reading)
         rl_loop_turn(w->loop, true);
     wire_free(w);
@@ -396,13 +394,12 @@ static void the_handler_waits_for_the_last_byte_to_be_written(void **state) {
         while (!w->is_reading || w->budget.used > 0)
             rl_loop_turn(w->loop, true);
     }
-    disk d;
-    disk_stall(&d, w->loop);
+    disk_stall(w->loop);
     assert_int_equal(upload(w, 1), 1);
     turn(w);
     assert_true(w->seen[0].request->body.has_ended);
     assert_int_equal(w->seen[0].bodies, 0);
-    disk_go_on(&d);
+    disk_go_on();
     await(w, "Content-Length: 720000");
     assert_int_equal(w->seen[0].bodies, 1);
     wire_free(w);
@@ -413,8 +410,7 @@ static void an_answer_does_not_wait_for_the_disk(void **state) {
     wire *w = wire_new();
     w->limits.max_body_memory = 2;
     assert_true(wire_open(w));
-    disk d;
-    disk_stall(&d, w->loop);
+    disk_stall(w->loop);
     feed(w, POST("/a", 10, "01234"));
     feed(w, "56789" GET("/now"));
     answer(w, 0, "enough");
@@ -422,7 +418,7 @@ static void an_answer_does_not_wait_for_the_disk(void **state) {
     assert_true(in_order(w, "enough", "/now"));
     assert_int_equal(rl_server_live(w->server), 0);
     assert_int_equal(w->budget.used, 0);
-    disk_go_on(&d);
+    disk_go_on();
     wire_free(w);
 }
 
@@ -430,14 +426,13 @@ static void a_client_that_leaves_takes_its_half_of_a_body_along(void **state) {
     (void)state;
     wire *w = wire_uploading("/a");
     w->ends_when_gone = true;
-    disk d;
-    disk_stall(&d, w->loop);
+    disk_stall(w->loop);
     (void)upload(w, UPLOAD);
     end_input(w, RL_ERESET);
     assert_int_equal(w->seen[0].bodies, 1);
     assert_true(w->seen[0].is_gone && w->seen[0].is_released);
     assert_int_equal(w->budget.used, 0);
-    disk_go_on(&d);
+    disk_go_on();
     wire_free(w);
 }
 
@@ -446,13 +441,12 @@ static void a_body_that_came_is_written_although_its_client_left(void **state) {
     wire *w = wire_new();
     w->limits.max_body_memory = 2;
     assert_true(wire_open(w));
-    disk d;
-    disk_stall(&d, w->loop);
+    disk_stall(w->loop);
     feed(w, POST("/a", 10, "0123456789"));
     end_input(w, RL_ERESET);
     const rl_body *body = &w->seen[0].request->body;
     assert_true(w->seen[0].is_gone && w->seen[0].bodies == 0 && body->failed == 0);
-    disk_go_on(&d);
+    disk_go_on();
     while (w->seen[0].bodies == 0)
         rl_loop_turn(w->loop, true);
     char *copy = whole(body);
@@ -592,14 +586,14 @@ int main(void) {
         cmocka_unit_test(a_body_that_finds_no_room_before_its_turn_fails_for_its_handler),
         cmocka_unit_test(no_byte_of_a_failed_body_becomes_a_request),
         cmocka_unit_test(a_spooled_body_reaches_its_handler_whole),
-        cmocka_unit_test(a_client_that_is_faster_than_the_disk_is_not_read),
-        cmocka_unit_test(a_slow_disk_does_not_end_an_upload),
-        cmocka_unit_test(the_handler_waits_for_the_last_byte_to_be_written),
-        cmocka_unit_test(an_answer_does_not_wait_for_the_disk),
-        cmocka_unit_test(a_client_that_leaves_takes_its_half_of_a_body_along),
-        cmocka_unit_test(a_body_that_came_is_written_although_its_client_left),
-        cmocka_unit_test(a_full_disk_ends_the_upload_with_507),
-        cmocka_unit_test(a_disk_may_fail_with_the_last_byte),
+        cmocka_unit_test_teardown(a_client_that_is_faster_than_the_disk_is_not_read, disk_mend),
+        cmocka_unit_test_teardown(a_slow_disk_does_not_end_an_upload, disk_mend),
+        cmocka_unit_test_teardown(the_handler_waits_for_the_last_byte_to_be_written, disk_mend),
+        cmocka_unit_test_teardown(an_answer_does_not_wait_for_the_disk, disk_mend),
+        cmocka_unit_test_teardown(a_client_that_leaves_takes_its_half_of_a_body_along, disk_mend),
+        cmocka_unit_test_teardown(a_body_that_came_is_written_although_its_client_left, disk_mend),
+        cmocka_unit_test_teardown(a_full_disk_ends_the_upload_with_507, disk_mend),
+        cmocka_unit_test_teardown(a_disk_may_fail_with_the_last_byte, disk_mend),
         cmocka_unit_test(each_refusal_has_its_status_and_ends_the_connection),
         cmocka_unit_test(too_many_requests_at_once_are_answered_503_and_the_connection_stays),
         cmocka_unit_test(a_request_that_is_one_too_many_may_have_a_body),

@@ -120,13 +120,12 @@ static void one_that_is_closed_ends_with_its_job(void **state) {
     put(&w, "hello");
     await_disk(&w);
     int file = rl_spool_file(w.spool);
-    disk d;
-    disk_stall(&d, w.loop);
+    disk_stall(w.loop);
     put(&w, "never");
     rl_spool_close(w.spool);
     w.spool = NULL;
     assert_int_not_equal(fcntl(file, F_GETFD), -1);
-    disk_go_on(&d);
+    disk_go_on();
     while (rl_loop_turn(w.loop, true))
         ;
     assert_int_equal(fcntl(file, F_GETFD), -1);
@@ -154,9 +153,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_stands_in_its_order),
         cmocka_unit_test(a_long_one_is_written_in_pieces),
-        cmocka_unit_test(a_disk_that_takes_no_more_is_507),
+        cmocka_unit_test_teardown(a_disk_that_takes_no_more_is_507, disk_mend),
         cmocka_unit_test(a_file_that_no_descriptor_is_left_for_is_503),
-        cmocka_unit_test(one_that_is_closed_ends_with_its_job),
+        cmocka_unit_test_teardown(one_that_is_closed_ends_with_its_job, disk_mend),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,6 @@ typedef struct scene {
     rl_loop *loop;
     rl_prompt *prompt;
     int keys;     /* what is typed, or written to the pipe */
-    int input_before, output_before;
     unsigned asked, count; /* questions, and news */
     rl_prompt_news news;
     char text[TEXT_CAP];
@@ -52,21 +51,37 @@ static void on_stuck(void *owner) {
 
 static const rl_prompt_events EVENTS = {.heard = on_heard, .stuck = on_stuck};
 
-static void take_place(scene *at, int input, int output) {
+static int input_before = -1, output_before; /* -1: nothing stands in their place */
+
+static void take_place(int input, int output) {
     fflush(stdout);
-    at->input_before = dup(STDIN_FILENO);
-    at->output_before = dup(STDOUT_FILENO);
+    input_before = dup(STDIN_FILENO);
+    output_before = dup(STDOUT_FILENO);
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     if (input > STDERR_FILENO)
         close(input);
 }
 
+/* A teardown, too: else nobody would hear of a failure. */
+static int give_place_back(void **state) {
+    (void)state;
+    if (input_before < 0)
+        return 0;
+    fflush(stdout);
+    dup2(input_before, STDIN_FILENO);
+    dup2(output_before, STDOUT_FILENO);
+    close(input_before);
+    close(output_before);
+    input_before = -1;
+    return 0;
+}
+
 static void begin_pipe(scene *at) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     *at = (scene){.keys = ends[1]};
-    take_place(at, ends[0], STDOUT_FILENO);
+    take_place(ends[0], STDOUT_FILENO);
     assert_int_equal(rl_loop_new(&at->loop), RL_OK);
     assert_int_equal(rl_prompt_open(at->loop, NULL, &EVENTS, at, &at->prompt), RL_OK);
 }
@@ -76,7 +91,7 @@ static void begin_terminal(scene *at, const char *history) {
     assert_int_equal(openpty(&screen, &terminal, NULL, NULL, &(struct winsize){.ws_col = 120, .ws_row = 40}), 0);
     setenv("TERM", "xterm", 1);
     *at = (scene){.keys = screen};
-    take_place(at, terminal, terminal);
+    take_place(terminal, terminal);
     assert_int_equal(rl_loop_new(&at->loop), RL_OK);
     assert_int_equal(rl_prompt_open(at->loop, history, &EVENTS, at, &at->prompt), RL_OK);
 }
@@ -84,11 +99,7 @@ static void begin_terminal(scene *at, const char *history) {
 static void end(scene *at) {
     rl_prompt_close(at->prompt);
     rl_loop_free(at->loop);
-    fflush(stdout);
-    dup2(at->input_before, STDIN_FILENO);
-    dup2(at->output_before, STDOUT_FILENO);
-    close(at->input_before);
-    close(at->output_before);
+    give_place_back(NULL);
     if (at->keys >= 0)
         close(at->keys);
 }
@@ -327,31 +338,28 @@ static void open_and_close(void) {
 
 static void any_allocation_may_fail(void **state) {
     (void)state;
-    scene at = {0};
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "line\n", 5), 5);
     close(ends[1]);
-    take_place(&at, ends[0], STDOUT_FILENO);
+    take_place(ends[0], STDOUT_FILENO);
     each_allocation_fails(open_and_close);
-    dup2(at.input_before, STDIN_FILENO);
-    close(at.input_before);
-    close(at.output_before);
+    give_place_back(NULL);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_pipe_gives_a_line_for_each_question_and_then_its_end),
-        cmocka_unit_test(a_line_without_end_is_the_end),
-        cmocka_unit_test(closing_ends_a_wait_that_nothing_else_ends),
-        cmocka_unit_test(a_line_is_edited_before_it_is_heard),
-        cmocka_unit_test(ctrl_c_abandons_what_is_typed_and_interrupts_what_runs),
-        cmocka_unit_test(a_loop_that_does_not_turn_is_told_to_be_stuck_until_it_hears),
-        cmocka_unit_test(who_comes_back_to_it_edits_as_before),
-        cmocka_unit_test(tab_asks_what_may_stand_there),
-        cmocka_unit_test(ctrl_c_abandons_also_while_tab_waits),
-        cmocka_unit_test(history_outlives_the_prompt_and_is_its_owners_alone),
-        cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test_teardown(a_pipe_gives_a_line_for_each_question_and_then_its_end, give_place_back),
+        cmocka_unit_test_teardown(a_line_without_end_is_the_end, give_place_back),
+        cmocka_unit_test_teardown(closing_ends_a_wait_that_nothing_else_ends, give_place_back),
+        cmocka_unit_test_teardown(a_line_is_edited_before_it_is_heard, give_place_back),
+        cmocka_unit_test_teardown(ctrl_c_abandons_what_is_typed_and_interrupts_what_runs, give_place_back),
+        cmocka_unit_test_teardown(a_loop_that_does_not_turn_is_told_to_be_stuck_until_it_hears, give_place_back),
+        cmocka_unit_test_teardown(who_comes_back_to_it_edits_as_before, give_place_back),
+        cmocka_unit_test_teardown(tab_asks_what_may_stand_there, give_place_back),
+        cmocka_unit_test_teardown(ctrl_c_abandons_also_while_tab_waits, give_place_back),
+        cmocka_unit_test_teardown(history_outlives_the_prompt_and_is_its_owners_alone, give_place_back),
+        cmocka_unit_test_teardown(any_allocation_may_fail, give_place_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,8 +89,7 @@ static void drops_the_oldest_of_too_many(void **state) {
     snprintf(sql, sizeof sql, "select pg_notify('many', n::text) from generate_series(1, %d) n",
              RL_SUBSCRIPTION_NOTES + 5);
     notify(sql);
-    while (!has_dropped_five(audience))
-        rl_loop_turn(loop, false);
+    turn_looking_until(loop, has_dropped_five, audience);
     ear_expect(&one, "6");
     assert_int_equal(one.subscription.missed, 5);
     ear_expect(&one, "7");

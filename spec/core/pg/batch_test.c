@@ -209,6 +209,11 @@ static void fails_none_for_what_another_did(void **state) {
     rl_errand_drop(&self->errand);
 }
 
+static bool is_nothing_in_flight(void *arg) {
+    (void)arg;
+    return stats().in_flight == 0;
+}
+
 /* What the lane's lock_timeout stops waits on a connection of its own instead. */
 static void runs_again_elsewhere_what_a_lock_held_up(void **state) {
     (void)state;
@@ -219,8 +224,7 @@ static void runs_again_elsewhere_what_a_lock_held_up(void **state) {
     trust(sql);
     batch *self = start(sql, 2);
     assert_int_equal(stats().in_flight, 1);
-    while (stats().in_flight > 0)
-        rl_loop_turn(loop, true);
+    turn_until(loop, is_nothing_in_flight, NULL);
     assert_false(self->done);
     assert_false(is_quick(sql));
     admin("commit");

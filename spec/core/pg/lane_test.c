@@ -100,10 +100,6 @@ static void trust(const char *sql) {
     rl_lesson_release(lesson);
 }
 
-static void look_again(rl_timer *timer) {
-    rl_timer_start(loop, timer, 1);
-}
-
 static bool is_lane_empty(void *arg) {
     (void)arg;
     return stats().in_flight == 0 && stats().waiting == 0;
@@ -141,11 +137,7 @@ static bool has_wires(void *arg) {
 }
 
 static void string_wires(uint32_t count) {
-    rl_timer timer;
-    rl_timer_init(&timer, look_again);
-    rl_timer_start(loop, &timer, 1);
-    turn_until(loop, has_wires, &count);
-    rl_timer_stop(loop, &timer);
+    turn_looking_until(loop, has_wires, &count);
 }
 
 static void set_up_with(uint32_t shared, uint32_t depth) {
@@ -555,11 +547,7 @@ static void run_alone(lone *self, const char *sql) {
     self->lesson = rl_lane_recall(self->lane, rl_slice_str(sql));
     rl_query_init(&self->query, on_lone);
     assert_int_equal(rl_query_set_sql(&self->query, rl_slice_str(sql)), RL_OK);
-    rl_timer timer;
-    rl_timer_init(&timer, look_again);
-    rl_timer_start(loop, &timer, 1);
-    turn_until(loop, is_taken, self); /* from the first on: a connection is made */
-    rl_timer_stop(loop, &timer);
+    turn_looking_until(loop, is_taken, self); /* from the first on: a connection is made */
 }
 
 static void end_alone(lone *self) {
@@ -583,7 +571,7 @@ static void gives_up_a_server_that_says_nothing_long_after_the_timeout(void **st
     rl_lane_options options = rl_lane_defaults();
     options.url = server.url;
     options.max = 1;
-    options.statement_timeout_ms = 500; /* which what it answers must keep on a slow machine, too */
+    options.statement_timeout_ms = 500; /* holds for what it does answer, too, on a slow machine */
     options.dead_after_ms = 500;
     lone head = {.done = false}, behind;
     assert_int_equal(rl_lane_open(loop, &options, &head.lane), RL_OK);
@@ -643,11 +631,7 @@ static void closes_a_connection_where_something_stayed_that_nobody_told_of(void 
     static const char sql[] = "insert into watched values (1)";
     trust(sql);
     run(&scope, sql, "");
-    rl_timer timer;
-    rl_timer_init(&timer, look_again);
-    rl_timer_start(loop, &timer, 1);
-    turn_until(loop, has_expelled_meanwhile, NULL);
-    rl_timer_stop(loop, &timer);
+    turn_looking_until(loop, has_expelled_meanwhile, NULL);
     turn_until(loop, is_lane_empty, NULL);
 }
 

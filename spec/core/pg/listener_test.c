@@ -56,8 +56,7 @@ static void disconnects_after_the_last_and_comes_again(void **state) {
         assert_int_equal(rl_audience_stats(audience).channels, 1);
         rl_subscription_leave(&two.subscription);
         assert_int_equal(rl_audience_stats(audience).subscriptions, 0);
-        while (!is_away(audience))
-            rl_loop_turn(loop, false);
+        turn_looking_until(loop, is_away, audience);
     }
     assert_int_equal(rl_audience_stats(audience).lost, 0);
     rl_audience_close(audience);

@@ -341,6 +341,11 @@ static void does_not_reset_after_plain_statements(void **state) {
     close_bench(&b);
 }
 
+static bool is_one_idle(void *arg) {
+    bench *b = arg;
+    return rl_pool_stats_of(b->pool).idle > 0;
+}
+
 static bool is_idle_empty(void *arg) {
     bench *b = arg;
     return rl_pool_stats_of(b->pool).idle == 0;
@@ -355,8 +360,7 @@ static void drops_an_idle_connection_that_died(void **state) {
     run(&b, backend, "select pg_backend_pid()", pid, sizeof pid);
     rl_pool_release(b.pool, backend);
     snprintf(sql, sizeof sql, "select pg_terminate_backend(%s)", pid);
-    while (rl_pool_stats_of(b.pool).idle == 0)
-        rl_loop_turn(b.loop, true);
+    turn_until(b.loop, is_one_idle, &b);
     assert_int_equal(cluster_run(&server, sql, NULL, 0), 0);
     turn_until(b.loop, is_idle_empty, &b);
     assert_int_equal(rl_pool_stats_of(b.pool).lost, 1);

@@ -235,6 +235,12 @@ static void runs_a_batch_as_one(void **state) {
     assert_int_equal(stats().sent_home, 1);
 }
 
+static bool are_both_ready(void *arg) {
+    (void)arg;
+    return stats().state == RL_REPLICA_READY &&
+           rl_replica_stats_of(rl_replicas_at(replicas, 1)).state == RL_REPLICA_READY;
+}
+
 static void goes_to_the_least_loaded(void **state) {
     (void)state;
     rl_pool *before = pool;
@@ -244,9 +250,7 @@ static void goes_to_the_least_loaded(void **state) {
     assert_int_equal(rl_pool_open(loop, &options, &pool), RL_OK);
     rl_replicas_options twice = {.urls = {follower.url, follower.url}, .count = 2, .max_lag_ms = max_lag_ms};
     assert_int_equal(rl_replicas_open(loop, pool, &options, &twice, &replicas), RL_OK);
-    await_state(RL_REPLICA_READY);
-    while (rl_replica_stats_of(rl_replicas_at(replicas, 1)).state != RL_REPLICA_READY)
-        rl_loop_turn(loop, true);
+    turn_until(loop, are_both_ready, NULL);
     errand *slow = start(RL_ERRAND_REPLICA, "select pg_sleep(30)");
     rl_replica *busy = slow->errand.replica;
     for (int i = 0; i < 5; i++)
@@ -329,14 +333,17 @@ static void skips_a_replica_that_is_too_far_behind(void **state) {
     assert_true(stats().lag_ms <= max_lag_ms);
 }
 
+static bool has_been_asked_since(void *arg) {
+    const rl_probe *probe = &rl_replicas_at(replicas, 0)->probe;
+    return probe->asked_ns != *(uint64_t *)arg && !probe->is_asking;
+}
+
 static void finds_no_lag_behind_an_idle_primary(void **state) {
     (void)state;
     on_primary("select pg_switch_wal()"); /* the position is then told in two ways */
     for (int rounds = 0; rounds < 20; rounds++) {
-        const rl_probe *probe = &rl_replicas_at(replicas, 0)->probe;
-        uint64_t asked_ns = probe->asked_ns;
-        while (probe->asked_ns == asked_ns || probe->is_asking)
-            rl_loop_turn(loop, true);
+        uint64_t asked_ns = rl_replicas_at(replicas, 0)->probe.asked_ns;
+        turn_until(loop, has_been_asked_since, &asked_ns);
         assert_int_equal(stats().state, RL_REPLICA_READY);
     }
 }
@@ -362,18 +369,6 @@ static bool is_asleep(void *arg) {
     return strcmp(count, "0") != 0;
 }
 
-static void tick(rl_timer *timer) {
-    rl_timer_start(loop, timer, 5);
-}
-
-static void await_sleep_there(void) {
-    rl_timer timer;
-    rl_timer_init(&timer, tick);
-    rl_timer_start(loop, &timer, 5);
-    turn_until(loop, is_asleep, NULL);
-    rl_timer_stop(loop, &timer);
-}
-
 static void asks_the_primary_when_recovery_stops_the_read(void **state) {
     (void)state;
     on_primary("insert into things select from generate_series(1, 100)");
@@ -381,7 +376,7 @@ static void asks_the_primary_when_recovery_stops_the_read(void **state) {
     await_own_writes();
     errand *reader = start(RL_ERRAND_REPLICA, "select case when pg_is_in_recovery() then pg_sleep(60)::text || 'replica'"
                                               " else 'primary' end from (select count(*) from things) as seen");
-    await_sleep_there();
+    turn_looking_until(loop, is_asleep, NULL);
     on_primary("delete from things");
     on_primary("vacuum things");
     finish(reader, "primary");
@@ -423,7 +418,7 @@ static void goes_on_at_the_primary_when_it_is_killed_and_comes_back(void **state
     for (int i = 0; i < MANY; i++)
         readers[i] = start(RL_ERRAND_REPLICA, "select case when pg_is_in_recovery() then pg_sleep(60)::text || 'replica'"
                                               " else 'primary' end");
-    await_sleep_there();
+    turn_looking_until(loop, is_asleep, NULL);
     assert_int_equal(cluster_do(&follower, "kill"), 0);
     for (int i = 0; i < MANY; i++)
         finish(readers[i], "primary");
@@ -440,7 +435,7 @@ static void sends_home_who_waits_for_a_connection_there(void **state) {
     errand *slow[3], *waiting;
     for (int i = 0; i < 3; i++)
         slow[i] = start(RL_ERRAND_REPLICA, "select pg_sleep(60)");
-    await_sleep_there();
+    turn_looking_until(loop, is_asleep, NULL);
     waiting = start(RL_ERRAND_REPLICA, WHERE_SQL);
     assert_int_equal(waiting->errand.state, RL_ERRAND_QUEUED);
     rl_replica_suspect(waiting->errand.replica, "for this test");
@@ -455,7 +450,7 @@ static void gives_up_a_server_that_hangs(void **state) {
     char pid[16];
     errand *slow = start(RL_ERRAND_REPLICA, "select case when pg_is_in_recovery() then pg_sleep(60)::text || 'replica'"
                                             " else 'primary' end");
-    await_sleep_there();
+    turn_looking_until(loop, is_asleep, NULL);
     assert_int_equal(cluster_run(&follower, "select pid from pg_stat_activity where backend_type = 'client backend'"
                                             " and wait_event is distinct from 'PgSleep' and pid <> pg_backend_pid()",
                                  pid, sizeof pid), 0);
@@ -501,7 +496,7 @@ static void takes_no_url_that_is_none(void **state) {
 static void closes_with_reads_under_way(void **state) {
     (void)state;
     errand *running = start(RL_ERRAND_REPLICA, "select pg_sleep(60)");
-    await_sleep_there();
+    turn_looking_until(loop, is_asleep, NULL);
     rl_replicas_close(replicas);
     assert_true(running->done);
     assert_int_equal(running->errand.query.failure.err, RL_ECLOSED);

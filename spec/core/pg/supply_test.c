@@ -298,6 +298,10 @@ static void makes_do_with_what_the_server_grants(void **state) {
     close_bench(&b);
 }
 
+static bool is_none_in_use(void *arg) {
+    return rl_pool_stats_of(arg).in_use == 0;
+}
+
 /* 25006: what was the primary follows another server now. */
 static void trusts_no_connection_of_a_primary_that_is_none(void **state) {
     (void)state;
@@ -318,8 +322,7 @@ static void trusts_no_connection_of_a_primary_that_is_none(void **state) {
     assert_string_equal(one.query.failure.sqlstate, "25006");
     rl_query_clear(&one.query);
     rl_pool_release(at.a.pool, writes);
-    while (rl_pool_stats_of(at.a.pool).in_use > 0)
-        rl_loop_turn(at.a.loop, true);
+    turn_until(at.a.loop, is_none_in_use, at.a.pool);
     rl_backend *next = borrow_turning_both(&at, &at.b);
     assert_int_equal(rl_pool_stats_of(at.b.pool).connects, 3);
     rl_pool_release(at.b.pool, next);
@@ -422,8 +425,11 @@ static void step(thread *at, bench *b, int i) {
 static void *serve(void *arg) {
     thread *at = arg;
     bench b = {.loop = NULL};
-    if (rl_loop_new(&b.loop) != RL_OK || rl_pool_open(b.loop, &at->options, &b.pool) != RL_OK)
+    if (rl_loop_new(&b.loop) != RL_OK || rl_pool_open(b.loop, &at->options, &b.pool) != RL_OK) {
+        at->wrong++;
+        atomic_fetch_sub(at->busy, CLIENTS);
         return NULL;
+    }
     while (atomic_load(at->busy) > 0) {
         for (int i = 0; i < CLIENTS; i++)
             step(at, &b, i);

@@ -14,23 +14,37 @@
 
 enum { TURN_PATIENCE_MS = 60000 /* far above anything here, even under a sanitizer on a busy machine */ };
 
-typedef struct turn_watchdog {
+typedef struct turn_watch {
     rl_timer timer;
-    bool barked;
-} turn_watchdog;
+    rl_loop *loop;
+    uint64_t each_ms, until_ms;
+    bool is_over;
+} turn_watch;
 
-static inline void turn_bark(rl_timer *timer) {
-    RL_CONTAINER(timer, turn_watchdog, timer)->barked = true;
+static inline void turn_look(rl_timer *timer) {
+    turn_watch *self = RL_CONTAINER(timer, turn_watch, timer);
+    self->is_over = rl_loop_now_ms(self->loop) >= self->until_ms;
+    rl_timer_start(self->loop, timer, self->each_ms);
+}
+
+/* Whether it has happened is looked at after each turn, and one comes every `each_ms` at least. */
+static inline void turn_until_each(rl_loop *loop, uint64_t each_ms, bool (*happened)(void *arg), void *arg) {
+    turn_watch watch = {.loop = loop, .each_ms = each_ms, .until_ms = rl_loop_now_ms(loop) + TURN_PATIENCE_MS};
+    rl_timer_init(&watch.timer, turn_look);
+    rl_timer_start(loop, &watch.timer, each_ms);
+    while (!happened(arg) && !watch.is_over)
+        rl_loop_turn(loop, true);
+    rl_timer_stop(loop, &watch.timer);
+    assert_false(watch.is_over);
 }
 
 static inline void turn_until(rl_loop *loop, bool (*happened)(void *arg), void *arg) {
-    turn_watchdog dog = {.barked = false};
-    rl_timer_init(&dog.timer, turn_bark);
-    rl_timer_start(loop, &dog.timer, TURN_PATIENCE_MS);
-    while (!happened(arg) && !dog.barked)
-        rl_loop_turn(loop, true);
-    rl_timer_stop(loop, &dog.timer);
-    assert_false(dog.barked);
+    turn_until_each(loop, TURN_PATIENCE_MS, happened, arg);
+}
+
+/* For what the loop is not told of. */
+static inline void turn_looking_until(rl_loop *loop, bool (*happened)(void *arg), void *arg) {
+    turn_until_each(loop, 1, happened, arg);
 }
 
 static inline bool turn_flag_is_set(void *arg) {

@@ -1,9 +1,8 @@
 #include <fcntl.h>
-#include <semaphore.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "loop/job.h"
+#include "http/disk.h"
 #include "vm/rig.h"
 
 /* A folder of its own, with the file `ten` in it. */
@@ -147,47 +146,23 @@ static void one_job_at_a_time_runs_for_a_file(void **state) {
     folder_free(&f);
 }
 
-enum { THREADS = 4 /* of libuv's pool */ };
-
-/* A job that holds its thread until the gate opens: what is submitted behind four of them has to wait. */
-typedef struct holder {
-    rl_job job;
-    sem_t *gate;
-} holder;
-
-static void hold(rl_job *job) {
-    sem_wait(RL_CONTAINER(job, holder, job)->gate);
-}
-
-static void let_go(rl_job *job) {
-    (void)job;
-}
-
 /* What becomes of a file whose reader does `code` while the job is under way. */
 static void drop_while_read(const char *code, bool is_cancelled, const char *result) {
     folder f = folder_opened();
     int before = descriptors();
     run(f.r, "f = opened 'ten'");
     assert_int_equal(descriptors(), before + 1);
-    sem_t gate;
-    sem_init(&gate, 0, 0);
-    holder holders[THREADS];
-    for (int i = 0; i < THREADS; i++) {
-        holders[i] = (holder){{hold, let_go}, &gate};
-        assert_int_equal(rl_job_submit(f.r->loop, &holders[i].job), RL_OK);
-    }
+    disk_stall(f.r->loop);
     rig_run *one = start(f.r, code);
     turns(f.r, 3);
     if (is_cancelled)
         rl_scope_cancel(&one->task.scope, RL_ECANCELLED);
     turns(f.r, 3);
     assert_int_equal(descriptors(), before + 1);
-    for (int i = 0; i < THREADS; i++)
-        sem_post(&gate);
+    disk_go_on();
     rl_loop_run(f.r->loop);
     assert_result(one, result);
     assert_int_equal(descriptors(), before);
-    sem_destroy(&gate);
     folder_free(&f);
 }
 
@@ -231,8 +206,8 @@ int main(void) {
         cmocka_unit_test(a_pipe_without_a_writer_holds_nobody),
         cmocka_unit_test(misuse_raises),
         cmocka_unit_test(one_job_at_a_time_runs_for_a_file),
-        cmocka_unit_test(a_file_dropped_while_it_is_read_is_closed_behind_the_job),
-        cmocka_unit_test(whoever_reads_a_file_that_is_closed_under_him_is_woken),
+        cmocka_unit_test_teardown(a_file_dropped_while_it_is_read_is_closed_behind_the_job, disk_mend),
+        cmocka_unit_test_teardown(whoever_reads_a_file_that_is_closed_under_him_is_woken, disk_mend),
         cmocka_unit_test(any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
