@@ -36,7 +36,7 @@ describe("what failed beside everything else", function()
 
   it("has failed when it fails there, too, and so has what only fails there", function()
     local again, sum = told_of(FIRST, 1, "not ok 1 - two (slow)\nnot ok 2 - three\n", 2)
-    assert.matches("^failed again: three %(b_spec.lua%)\nfailed again: two %(slow%) %(b_spec.lua%)\n%-%-%-%- %S+, which ends with ", again)
+    assert.matches("^failed again: three %(b_spec.lua%)\nfailed again: two %(slow%) %(b_spec.lua%)\n%-%-%-%- %S+: exit status 2, ", again)
     assert.equal("1 2", sum)
   end)
 
@@ -50,7 +50,7 @@ describe("what failed beside everything else", function()
     for status, alone in pairs { [139] = "ok 1 - two (slow)\n", [124] = "not ok 1 - two (slow)\n", [1] = "ok 1 - two (slow)\n",
       [2] = "not ok 1 - another\n==7==ERROR: AddressSanitizer: heap-use-after-free\n" } do
       local again, sum = told_of(FIRST, 1, alone, status)
-      assert.matches("^%-%-%-%- b_spec.lua, alone: exit status " .. status, again)
+      assert.matches("^failed again: b_spec.lua, alone\n%-%-%-%- %S+: exit status " .. status, again)
       assert.equal("2 1", sum)
     end
   end)
@@ -60,9 +60,16 @@ describe("what failed beside everything else", function()
       { 1, "==7==ERROR: LeakSanitizer: detected memory leaks\n" }, { 1, "WARNING: ThreadSanitizer: data race\n" },
       { 1, "# the process of b_spec.lua was ended by signal 11\n" }, { 1, "# Test failed with exception: Segmentation fault(11)\n" } } do
       local again, sum = told_of(FIRST .. case[2], case[1], "ok 1 - two (slow)\nok 2 - three\n", 0)
-      assert.matches("^%-%-%-%- %S+/log, which ends with ok 3 %- three\nnot ok 2 %- two %(slow%)\n# why\n", again)
+      assert.matches("^%-%-%-%- %S+/log: exit status " .. case[1] .. ", its last test: ok 3 %- three\nnot ok 2 %- two %(slow%)\n# why\n",
+        again)
       assert.equal("2 1", sum)
     end
+  end)
+
+  it("does not run again when it hung or was killed, and its end is told", function()
+    local again, sum = told_of("# file a_spec.lua\nok 1 - one\nat work\n", 124, "ok 1 - one\n", 0)
+    assert.matches("^%-%-%-%- %S+/log: exit status 124, its last test: ok 1 %- one\n.-\nat work$", again)
+    assert.equal("1 0", sum)
   end)
 
   it("does not run again where nothing runs it, and the end of what was told is told once more", function()
@@ -70,7 +77,7 @@ describe("what failed beside everything else", function()
     here:write("failed", here.dir .. "/log 1 \n")
     here:write("tally", "0 1\n")
     local again = shell.run(("again=$PWD/spec/again; cd %s && sh $again ."):format(shell.quoted(here.dir)))
-    assert.matches("^%-%-%-%- %S+/log, which ends with not ok lint\n" .. ("warning\n"):rep(6) .. "core/x.c:7: too long\nnot ok lint$", again)
+    assert.matches("^%-%-%-%- %S+/log: exit status 1, its last test: not ok lint\n" .. ("warning\n"):rep(6) .. "core/x.c:7: too long\nnot ok lint$", again)
   end)
 
   it("runs again when an assertion in C has failed, which leaves what the test held", function()
@@ -78,7 +85,7 @@ describe("what failed beside everything else", function()
     local first = FIRST .. "# spec/core/pg/pool_test.c:41: error: Failure!\n" .. leak
     assert.same({ "unsteady: two (slow) (b_spec.lua)", "3 0" }, { told_of(first, 1, "ok 1 - two (slow)\nok 2 - three\n", 0) })
     local again, sum = told_of(first, 1, "ok 1 - two (slow)\nok 2 - three\n" .. leak, 1)
-    assert.matches("^%-%-%-%- b_spec.lua, alone: exit status 1", again)
+    assert.matches("^failed again: b_spec.lua, alone\n%-%-%-%- %S+: exit status 1", again)
     assert.equal("2 1", sum)
   end)
 

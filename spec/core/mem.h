@@ -14,7 +14,7 @@ void each_allocation_fails(void (*body)(void));
 /* Blocks that are allocated now. */
 size_t mem_live(void);
 /* Wait until there are `count`, since a thread that was left behind frees its own; fails the test when there are not
- * within a minute. */
+ * within half a minute. */
 void mem_await(size_t count);
 
 #endif

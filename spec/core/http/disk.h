@@ -47,6 +47,7 @@ static inline void disk_waited(rl_job *job) {
 
 /* All threads that would use the disk wait. */
 static inline void disk_stall(rl_loop *loop) {
+    assert_null(disk_standing);
     disk_standing = malloc(sizeof *disk_standing);
     assert_non_null(disk_standing);
     sem_init(&disk_standing->go_on, 0, 0);

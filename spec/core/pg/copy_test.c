@@ -243,8 +243,8 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     turn_until(loop, is_idle, NULL);
     rl_pool_close(pool);
-    rl_loop_free(loop);
-    return stop_server(state);
+    bool is_out = turn_out(loop);
+    return stop_server(state) == 0 && is_out ? 0 : -1;
 }
 
 int main(void) {
