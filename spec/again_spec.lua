@@ -11,6 +11,8 @@ describe("what failed beside everything else", function()
 
   after_each(function() here:remove() end)
 
+  local function run_again() return shell.run(("again=$PWD/spec/again; cd %s && sh $again ."):format(shell.quoted(here.dir))) end
+
   -- `first` is the log of a part that ended with `status`; each file in it prints `alone` when it runs again, and ends with
   -- `second_status`. What is told, and how many have passed and failed.
   local function told_of(first, status, alone, second_status)
@@ -22,8 +24,7 @@ describe("what failed beside everything else", function()
     local _, ok = ("\n" .. first):gsub("\nok ", "")
     local _, not_ok = ("\n" .. first):gsub("\nnot ok ", "")
     here:write("tally", ("%d %d\n"):format(ok, not_ok))
-    local again = shell.run(("again=$PWD/spec/again; cd %s && sh $again ."):format(shell.quoted(here.dir)))
-    return again, shell.run(("awk '{ p += $1; f += $2 } END { print p, f }' %s/tally"):format(shell.quoted(here.dir)))
+    return run_again(), shell.run(("awk '{ p += $1; f += $2 } END { print p, f }' %s/tally"):format(shell.quoted(here.dir)))
   end
 
   local FIRST = "# file a_spec.lua\nok 1 - one\n# file b_spec.lua\nnot ok 2 - two (slow)\n# why\nok 3 - three\n1..3\n"
@@ -76,8 +77,8 @@ describe("what failed beside everything else", function()
     here:write("log", ("warning\n"):rep(20) .. "core/x.c:7: too long\nnot ok lint\n")
     here:write("failed", here.dir .. "/log 1 \n")
     here:write("tally", "0 1\n")
-    local again = shell.run(("again=$PWD/spec/again; cd %s && sh $again ."):format(shell.quoted(here.dir)))
-    assert.matches("^%-%-%-%- %S+/log: exit status 1, its last test: not ok lint\n" .. ("warning\n"):rep(6) .. "core/x.c:7: too long\nnot ok lint$", again)
+    assert.matches("^%-%-%-%- %S+/log: exit status 1, its last test: not ok lint\n" .. ("warning\n"):rep(6)
+      .. "core/x.c:7: too long\nnot ok lint$", run_again())
   end)
 
   it("runs again when an assertion in C has failed, which leaves what the test held", function()

@@ -41,8 +41,10 @@ static inline void disk_wait(rl_job *job) {
 
 static inline void disk_waited(rl_job *job) {
     disk *self = RL_CONTAINER(job, disk_stop, job)->disk;
-    if (--self->left == 0)
-        free(self);
+    if (--self->left > 0)
+        return;
+    sem_destroy(&self->go_on);
+    free(self);
 }
 
 /* All threads that would use the disk wait. */

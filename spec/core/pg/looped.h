@@ -19,18 +19,23 @@ static inline int stop_looped(void **state) {
     return stop_server(state) == 0 && is_out ? 0 : -1;
 }
 
-/* Whether the server runs no statement like the pattern now. */
-static inline bool is_gone_from_server(void *arg) {
+/* False also when the server could not be asked. */
+static inline bool server_runs(const char *pattern, bool any) {
     char sql[256], count[16];
     snprintf(sql, sizeof sql,
              "select count(*) from pg_stat_activity where state = 'active' and query like '%s' and pid <> "
              "pg_backend_pid()",
-             (const char *)arg);
-    return cluster_run(&server, sql, count, sizeof count) == 0 && strcmp(count, "0") == 0;
+             pattern);
+    return cluster_run(&server, sql, count, sizeof count) == 0 && (strcmp(count, "0") != 0) == any;
+}
+
+/* Whether the server runs no statement like the pattern now. */
+static inline bool is_gone_from_server(void *arg) {
+    return server_runs(arg, false);
 }
 
 static inline bool is_on_server(void *arg) {
-    return !is_gone_from_server(arg);
+    return server_runs(arg, true);
 }
 
 static inline void turn_until_server(bool (*happened)(void *arg), const char *pattern) {

@@ -368,6 +368,10 @@ static bool is_asleep(void *arg) {
     return cluster_run(&follower, sql, count, sizeof count) == 0 && strcmp(count, "0") != 0;
 }
 
+static void await_sleep_there(void) {
+    turn_looking_until(loop, is_asleep, NULL);
+}
+
 static void asks_the_primary_when_recovery_stops_the_read(void **state) {
     (void)state;
     on_primary("insert into things select from generate_series(1, 100)");
@@ -375,7 +379,7 @@ static void asks_the_primary_when_recovery_stops_the_read(void **state) {
     await_own_writes();
     errand *reader = start(RL_ERRAND_REPLICA, "select case when pg_is_in_recovery() then pg_sleep(60)::text || 'replica'"
                                               " else 'primary' end from (select count(*) from things) as seen");
-    turn_looking_until(loop, is_asleep, NULL);
+    await_sleep_there();
     on_primary("delete from things");
     on_primary("vacuum things");
     finish(reader, "primary");
@@ -417,7 +421,7 @@ static void goes_on_at_the_primary_when_it_is_killed_and_comes_back(void **state
     for (int i = 0; i < MANY; i++)
         readers[i] = start(RL_ERRAND_REPLICA, "select case when pg_is_in_recovery() then pg_sleep(60)::text || 'replica'"
                                               " else 'primary' end");
-    turn_looking_until(loop, is_asleep, NULL);
+    await_sleep_there();
     assert_int_equal(cluster_do(&follower, "kill"), 0);
     for (int i = 0; i < MANY; i++)
         finish(readers[i], "primary");
@@ -434,7 +438,7 @@ static void sends_home_who_waits_for_a_connection_there(void **state) {
     errand *slow[3], *waiting;
     for (int i = 0; i < 3; i++)
         slow[i] = start(RL_ERRAND_REPLICA, "select pg_sleep(60)");
-    turn_looking_until(loop, is_asleep, NULL);
+    await_sleep_there();
     waiting = start(RL_ERRAND_REPLICA, WHERE_SQL);
     assert_int_equal(waiting->errand.state, RL_ERRAND_QUEUED);
     rl_replica_suspect(waiting->errand.replica, "for this test");
@@ -449,7 +453,7 @@ static void gives_up_a_server_that_hangs(void **state) {
     char pid[16];
     errand *slow = start(RL_ERRAND_REPLICA, "select case when pg_is_in_recovery() then pg_sleep(60)::text || 'replica'"
                                             " else 'primary' end");
-    turn_looking_until(loop, is_asleep, NULL);
+    await_sleep_there();
     assert_int_equal(cluster_run(&follower, "select pid from pg_stat_activity where backend_type = 'client backend'"
                                             " and wait_event is distinct from 'PgSleep' and pid <> pg_backend_pid()",
                                  pid, sizeof pid), 0);
@@ -495,7 +499,7 @@ static void takes_no_url_that_is_none(void **state) {
 static void closes_with_reads_under_way(void **state) {
     (void)state;
     errand *running = start(RL_ERRAND_REPLICA, "select pg_sleep(60)");
-    turn_looking_until(loop, is_asleep, NULL);
+    await_sleep_there();
     rl_replicas_close(replicas);
     assert_true(running->done);
     assert_int_equal(running->errand.query.failure.err, RL_ECLOSED);
